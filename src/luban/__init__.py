@@ -1,0 +1,29 @@
+"""luban: from a person's data to a model they can depend on. The public names, loaded on first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from luban.core.lazy import attributes
+
+if TYPE_CHECKING:
+    from luban.core.errors import LubanError as LubanError
+    from luban.verbs.bundle import Bundle as Bundle
+    from luban.verbs.bundle import load as load
+    from luban.verbs.diagnose import diagnose as diagnose
+    from luban.verbs.fit import fit as fit
+    from luban.verbs.sample import sample as sample
+
+__version__ = "0.1.0"
+__all__ = ["Bundle", "LubanError", "diagnose", "fit", "load", "sample"]
+__getattr__, __dir__ = attributes(
+    __name__,
+    {
+        "Bundle": "luban.verbs.bundle",
+        "LubanError": "luban.core.errors",
+        "diagnose": "luban.verbs.diagnose",
+        "fit": "luban.verbs.fit",
+        "load": "luban.verbs.bundle",
+        "sample": "luban.verbs.sample",
+    },
+)

@@ -1,0 +1,1 @@
+"""The one artefact: how a bundle is written, checked and read."""

@@ -1,0 +1,1 @@
+"""The problems that the doctor knows: one file each."""

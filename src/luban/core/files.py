@@ -1,0 +1,141 @@
+"""Files that appear whole or not at all, and a lock so that two runs do not write the same place."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from luban.core.errors import ResourceError, UsageError
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+@contextmanager
+def storage_errors(place: Path) -> Iterator[None]:
+    """Turns a full disk, a read-only place or a missing permission into a ResourceError that names the place."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise ResourceError("the disk is full.", where=str(place), fix="free some space, or choose --out") from None
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise ResourceError(
+                f"this place cannot be written ({error.strerror}).", where=str(place), fix="choose another --out"
+            ) from None
+        raise
+
+
+def write(path: Path, data: bytes | str) -> None:
+    """Writes a file by way of a temporary sibling: a reader sees the old content or the new."""
+    content = data.encode() if isinstance(data, str) else data
+    with storage_errors(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(name)
+            raise
+        _sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a JSON value, sorted and indented, with a final newline; NaN and infinity are refused."""
+    write(path, to_json(value))
+
+
+def to_json(value: Any) -> str:
+    """A JSON value as luban writes it: sorted keys, two spaces, a final newline; NaN and infinity are refused."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A temporary sibling folder that takes the target's name when the block ends well.
+
+    Every file in it is synced first. An older folder of that name is exchanged in one step, then removed, so a
+    kill at any instant leaves the old folder or the new. When the block fails nothing is left behind.
+    """
+    with storage_errors(target):
+        staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        try:
+            yield staging
+            os.chmod(staging, 0o777 & ~_umask())
+            for folder, _, files in os.walk(staging):
+                for name in files:
+                    _sync(Path(folder, name))
+                _sync_folder(Path(folder))
+            if target.is_dir():
+                _exchange(staging, target)
+            else:
+                os.rename(staging, target)
+            _sync_folder(target.parent)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Holds a lock file while the block runs; UsageError when another process holds it. It dies with its process."""
+    import fcntl
+
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                "another luban is at work here.", where=str(path.parent), fix="wait for it, or choose another --out"
+            ) from None
+        yield
+
+
+def _exchange(first: Path, second: Path) -> None:
+    """Swaps two folders. One atomic step on Linux; elsewhere two renames."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is not None:
+        done = rename(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE)
+        if done == 0:
+            return
+        if ctypes.get_errno() not in (errno.EINVAL, errno.ENOSYS):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(second))
+    aside = second.with_name(f".{second.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    os.rename(second, aside)
+    os.rename(first, second)
+    os.rename(aside, first)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

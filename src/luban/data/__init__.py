@@ -1,0 +1,1 @@
+"""From a place to encoded rows: sources, schema, cache, splits, preprocessing."""

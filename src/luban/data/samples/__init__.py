@@ -1,0 +1,1 @@
+"""Data sets that luban can name: one file each."""

@@ -1,0 +1,1 @@
+"""Ways to hold rows out: one file each."""

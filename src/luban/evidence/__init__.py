@@ -1,0 +1,1 @@
+"""What was measured and found: measurements with their intervals, findings, repairs, footprint."""

@@ -1,0 +1,100 @@
+"""A finding: a problem that was seen, its evidence, and the edits that may cure it. And what became of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from luban.evidence.measurement import without_none
+from luban.recipe.edit import RecipeEdit
+
+Severity = Literal["note", "warning", "severe"]
+
+
+@dataclass(frozen=True)
+class Where:
+    """The place of a problem; only what applies is set. rows: 0-based row numbers of the data as given, at most 100."""
+
+    layer: str | None = None
+    step: int | None = None
+    batch: int | None = None
+    column: str | None = None
+    rows: tuple[int, ...] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        listed = {**vars(self), "rows": list(self.rows) if self.rows is not None else None}
+        return without_none(listed)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """The number that a finding rests on: its name, its value, the threshold it passed, from how many rows."""
+
+    signal: str
+    value: float
+    threshold: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One problem.
+
+    condition: the id of the condition that saw it.
+    text: what was seen, what it means and what to do, in plain words.
+    edits: changes of the recipe that may cure it, the preferred one first.
+    explains: conditions whose findings this one accounts for.
+    """
+
+    condition: str
+    severity: Severity
+    where: Where
+    evidence: Signal
+    text: str
+    edits: tuple[RecipeEdit, ...] = ()
+    explains: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "condition": self.condition,
+            "severity": self.severity,
+            "where": self.where.to_json(),
+            "evidence": vars(self.evidence),
+            "text": self.text,
+            "edits": [edit.to_json() for edit in self.edits],
+            "explains": list(self.explains),
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Finding:
+        """The finding that `to_json` wrote."""
+        where = dict(document["where"])
+        if "rows" in where:
+            where["rows"] = tuple(where["rows"])
+        return cls(
+            condition=document["condition"],
+            severity=document["severity"],
+            where=Where(**where),
+            evidence=Signal(**document["evidence"]),
+            text=document["text"],
+            edits=tuple(RecipeEdit(**edit) for edit in document["edits"]),
+            explains=tuple(document["explains"]),
+        )
+
+    def explaining(self, *conditions: str) -> Finding:
+        return replace(self, explains=(*self.explains, *conditions))
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What became of the edits for one finding: accepted or not, why, and the signal before and after."""
+
+    condition: str
+    edits: tuple[RecipeEdit, ...]
+    accepted: bool
+    reason: str
+    before: float | None = None
+    after: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return without_none({**vars(self), "edits": [edit.to_json() for edit in self.edits]})

@@ -1,0 +1,268 @@
+"""READ FIRST. What each kind of plugin promises. Types only: nothing here computes.
+
+A table becomes a model on this way, and each stop is a kind of plugin:
+
+    Source -> Dataset, Schema -> Split -> Feature -> Batch -> Model.fit -> Form -> Task.answers -> Metric
+                    \\________ Condition (examines all of it) ________/
+
+A *model* trains; what it returns is a *form*: the fitted estimator as plain arrays that answer by themselves, can be
+written down as data, and can be drawn as an ONNX graph. A bundle stores forms, so opening one needs no trainer.
+
+A plugin is a file in the folder of its family and defines one object with the family's name in the singular
+(`features/number.py` defines `feature`). `luban.core.registry` finds it; there is no list to add it to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+
+from luban.batch import Answers, Batch
+from luban.evidence.finding import Finding
+from luban.evidence.measurement import Direction
+from luban.recipe.recipe import Candidate, Features, Recipe, Section
+from luban.schema.schema import Schema
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+    from luban.batch import Array, Inputs
+
+
+@dataclass(frozen=True)
+class State:
+    """What was learned, as data: JSON values, named arrays, and the named states of parts.
+
+    It is all that is written of a feature or a form. Whoever rebuilds from it trusts nothing in it.
+    """
+
+    values: Mapping[str, Any]
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    parts: tuple[tuple[str, State], ...] = ()
+
+
+class Feature(Protocol):
+    """A data type (`features/`): how the values of one column become numbers."""
+
+    def fit(self, values: pl.Series, settings: Features) -> State:
+        """What is learned from the training rows of a column: medians, scales, categories, vocabularies."""
+
+    def transform(self, values: pl.Series, state: State) -> Inputs:
+        """(rows, width) float32, finite, whatever the values are: missing and unseen ones included."""
+
+    def names(self, column: str, state: State) -> tuple[str, ...]:
+        """The name of each of the `width` outputs, starting with the column's."""
+
+    def baseline(self, state: State) -> Any:
+        """The value of a row about which nothing is known: the median, the commonest category, an empty text."""
+
+    def unreadable(self, values: pl.Series) -> pl.Series:
+        """(rows,) boolean: values that are there but are not of this data type."""
+
+    def check(self, state: State) -> None:
+        """Raises BundleError when a state read from a bundle could not come from `fit`."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a model is asked to do, and how large it is.
+
+    task: the name of the task. outputs: how many numbers answer a row (classes, labels, clusters, or 1).
+    rows, width: the size of the training inputs. sparse: whether they are (csr).
+    loss, class_weight: from the recipe's `train` part.
+    """
+
+    task: str
+    outputs: int
+    rows: int
+    width: int
+    sparse: bool = False
+    loss: str = "auto"
+    class_weight: str = "none"
+
+
+class Form(Protocol):
+    """A fitted estimator as data (`forms/`). Final classes, frozen; equal states answer alike on every machine."""
+
+    kind: ClassVar[str]
+
+    def outputs(self, inputs: Inputs) -> Array:
+        """(rows, outputs) float64: probabilities (classes, clusters), values (regression) or scores (anomaly)."""
+
+    def state(self) -> State:
+        """All of it, as data."""
+
+    @classmethod
+    def rebuild(cls, state: State) -> Self:
+        """The form of a state. Raises BundleError for a shape, an index or a number that `state` never writes."""
+
+    def graph(self, builder: Any, inputs: str) -> str:
+        """Adds ONNX nodes from the tensor named `inputs`, (rows, width) float32, to the outputs; returns their name."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A candidate in the portfolio of `auto`, and its place: smaller orders are tried earlier."""
+
+    order: int
+    candidate: Candidate
+
+
+class Model(Protocol):
+    """A trainer of one kind of model (`models/`)."""
+
+    name: ClassVar[str]
+    trainer: ClassVar[Literal["estimator", "gradient"]]
+    tasks: ClassVar[frozenset[str]]
+    Settings: ClassVar[type[Section]]
+    """What can be set about it: `--set model.svm.C=10`. A field's docstring is its help."""
+
+    def portfolio(self, work: Work) -> Iterable[Entry]:
+        """What it sends into the portfolio of `auto` for this work; nothing where it would not help."""
+
+    def declines(self, work: Work) -> str | None:
+        """Why it does not do this work, in words; None where it does."""
+
+    def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
+        """The fitted form. Deterministic in its arguments; the number of threads changes nothing of the result."""
+
+
+class Task(Protocol):
+    """What is predicted (`tasks/`)."""
+
+    name: ClassVar[str]
+    supervised: ClassVar[bool]
+    metrics: ClassVar[tuple[str, ...]]
+    """The names of the metrics that are measured; the first is what candidates are compared by."""
+    baseline: ClassVar[str]
+    """The model that every result is compared with."""
+
+    def classes(self, target: pl.Series, positive: str | None) -> tuple[str, ...]:
+        """The classes or labels in the order of their codes; the positive class is the last of two. May be empty."""
+
+    def encode(self, target: pl.Series, classes: tuple[str, ...]) -> Array:
+        """The target as a `Batch` holds it; a class that is not among `classes` is -1, a missing value -1 or NaN."""
+
+    def outputs(self, classes: tuple[str, ...]) -> int:
+        """How many numbers answer a row."""
+
+    def answers(self, outputs: Array, threshold: float | None = None) -> Answers:
+        """The answers in what a form gives out. threshold: from which probability the positive class is answered."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score (`metrics/`).
+
+    definition: the formula in a sentence, with its source.
+    score: `score(target, answers, weight)`; a float, or NaN where it is undefined (one class only, say).
+    each: the per-row terms of which the score is the weighted mean, where it is one; the bootstrap is then fast.
+    interval: `wilson` for proportions of rows, else `bca`.
+    bounds: the smallest and largest possible value.
+    """
+
+    name: str
+    direction: Direction
+    tasks: frozenset[str]
+    definition: str
+    score: Callable[[Array, Answers, Array | None], float]
+    interval: Literal["wilson", "bca"] = "bca"
+    bounds: tuple[float, float] = (float("-inf"), float("inf"))
+    each: Callable[[Array, Answers], Array] | None = None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a split looks at. target: class codes or values. groups: codes of equal groups. order: sortable values."""
+
+    count: int
+    target: Array | None = None
+    discrete: bool = False
+    groups: Array | None = None
+    order: Array | None = None
+
+
+class Split(Protocol):
+    """A way to hold rows out (`data/splits/`)."""
+
+    def holdout(self, rows: Rows, share: float, seed: int) -> Array:
+        """(rows,) boolean: the test rows. At least one row on each side."""
+
+    def folds(self, rows: Rows, count: int, seed: int) -> Array:
+        """(rows,) int64: the fold in which a row is held out, 0 to count - 1; -1 for rows that only ever train."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a source found. frame: lazily, columns as stored. facts: what was guessed, as text by name.
+
+    dropped: how many rows were left out by reason; listed: up to 100 of them as (line, reason).
+    """
+
+    frame: pl.LazyFrame
+    facts: Mapping[str, str]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    listed: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What conditions look at: raw and encoded rows of both sides of the split, and how they came about.
+
+    Large data comes as a sample of at most 20,000 training and 20,000 test rows; `rows` counts all of them.
+
+    train, test: the raw columns. train_rows, test_rows: their 0-based numbers in the data as given.
+    train_target, test_target: encoded as in a Batch. classes: names of the codes.
+    unscaled, unscaled_test: (rows, width) encoded with medians for missing values and indicators for categories,
+        but not scaled. names: the column from which each of the `width` outputs comes.
+    split, split_reason: the split that was used and why; its columns are in the schema as `group` and `time`.
+    """
+
+    recipe: Recipe
+    schema: Schema
+    task: Task
+    classes: tuple[str, ...]
+    train: pl.DataFrame
+    test: pl.DataFrame
+    train_rows: np.ndarray[Any, Any]
+    test_rows: np.ndarray[Any, Any]
+    train_target: Array | None
+    test_target: Array | None
+    unscaled: Inputs
+    unscaled_test: Inputs
+    names: tuple[str, ...]
+    split: str
+    split_reason: str
+    rows: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A problem that the doctor knows (`conditions/`).
+
+    examine: reads an Examination and returns findings, worst first; none when all is well.
+    tasks: the tasks it makes sense for.
+    proof: `structural` when the signal itself says whether an edit cured it; `effect` when a paired gain must show it.
+    silences: conditions that are its symptoms.
+    """
+
+    id: str
+    group: Literal["data", "optimisation", "generalisation", "deployment"]
+    summary: str
+    examine: Callable[[Examination], list[Finding]]
+    tasks: frozenset[str]
+    proof: Literal["structural", "effect", "advice"] = "advice"
+    silences: tuple[str, ...] = ()
+
+
+class Sample(Protocol):
+    """A data set that luban can name (`data/samples/`)."""
+
+    target: str
+    title: str
+
+    def write(self, folder: str) -> str:
+        """Writes the data into the folder and returns the path to read."""

@@ -1,0 +1,55 @@
+"""An edit: one reversible, printable change of a recipe. How recipes are changed by path is here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from luban.recipe.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class RecipeEdit:
+    """One change of a recipe.
+
+    path: the place, with dots: `features.scale`, `drop`, `model.svm.C`.
+    before, after: the JSON values there.
+    reason: why, in words for a person.
+
+    >>> edit = RecipeEdit("features.scale", "none", "standard", "the columns' scales differ 1,000 times")
+    >>> edit.apply(Recipe(features={"scale": "none"})).features.scale
+    'standard'
+    >>> edit.inverse().after
+    'none'
+    """
+
+    path: str
+    before: Any
+    after: Any
+    reason: str
+
+    def apply(self, recipe: Recipe) -> Recipe:
+        """The recipe with this change; raises pydantic.ValidationError when the value does not fit there."""
+        return changed(recipe, {self.path: self.after})
+
+    def inverse(self) -> RecipeEdit:
+        return RecipeEdit(self.path, self.after, self.before, f"taken back: {self.reason}")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
+    """The recipe with values set by path, validated as a whole.
+
+    >>> changed(Recipe(), {"split.test": 0.3}).split.test
+    0.3
+    """
+    document = recipe.model_dump(mode="json")
+    for path, value in values.items():
+        place = document
+        *parents, last = path.split(".")
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    return Recipe.model_validate(document)

@@ -1,0 +1,135 @@
+"""The recipe: everything that decides what a bundle will be, and nothing that does not.
+
+Budgets (time, memory, threads) and places (paths) are not here: they belong to a run. A recipe that is fitted
+again on the same data with the same versions gives a bundle with the same `content_sha256`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Kind = str
+"""The name of a data type: a folder of `features`, or `identifier` or `constant`."""
+
+
+class Section(BaseModel):
+    """Abstract. A part of the recipe: frozen, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Split(Section):
+    """How rows are held out."""
+
+    kind: Literal["auto", "random", "stratified", "group", "time"] = "auto"
+    """Use `group` when several rows describe one person, machine or place; `time` when the future is predicted."""
+    group: str | None = None
+    """The column whose equal values stay together."""
+    order: str | None = None
+    """The column that orders rows in time."""
+    test: float = Field(0.2, gt=0, lt=1)
+    """Share of rows set aside before anything is fitted, and used once, at the end."""
+    folds: int = Field(5, ge=2, le=50)
+    """How many parts the training rows are cut into to choose and calibrate."""
+    duplicates: Literal["keep", "drop"] = "keep"
+    """What happens to test rows that equal a training row."""
+
+
+class Features(Section):
+    """How columns become numbers."""
+
+    scale: Literal["standard", "robust", "none"] = "standard"
+    """How number columns are scaled; fitted on training rows."""
+    category_floor: int = Field(5, ge=1)
+    """A category seen in fewer training rows than this becomes "rare"."""
+    category_limit: int = Field(100, ge=2)
+    """At most this many categories of a column get an own indicator, the frequent ones first."""
+    text_terms: int = Field(30_000, ge=100)
+    """At most this many words and as many character pieces of a text column are weighed."""
+
+
+class Train(Section):
+    """What is optimised, and what happens to the chosen model."""
+
+    metric: str | None = None
+    """What candidates are compared by; None takes the task's own."""
+    loss: Literal["auto", "squared", "absolute", "huber", "cross-entropy"] = "auto"
+    """What models minimise, where they have the choice."""
+    class_weight: Literal["none", "balanced"] = "none"
+    """`balanced` weighs each class by the inverse of its share."""
+    calibration: Literal["auto", "none", "temperature", "isotonic"] = "auto"
+    """How probabilities are corrected on rows not used to fit; `auto` only where that is shown to help."""
+    threshold: Literal["auto", "metric", "cost"] | float = "auto"
+    """From which probability the positive class is answered: 0.5 (`auto`), the best for metric or cost, or a number."""
+    cost: dict[str, float] = {}
+    """With threshold `cost`: what a `false-positive` and a `false-negative` cost."""
+    refit: Literal["train", "all"] = "train"
+    """`all` fits the final model on the test rows as well; the card then says so."""
+    repeats: int = Field(3, ge=1, le=20)
+    """Under 500 rows the cross-validation that joins the evidence is repeated this often."""
+
+
+class Candidate(Section):
+    """One model with its settings, as it competes."""
+
+    model: str
+    settings: dict[str, Any] = {}
+
+    @property
+    def label(self) -> str:
+        """The candidate as a person reads it.
+
+        >>> Candidate(model="svm", settings={"C": 1.0}).label
+        'svm(C=1.0)'
+        """
+        inside = ", ".join(f"{key}={value}" for key, value in self.settings.items())
+        return f"{self.model}({inside})" if inside else self.model
+
+
+class Models(BaseModel):
+    """Which models compete. Any other key is the name of a model and holds its settings."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    names: tuple[str, ...] = ("auto",)
+    """One model, several (their ensemble competes too), or `auto`: a fixed portfolio."""
+    candidates: tuple[Candidate, ...] | None = None
+    """The candidates themselves; recorded by a run, so that fitting the recipe again tries the same ones."""
+
+    @model_validator(mode="after")
+    def _settings_are_mappings(self) -> Models:
+        for name, value in self.settings().items():
+            if not isinstance(value, dict):
+                raise ValueError(f"model.{name} must hold the settings of the model '{name}', not {value!r}")
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """The settings by the name of the model."""
+        return dict(self.model_extra or {})
+
+
+class Recipe(Section):
+    """What to train and how."""
+
+    target: str | None = None
+    """The column that is predicted; None looks for structure (`clustering`, `anomaly`)."""
+    task: str | None = None
+    """The kind of question; None lets the target decide."""
+    positive: str | None = None
+    """The class that counts as positive; None takes the rarer one."""
+    columns: dict[str, Kind] = {}
+    """Data types that override what was inferred, by column."""
+    drop: tuple[str, ...] = ()
+    """Columns that are left out."""
+    weight: str | None = None
+    """The column that weighs rows."""
+    split: Split = Split()
+    features: Features = Features()
+    model: Models = Models()
+    train: Train = Train()
+    repair: Literal["auto", "ask", "off"] = "auto"
+    """What happens to problems that are found: repaired, asked about, or only reported."""
+    seed: int = Field(0, ge=0)
+    """Decides every random choice."""

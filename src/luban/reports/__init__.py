@@ -1,0 +1,1 @@
+"""Views of the evidence: card, page, terminal."""

@@ -1,0 +1,1 @@
+"""What answers: the ONNX graph where parity holds, else the form itself."""

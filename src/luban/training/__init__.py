@@ -1,0 +1,1 @@
+"""From encoded rows to a fitted, chosen and calibrated form: candidates, folds, budget, resume."""
