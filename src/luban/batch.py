@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     import numpy as np
     from scipy.sparse import csr_matrix
 
-    Inputs: TypeAlias = np.ndarray[Any, np.dtype[np.float32]] | csr_matrix
-    Array: TypeAlias = np.ndarray[Any, Any]
+Inputs: TypeAlias = "np.ndarray[Any, np.dtype[np.float32]] | csr_matrix"
+"""(rows, width) float32, dense or in compressed sparse rows."""
+Array: TypeAlias = "np.ndarray[Any, Any]"
+"""An array whose shape and type the docstring states."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
-from luban.batch import Answers, Batch
+from luban.batch import Answers, Array, Batch, Inputs
 from luban.evidence.finding import Finding
 from luban.evidence.measurement import Direction
 from luban.recipe.recipe import Candidate, Features, Recipe, Section
@@ -27,8 +27,6 @@ from luban.schema.schema import Schema
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
-
-    from luban.batch import Array, Inputs
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,102 @@
+"""How a state is written as one file and read again: safetensors, with the JSON values in its header.
+
+    arrays    0.weights  0.bias ...          named by the place of their part
+    metadata  {"luban": the JSON values of all parts, nested as the parts are}
+
+Reading trusts nothing: sizes, types and names are checked before an array is made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from luban.batch import Array
+from luban.core.errors import BundleError
+from luban.protocols import State
+
+_TYPES = {"float32", "float64", "int32", "int64", "uint8"}
+_MOST_DEEP = 8
+_MOST_PARTS = 100_000
+_MOST_HEADER = 64 << 20
+
+
+def to_bytes(kind: str, state: State) -> bytes:
+    """A state and the kind of what it is the state of, as the bytes of a safetensors file. Equal states, equal bytes."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in _named(state, "")}
+    document = {"kind": kind, "state": _values(state)}
+    # safetensors orders its header by type and name, so equal content gives equal bytes; one metadata key keeps it so.
+    return save(arrays, metadata={"luban": json.dumps(document, sort_keys=True, allow_nan=False, ensure_ascii=False)})
+
+
+def from_bytes(data: bytes) -> tuple[str, State]:
+    """The kind and the state that `to_bytes` wrote.
+
+    Raises BundleError when the bytes are not such a file.
+    """
+    if len(data) < 8 or int.from_bytes(data[:8], "little") > min(len(data) - 8, _MOST_HEADER):
+        raise BundleError("a state is cut short, or its header is larger than the file.")
+    try:
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        document = json.loads(header["__metadata__"]["luban"], parse_constant=_refuse)
+        kind, values = document["kind"], document["state"]
+        arrays = load(data)
+    except (ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+        raise BundleError(f"a state cannot be read ({type(error).__name__}: {str(error)[:120]}).") from None
+    if not isinstance(kind, str):
+        raise BundleError("a state does not say what it is the state of.")
+    for name, array in arrays.items():
+        if array.dtype.name not in _TYPES:
+            raise BundleError(
+                f"the array '{name}' holds {array.dtype.name}; a state holds {', '.join(sorted(_TYPES))}."
+            )
+    used: set[str] = set()
+    state = _state(values, arrays, "", 0, used)
+    if used != set(arrays):
+        raise BundleError(f"the array '{min(set(arrays) - used)}' belongs to no part of the state.")
+    return kind, state
+
+
+def _named(state: State, prefix: str) -> Iterator[tuple[str, Array]]:
+    for name, array in state.arrays.items():
+        yield f"{prefix}{name}", array
+    for place, (_, part) in enumerate(state.parts):
+        yield from _named(part, f"{prefix}{place}.")
+
+
+def _values(state: State) -> dict[str, Any]:
+    parts = [[name, _values(part)] for name, part in state.parts]
+    return {"values": dict(state.values), "arrays": sorted(state.arrays), "parts": parts}
+
+
+def _state(document: Any, arrays: dict[str, Array], prefix: str, depth: int, used: set[str]) -> State:
+    if depth > _MOST_DEEP or len(used) > _MOST_PARTS:
+        raise BundleError("a state has more parts within parts than luban writes.")
+    if not isinstance(document, dict) or set(document) != {"values", "arrays", "parts"}:
+        raise BundleError("a part of a state must hold values, arrays and parts.")
+    values, names, parts = document["values"], document["arrays"], document["parts"]
+    if not isinstance(values, dict) or not _strings(names) or not isinstance(parts, list):
+        raise BundleError("a part of a state has values, arrays or parts of the wrong type.")
+    missing = [name for name in names if f"{prefix}{name}" not in arrays]
+    if missing:
+        raise BundleError(f"the array '{prefix}{missing[0]}' is missing.")
+    used.update(f"{prefix}{name}" for name in names)
+    children = []
+    for place, item in enumerate(parts):
+        if not (isinstance(item, list) and len(item) == 2 and isinstance(item[0], str)):
+            raise BundleError("a part of a state must be a name and a state.")
+        children.append((item[0], _state(item[1], arrays, f"{prefix}{place}.", depth + 1, used)))
+    return State(values, {name: arrays[f"{prefix}{name}"] for name in names}, tuple(children))
+
+
+def _strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is not a JSON number")

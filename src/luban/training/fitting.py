@@ -1,0 +1,47 @@
+"""Fitting one candidate: from a batch to a form, in this process. The search and the scikit-learn estimators call it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luban.batch import Batch
+from luban.core import registry
+from luban.core.errors import UsageError
+from luban.core.suggest import did_you_mean
+from luban.protocols import Form, Model, Work
+from luban.recipe.recipe import Candidate, Section
+
+
+def fit_candidate(batch: Batch, work: Work, candidate: Candidate, *, seed: int, threads: int) -> Form:
+    """The fitted form of a candidate. Deterministic in its arguments; `threads` changes only the time."""
+    from threadpoolctl import threadpool_limits
+
+    model: Model = registry.find("models", candidate.model)
+    with threadpool_limits(threads):
+        return model.fit(batch, work, settings(candidate), seed=seed, threads=threads)
+
+
+def settings(candidate: Candidate) -> Section:
+    """The settings of a candidate, validated; UsageError names the wrong key or value and the right ones."""
+    from pydantic import ValidationError
+
+    kind = registry.find("models", candidate.model).Settings
+    try:
+        return kind.model_validate(candidate.settings)
+    except ValidationError as invalid:
+        raise UsageError(_explain(invalid.errors()[0], kind), where=f"model.{candidate.model}") from None
+
+
+def _explain(problem: Any, kind: type[Section]) -> str:
+    key = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        return f"there is no setting '{key}'. {did_you_mean(key, kind.model_fields)}"
+    return f"the setting '{key}' cannot be {problem['input']!r}: {problem['msg']}."
+
+
+def warm_up() -> None:
+    """Imports what most candidates need, so that a worker is ready when the first unit comes."""
+    import lightgbm
+    import sklearn.linear_model
+
+    del lightgbm, sklearn

@@ -1,0 +1,75 @@
+"""What a run may use: time, memory and threads, each with the reason for its value. None of it decides the result's form.
+
+Where a limit makes a run use fewer rows, that number is written into the recipe, so the recipe alone repeats the run.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from luban.core import units
+from luban.core.deadline import Deadline
+from luban.core.errors import UsageError
+
+DEFAULT_MEMORY = 3 << 29
+"""1.5 GiB: what a fit may use in all where nobody says, so that an ordinary machine stays usable."""
+
+CELLS_PER_SECOND = 150_000
+"""Encoded numbers that the first candidate's fits get through in a second of `--time`, on one slow core, by trial."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may use. seconds is None without `--time`."""
+
+    seconds: float | None
+    deadline: Deadline
+    memory: int
+    memory_reason: str
+    threads: int
+    threads_reason: str
+
+    def rows(self, width: float) -> tuple[int, str]:
+        """How many rows of this many stored numbers are trained on at most, and which limit says so."""
+        # The encoded rows, a copy of them for a fold, and the trainer's own copy are alive at once; libraries come on top.
+        in_memory = int(max(self.memory - (400 << 20), self.memory // 4) / 4 / (4 * max(width, 1)))
+        by_memory = f"--memory {units.read_size(self.memory)} ({self.memory_reason})"
+        if self.seconds is None:
+            return max(in_memory, 1000), by_memory
+        in_time = int(self.seconds * CELLS_PER_SECOND / max(width, 1))
+        return max(min(in_memory, in_time), 1000), by_memory if in_memory <= in_time else f"--time {self.seconds:g}s"
+
+
+def limits(time: str | float | None = None, memory: str | int | None = None, threads: int | None = None) -> Limits:
+    """The limits as asked for, and sensible ones where nothing was.
+
+    >>> limits(memory="2G", threads=1).memory_reason
+    'as asked'
+    """
+    seconds = None if time is None else units.seconds(time)
+    if threads is not None and threads < 1:
+        raise UsageError(f"a run needs at least one thread, not {threads}.", where="--threads", fix="--threads 1")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed, reason = (units.size(memory), "as asked") if memory is not None else _free_memory()
+    return Limits(
+        seconds=seconds,
+        deadline=Deadline.after(seconds),
+        memory=allowed,
+        memory_reason=reason,
+        threads=threads or cores,
+        threads_reason="as asked" if threads else f"this process may use {cores} cores",
+    )
+
+
+def _free_memory() -> tuple[int, str]:
+    """The smaller of the default and half of what is free now."""
+    try:
+        fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        half = int(fields["MemAvailable"].split()[0]) * 1024 // 2
+    except (OSError, KeyError, ValueError):
+        return DEFAULT_MEMORY, "the default"
+    if half < DEFAULT_MEMORY:
+        return half, "half of what is free"
+    return DEFAULT_MEMORY, "the default"
