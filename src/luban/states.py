@@ -18,6 +18,7 @@ from safetensors.numpy import load, save
 
 from luban.batch import Array
 from luban.core.errors import BundleError
+from luban.core.strict_json import parse, shown
 from luban.protocols import State
 
 _TYPES = {"float32", "float64", "int32", "int64", "uint8"}
@@ -27,8 +28,8 @@ _MOST_HEADER = 64 << 20
 
 
 def to_bytes(kind: str, state: State) -> bytes:
-    """A state and the kind of what it is the state of, as the bytes of a safetensors file. Equal states, equal bytes."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in _named(state, "")}
+    """A state and the kind of its owner, as the bytes of a safetensors file. Equal states, equal bytes."""
+    arrays = {name: np.asarray(array, order="C") for name, array in _named(state, "")}
     document = {"kind": kind, "state": _values(state)}
     # safetensors orders its header by type and name, so equal content gives equal bytes; one metadata key keeps it so.
     return save(arrays, metadata={"luban": json.dumps(document, sort_keys=True, allow_nan=False, ensure_ascii=False)})
@@ -42,23 +43,23 @@ def from_bytes(data: bytes) -> tuple[str, State]:
     if len(data) < 8 or int.from_bytes(data[:8], "little") > min(len(data) - 8, _MOST_HEADER):
         raise BundleError("a state is cut short, or its header is larger than the file.")
     try:
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        document = json.loads(header["__metadata__"]["luban"], parse_constant=_refuse)
+        header = parse(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        document = parse(header["__metadata__"]["luban"].encode())
         kind, values = document["kind"], document["state"]
         arrays = load(data)
-    except (ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
-        raise BundleError(f"a state cannot be read ({type(error).__name__}: {str(error)[:120]}).") from None
+    except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise BundleError(f"a state cannot be read ({type(error).__name__}: {shown(error, 120)}).") from None
     if not isinstance(kind, str):
         raise BundleError("a state does not say what it is the state of.")
     for name, array in arrays.items():
         if array.dtype.name not in _TYPES:
             raise BundleError(
-                f"the array '{name}' holds {array.dtype.name}; a state holds {', '.join(sorted(_TYPES))}."
+                f"the array {shown(name)} holds {array.dtype.name}; a state holds {', '.join(sorted(_TYPES))}."
             )
     used: set[str] = set()
     state = _state(values, arrays, "", 0, used)
     if used != set(arrays):
-        raise BundleError(f"the array '{min(set(arrays) - used)}' belongs to no part of the state.")
+        raise BundleError(f"the array {shown(min(set(arrays) - used))} belongs to no part of the state.")
     return kind, state
 
 
@@ -84,7 +85,7 @@ def _state(document: Any, arrays: dict[str, Array], prefix: str, depth: int, use
         raise BundleError("a part of a state has values, arrays or parts of the wrong type.")
     missing = [name for name in names if f"{prefix}{name}" not in arrays]
     if missing:
-        raise BundleError(f"the array '{prefix}{missing[0]}' is missing.")
+        raise BundleError(f"the array {shown(prefix + missing[0])} is missing.")
     used.update(f"{prefix}{name}" for name in names)
     children = []
     for place, item in enumerate(parts):
@@ -96,7 +97,3 @@ def _state(document: Any, arrays: dict[str, Array], prefix: str, depth: int, use
 
 def _strings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is not a JSON number")
