@@ -81,10 +81,35 @@ class Work:
     class_weight: str = "none"
 
 
+class NoGraph(Exception):  # noqa: N818 - not an error: the form then answers itself
+    """A form has no ONNX graph, or none worth having. Its text is the reason, in words."""
+
+
+class Builder(Protocol):
+    """What a form draws its graph on; `luban.runtime.graph` has the one that writes ONNX."""
+
+    def node(self, operator: str, *inputs: str, domain: str = "", outputs: int = 1, **attributes: Any) -> str:
+        """Adds a node; the name of its first output. Equal nodes are added once."""
+
+    def constant(self, values: Array) -> str:
+        """The name of a tensor with these values."""
+
+    def double(self, name: str) -> str:
+        """The name of the tensor as float64: graphs calculate in it, as forms do."""
+
+
 class Form(Protocol):
     """A fitted estimator as data (`forms/`). Final classes, frozen; equal states answer alike on every machine."""
 
     kind: ClassVar[str]
+
+    @property
+    def width(self) -> int:
+        """How many numbers a row of its inputs has."""
+
+    @property
+    def output_width(self) -> int:
+        """How many numbers answer a row."""
 
     def outputs(self, inputs: Inputs) -> Array:
         """(rows, outputs) float64: probabilities (classes, clusters), values (regression) or scores (anomaly)."""
@@ -96,8 +121,11 @@ class Form(Protocol):
     def rebuild(cls, state: State) -> Self:
         """The form of a state. Raises BundleError for a shape, an index or a number that `state` never writes."""
 
-    def graph(self, builder: Any, inputs: str) -> str:
-        """Adds ONNX nodes from the tensor named `inputs`, (rows, width) float32, to the outputs; returns their name."""
+    def graph(self, builder: Builder, inputs: str) -> str:
+        """Adds ONNX nodes from the tensor named `inputs`, (rows, width) float32; returns the name of the outputs.
+
+        They are (rows, outputs) float64. Raises NoGraph with the reason where there is none.
+        """
 
 
 @dataclass(frozen=True)
