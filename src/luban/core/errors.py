@@ -14,7 +14,8 @@ Any other exception that reaches the command line is a defect of luban: exit 1.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class LubanError(Exception):
@@ -23,6 +24,7 @@ class LubanError(Exception):
     message: what happened, with the value, and what was expected.
     where: the file, column, row or option, as a person would point at it.
     fix: the command or change that cures it.
+    document: what was done all the same, as the verb's JSON document; a gate that is not met still shows its figures.
 
     >>> print(DataError("column 'age' has no value", where="people.csv", fix="leave it out: --set drop=age"))
     people.csv: column 'age' has no value
@@ -33,21 +35,31 @@ class LubanError(Exception):
     exit_code: ClassVar[int]
     kind: ClassVar[str]
 
-    def __init__(self, message: str, *, where: str | None = None, fix: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str | None = None,
+        fix: str | None = None,
+        document: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.where = where
         self.fix = fix
+        self.document = document
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), self.message, self.where, self.fix))
+        return (_rebuild, (type(self), self.message, self.where, self.fix, self.document))
 
 
-def _rebuild(kind: type[LubanError], message: str, where: str | None, fix: str | None) -> LubanError:
-    return kind(message, where=where, fix=fix)
+def _rebuild(
+    kind: type[LubanError], message: str, where: str | None, fix: str | None, document: Mapping[str, Any] | None
+) -> LubanError:
+    return kind(message, where=where, fix=fix, document=document)
 
 
 class UsageError(LubanError):

@@ -58,7 +58,7 @@ def from_yaml(data: bytes, *, where: str) -> Recipe:
     >>> from_yaml(b"target: y\\npositive: yes\\nsplit: {test: 0.25}", where="mine.yaml").positive
     'yes'
     """
-    document = _plain(data, where)
+    document = plain(data, where)
     if not isinstance(document, dict):
         raise UsageError("a recipe is a mapping of keys to values.", where=where, fix="for example: target: diagnosis")
     try:
@@ -67,7 +67,12 @@ def from_yaml(data: bytes, *, where: str) -> Recipe:
         raise UsageError(_explain(invalid.errors()[0]), where=where) from None
 
 
-def _plain(data: bytes, where: str) -> Any:
+def plain(data: bytes, where: str) -> Any:
+    """The value in plain YAML text; UsageError that names the place for anything else.
+
+    >>> plain(b"{C: 10, kernel: rbf}", where="--set model.svm")
+    {'C': 10, 'kernel': 'rbf'}
+    """
     import yaml
 
     if len(data) > MOST_BYTES:

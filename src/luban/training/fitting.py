@@ -1,4 +1,4 @@
-"""Fitting one candidate: from a batch to a form, in this process. The search and the scikit-learn estimators call it."""
+"""Fitting one candidate, from a batch to a form, in this process. The search and the estimators call it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run may use: time, memory and threads, each with the reason for its value. None of it decides the result's form.
+"""What a run may use: time, memory and threads, each with the reason for its value.
 
 Where a limit makes a run use fewer rows, that number is written into the recipe, so the recipe alone repeats the run.
 """
@@ -33,7 +33,7 @@ class Limits:
 
     def rows(self, width: float) -> tuple[int, str]:
         """How many rows of this many stored numbers are trained on at most, and which limit says so."""
-        # The encoded rows, a copy of them for a fold, and the trainer's own copy are alive at once; libraries come on top.
+        # The encoded rows, a fold's copy and the trainer's own are alive at once; libraries come on top.
         in_memory = int(max(self.memory - (400 << 20), self.memory // 4) / 4 / (4 * max(width, 1)))
         by_memory = f"--memory {units.read_size(self.memory)} ({self.memory_reason})"
         if self.seconds is None:
