@@ -1,1 +1,1 @@
-"""The command line: options in, exit codes out. What the verbs do is in `luban.verbs`; how results look in `luban.reports`."""
+"""The command line: options in, exit codes out. What the verbs do is elsewhere, and so is how results look."""
