@@ -1,0 +1,167 @@
+"""Dates and times: a linear time, and the parts of the calendar that vary in the training rows.
+
+Texts are parsed by the format that fits most training values; whole numbers count from 1970 in the unit that fits.
+The parts are those of the wall clock that the column shows, not of UTC.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, final
+
+import numpy as np
+import polars as pl
+
+from luban.batch import Array
+from luban.core.errors import BundleError
+from luban.features import _scaling
+from luban.protocols import State
+from luban.recipe.recipe import Features
+
+if TYPE_CHECKING:
+    from luban.batch import Inputs
+
+_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y.%m.%d", "%d/%m/%y", "%m/%d/%y")
+_WRITTEN = ("%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y", "%Y年%m月%d日", "%Y%m%d", "%Y-%m")
+_TIMES = (" %H:%M:%S%.f", "T%H:%M:%S%.f", " %H:%M", "T%H:%M", " %I:%M %p", " %I:%M:%S %p")
+_ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
+FORMATS: Final = (*_DATES, *(date + time for date in _DATES for time in _TIMES), *_ZONED, *_WRITTEN)
+"""The formats of texts that are known, in the notation of polars; of two that fit alike the earlier one is taken."""
+UNITS: Final = {"s": 1_000_000, "ms": 1_000, "us": 1}
+"""Microseconds in a unit of whole numbers."""
+_MICROSECONDS_A_DAY = 86_400_000_000
+_MOST_DAYS = 365 * 260_000
+"""The calendar of polars ends about 262,143 years from the year 0."""
+_PARTS = {"year": ("year sine", "year cosine"), "day": ("day of month",), "hour": ("hour sine", "hour cosine")}
+_WEEKDAYS = tuple(f"is {day}" for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"))
+_OUTPUTS = {**_PARTS, "weekday": _WEEKDAYS}
+_KEYS = {"median", "center", "spread", "limit", "missing", "reading", "parts"}
+
+
+def reading(values: pl.Series) -> str | None:
+    """How values become times: a format, a unit of whole numbers, or None where they are times already.
+
+    >>> reading(pl.Series(["31/12/2024", "01/01/2025"]))
+    '%d/%m/%Y'
+    """
+    known = values.drop_nulls()
+    if known.dtype.is_numeric():
+        size = float(known.abs().max() or 0)  # type: ignore[arg-type]
+        return "s" if size < 1e11 else "ms" if size < 1e14 else "us"
+    if known.dtype != pl.String:
+        return None
+    tried = known.head(1000)
+    counts = [len(tried) - parse(tried, format).null_count() for format in FORMATS]
+    return FORMATS[int(np.argmax(counts))]
+
+
+def parse(values: pl.Series, how: str | None) -> pl.Series:
+    """(rows,) Datetime in microseconds without a zone; null where it is missing or does not parse.
+
+    how: what `reading` said of the training values.
+    """
+    if values.dtype == pl.String:
+        times = values.str.strip_chars().str.to_datetime(how or FORMATS[0], strict=False, time_unit="us")
+    elif values.dtype.is_numeric():
+        counted = values.cast(pl.Float64, strict=False) * UNITS.get(how or "s", 1)
+        times = counted.cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
+    else:
+        times = values.cast(pl.Datetime("us", getattr(values.dtype, "time_zone", None)), strict=False)
+    # Beyond its calendar polars has no months and days.
+    inside = times.cast(pl.Int64).is_between(-_MOST_DAYS * _MICROSECONDS_A_DAY, _MOST_DAYS * _MICROSECONDS_A_DAY)
+    return times.dt.replace_time_zone(None).set(~inside.fill_null(True), None)
+
+
+@final
+class Datetime:
+    """A column of dates or times."""
+
+    def fit(self, values: pl.Series, settings: Features) -> State:
+        how = reading(values)
+        times = parse(values, how)
+        known = times.drop_nulls()
+        learned: dict[str, Any] = {
+            **_scaling.learn(_days(times), settings.scale),
+            "missing": len(known) < len(times),
+            "reading": how,
+            "parts": [part for part, seen in _calendar(known).items() if len(np.unique(seen)) > 1],
+        }
+        return State(learned)
+
+    def transform(self, values: pl.Series, state: State) -> Inputs:
+        learned = state.values
+        times = parse(values, learned["reading"])
+        days = _days(times)
+        missing = np.isnan(days)
+        days = np.where(missing, learned["median"], days)
+        linear = np.clip((days - learned["center"]) / learned["spread"], -learned["limit"], learned["limit"])
+        columns = [linear]
+        if learned["parts"]:
+            microseconds = times.cast(pl.Int64).fill_null(round(learned["median"] * _MICROSECONDS_A_DAY))
+            calendar = _calendar(microseconds.cast(pl.Datetime("us")))
+            columns += [output for part in learned["parts"] for output in _encoded(part, calendar[part])]
+        if learned["missing"]:
+            columns.append(missing)
+        return np.stack(columns, axis=1).astype(np.float32)
+
+    def names(self, column: str, state: State) -> tuple[str, ...]:
+        outputs = [name for part in state.values["parts"] for name in _OUTPUTS[part]]
+        missing = ["is missing"] if state.values["missing"] else []
+        return (column, *(f"{column} {name}" for name in (*outputs, *missing)))
+
+    def baseline(self, state: State) -> Any:
+        """The median time, as a text in the format of the training values where they were texts."""
+        how = state.values["reading"]
+        microseconds = round(state.values["median"] * _MICROSECONDS_A_DAY)
+        if how in UNITS:
+            return microseconds // UNITS[how]
+        moment = pl.Series([microseconds]).cast(pl.Datetime("us"))
+        return moment[0] if how is None else moment.dt.replace_time_zone("UTC").dt.to_string(how)[0]
+
+    def unscaled(self, state: State) -> State:
+        """The state that does the same with a linear time in days since 1970."""
+        return State({**state.values, **_scaling.unscaled(state.values["median"])})
+
+    def unreadable(self, values: pl.Series) -> pl.Series:
+        return values.is_not_null() & parse(values, reading(values)).is_null()
+
+    def check(self, state: State) -> None:
+        values = dict(state.values)
+        if set(values) != _KEYS or state.arrays or state.parts or not isinstance(values["missing"], bool):
+            raise BundleError(f"a datetime column must hold {', '.join(sorted(_KEYS))} and nothing else.")
+        parts, how = values["parts"], values["reading"]
+        if not isinstance(parts, list) or not all(part in list(_OUTPUTS) for part in parts):
+            raise BundleError(f"the parts of a datetime column must be among {', '.join(_OUTPUTS)}.")
+        if len(set(parts)) < len(parts) or how not in (None, *UNITS, *FORMATS):
+            raise BundleError("a datetime column must hold each part once, and a known way of reading.")
+        problem = _scaling.problem(values)
+        if problem is None and abs(values["median"]) > _MOST_DAYS:
+            problem = "its median lies outside of the calendar"
+        if problem is not None:
+            raise BundleError(f"a datetime column is damaged: {problem}.")
+
+
+feature = Datetime()
+
+
+def _days(times: pl.Series) -> Array:
+    """(rows,) float64 days since 1970; NaN where missing."""
+    return times.cast(pl.Int64).cast(pl.Float64).to_numpy() / _MICROSECONDS_A_DAY
+
+
+def _calendar(times: pl.Series) -> dict[str, Array]:
+    """The parts of the calendar as numbers, by name; for times without a missing one."""
+    return {
+        "year": times.dt.ordinal_day().to_numpy() / 366.0,
+        "weekday": times.dt.weekday().to_numpy(),
+        "day": times.dt.day().to_numpy() / 31.0,
+        "hour": (times.dt.hour().cast(pl.Float64) + times.dt.minute().cast(pl.Float64) / 60.0).to_numpy() / 24.0,
+    }
+
+
+def _encoded(part: str, values: Array) -> list[Array]:
+    """The outputs of a part: cycles as sine and cosine, weekdays as indicators."""
+    if part == "weekday":
+        return [values == day for day in range(1, 8)]
+    if part == "day":
+        return [values]
+    return [np.sin(2 * np.pi * values), np.cos(2 * np.pi * values)]
