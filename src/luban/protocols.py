@@ -233,10 +233,11 @@ class Reading:
     listed: tuple[tuple[int, str], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Examination:
     """What conditions look at: raw and encoded rows of both sides of the split, and how they came about.
 
+    Equal only to itself, so that what several conditions need of it is computed once.
     Large data comes as a sample of at most 20,000 training and 20,000 test rows; `rows` counts all of them.
 
     train, test: the raw columns. train_rows, test_rows: their 0-based numbers in the data as given.

@@ -13,7 +13,8 @@ class RecipeEdit:
     """One change of a recipe.
 
     path: the place, with dots: `features.scale`, `drop`, `model.svm.C`.
-    before, after: the JSON values there.
+    before, after: the JSON values there. Of a list only what differs is added and taken away, so that two edits of
+        one list can both be applied.
     reason: why, in words for a person.
 
     >>> edit = RecipeEdit("features.scale", "none", "standard", "the columns' scales differ 1,000 times")
@@ -21,6 +22,9 @@ class RecipeEdit:
     'standard'
     >>> edit.inverse().after
     'none'
+    >>> first, second = (RecipeEdit("drop", [], [column], "constant") for column in ("a", "b"))
+    >>> second.apply(first.apply(Recipe())).drop
+    ('a', 'b')
     """
 
     path: str
@@ -30,13 +34,29 @@ class RecipeEdit:
 
     def apply(self, recipe: Recipe) -> Recipe:
         """The recipe with this change; raises pydantic.ValidationError when the value does not fit there."""
-        return changed(recipe, {self.path: self.after})
+        if not (isinstance(self.before, list) and isinstance(self.after, list)):
+            return changed(recipe, {self.path: self.after})
+        there = value(recipe, self.path)
+        kept = [item for item in there if item in self.after or item not in self.before]
+        return changed(recipe, {self.path: kept + [item for item in self.after if item not in there]})
 
     def inverse(self) -> RecipeEdit:
         return RecipeEdit(self.path, self.after, self.before, f"taken back: {self.reason}")
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def value(recipe: Recipe, path: str) -> Any:
+    """The JSON value at a path of the recipe; KeyError where there is none.
+
+    >>> value(Recipe(), "split.test")
+    0.2
+    """
+    place: Any = recipe.model_dump(mode="json")
+    for key in path.split("."):
+        place = place[key]
+    return place
 
 
 def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
