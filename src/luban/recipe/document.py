@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 8 << 20
 MOST_DEEP = 32
-MOST_VALUES = 500_000
+MOST_VALUES = 100_000
 
 _PLAIN = (
     ("null", r"~|null|", ["~", "n", ""]),
@@ -58,7 +58,11 @@ def from_yaml(data: bytes, *, where: str) -> Recipe:
     >>> from_yaml(b"target: y\\npositive: yes\\nsplit: {test: 0.25}", where="mine.yaml").positive
     'yes'
     """
-    document = plain(data, where)
+    return checked(plain(data, where), where=where)
+
+
+def checked(document: Any, *, where: str) -> Recipe:
+    """The recipe in a document; UsageError, with the near name, for a key or value that no recipe has."""
     if not isinstance(document, dict):
         raise UsageError("a recipe is a mapping of keys to values.", where=where, fix="for example: target: diagnosis")
     try:
