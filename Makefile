@@ -1,24 +1,48 @@
-# One word for each job, the same by hand and in CI. Every job works alone on a fresh machine.
+# One word for each job, the same by hand and in CI. Each works alone on a machine that has Python 3.11 and make.
 PYTHON ?= python3
+WORKERS ?= auto
+
 BIN := .venv/bin
+READY := .venv/.ready
+# As variables of the environment the pins hold for the packages that build luban as well.
+PINS := $(CURDIR)/constraints.txt
+# One thread for each library: the tests already use every core, and results must not depend on it.
+TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: setup check test quick
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test quick check bench docs soak
 
-setup: .venv/ready
+help:  ## Show these lines.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-.venv/ready: pyproject.toml constraints.txt
+setup: $(READY)  ## Make .venv and install luban with everything pinned in constraints.txt.
+
+$(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all,dev]'
-	touch .venv/ready
+	PIP_CONSTRAINT=$(PINS) PIP_BUILD_CONSTRAINT=$(PINS) $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev]'
+	touch $@
 
-check: setup ## format, lint, types, floors
+demo: $(READY)  ## Train on a real table, show the honest result, one answer, and what to try next.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
+
+test: $(READY)  ## The whole suite.
+	$(TEST) -m "not soak"
+
+quick: $(READY)  ## What runs within a minute.
+	$(TEST) -m "not soak and not slow" tests
+
+check: $(READY)  ## Format, lint, types, floors.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup ## the whole suite
-	$(BIN)/pytest
+bench: $(READY)  ## Run every benchmark and write docs/benchmarks.md.
+	$(BIN)/python benchmarks
 
-quick: setup ## a fast part of the suite
-	$(BIN)/pytest -m "not slow and not soak"
+docs: $(READY)  ## Write docs/reference/ from the code, and the tour of the READMEs from a run.
+	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/tour.py
+
+soak: $(READY)  ## The long tests: a hundred kills.
+	$(TEST) -m soak

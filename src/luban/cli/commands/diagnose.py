@@ -1,0 +1,37 @@
+"""`luban diagnose`: its options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from luban.cli import options
+from luban.cli.help import LOOK
+from luban.cli.options import ROWS, option
+from luban.cli.running import Talk, Verb
+
+if TYPE_CHECKING:
+    from luban.cli.running import Result
+
+
+@click.command(
+    "diagnose",
+    cls=Verb,
+    section=LOOK,
+    short_help="Find what is wrong with data, or with a bundle.",
+    epilog="Example: luban diagnose customers.csv --target churned --require no-severe",
+)
+@click.argument("place", metavar="DATA|BUNDLE")
+@options.target
+@options.about_data
+@option("--against", metavar="DATA", group=ROWS, help="With a bundle: rows to compare with its own.")
+@options.threads
+@options.require
+@options.common
+def command(place: str, target: str | None, talk: Talk, **asked: Any) -> Result:
+    """Look for leaks, duplicates, wrong labels and other problems, and say what would cure them. Changes nothing."""
+    from luban.verbs.diagnose import diagnose
+
+    column = options.pairs(asked.pop("column"), option="--column", example="age=category")
+    return diagnose(place, target, column=column, console=talk.console, **asked)

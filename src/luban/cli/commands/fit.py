@@ -1,0 +1,92 @@
+"""`luban fit`: its options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from luban.cli import options
+from luban.cli.help import MAKE
+from luban.cli.options import BUDGET, MODEL, PROBLEMS, QUESTION, RESULT, ROWS, option
+from luban.cli.running import Talk, Verb
+
+if TYPE_CHECKING:
+    from luban.verbs.bundle import Bundle
+
+
+@click.command(
+    "fit",
+    cls=Verb,
+    section=MAKE,
+    short_help="Train, repair, measure: from data to a bundle.",
+    epilog="Example: luban fit customers.csv --target churned --time 5m --group customer",
+)
+@click.argument("data", metavar="DATA")
+@options.target
+@option("--metric", metavar="METRIC", group=QUESTION, help="What models are compared by; else the task's own.")
+@option("--validation", metavar="DATA", group=ROWS, help="Choose and calibrate on these rows, not on folds.")
+@options.about_data
+@option(
+    "--model",
+    default="auto",
+    metavar="M,..",
+    group=MODEL,
+    help="auto, one model, or several and their ensemble.",
+)
+@option("--recipe", metavar="FILE", group=MODEL, help="Start from this recipe (YAML).")
+@option("--set", "set_", multiple=True, metavar="K=V", group=MODEL, help="Set a key of the recipe: split.test=0.3.")
+@option(
+    "--folds",
+    type=click.IntRange(min=2),
+    metavar="K",
+    group=MODEL,
+    help="Parts the training rows are cut into; else 5.",
+)
+@option(
+    "--refit",
+    type=click.Choice(["train", "all"]),
+    metavar="ROWS",
+    group=MODEL,
+    help="Final fit on train rows (else), or on test rows too.",
+)
+@option("--time", metavar="TIME", group=BUDGET, help="Time for everything, reading included: 60s, 5m, 2h.")
+@option("--memory", metavar="SIZE", group=BUDGET, help="600M, 4G: rows are sampled to stay within it.")
+@options.threads
+@option(
+    "--repair",
+    type=click.Choice(["auto", "ask", "off"]),
+    metavar="HOW",
+    group=PROBLEMS,
+    help="auto (else), ask before each, or off: only report.",
+)
+@option("--no-repair", is_flag=True, group=PROBLEMS, help="The same as --repair off.")
+@options.require
+@option("--out", metavar="BUNDLE", group=RESULT, help="Where the bundle goes; else DATA's name .luban.")
+@option("--force", is_flag=True, group=RESULT, help="Replace a bundle of other data or another recipe.")
+@options.common
+def command(data: str, talk: Talk, **asked: Any) -> Bundle:
+    """Train on DATA and write a bundle: the model, its honest score, what was found and repaired, a report.
+
+    DATA is a file (CSV, TSV, Parquet, JSON lines, Arrow; .gz and .zst too), a quoted glob of files, a folder of class
+    folders, '-' for stdin, or sample:NAME. Without --target it looks for clusters.
+
+    The same command typed again continues after an interruption, and answers at once when all is done.
+    """
+    from luban.verbs.fit import fit
+
+    changes = options.settings(asked.pop("set_"))
+    if refit := asked.pop("refit"):
+        changes["train.refit"] = refit
+    if asked.pop("no_repair"):
+        asked["repair"] = "off"
+    return fit(
+        data,
+        asked.pop("target"),
+        model=options.names(asked.pop("model")),
+        set=changes,
+        column=options.pairs(asked.pop("column"), option="--column", example="age=category"),
+        ask=options.ask_with(asked["repair"]),
+        console=talk.console,
+        **asked,
+    )
