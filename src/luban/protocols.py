@@ -85,6 +85,10 @@ class NoGraph(Exception):  # noqa: N818 - not an error: the form then answers it
     """A form has no ONNX graph, or none worth having. Its text is the reason, in words."""
 
 
+DOUBLE = 11
+"""What ONNX calls float64, as the number that `Cast` takes (TensorProto.DOUBLE)."""
+
+
 class Builder(Protocol):
     """What a form draws its graph on; `luban.runtime.graph` has the one that writes ONNX."""
 

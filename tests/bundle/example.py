@@ -1,4 +1,4 @@
-"""A small bundle in memory, of every kind of thing that a bundle holds. Its form is data only; nothing fits or answers."""
+"""A small bundle in memory that holds every kind of thing. Its form is data only: nothing fits, nothing answers."""
 
 from __future__ import annotations
 

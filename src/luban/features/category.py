@@ -30,7 +30,12 @@ class Category:
     def fit(self, values: pl.Series, settings: Features) -> State:
         """The categories that reach the frequency floor, the commonest first; at most `category_limit` of them."""
         text = values.cast(pl.String)
-        seen = text.drop_nulls().rename("value").value_counts(name="rows").sort(["rows", "value"], descending=[True, False])
+        seen = (
+            text.drop_nulls()
+            .rename("value")
+            .value_counts(name="rows")
+            .sort(["rows", "value"], descending=[True, False])
+        )
         reached = seen.filter(pl.col("rows") >= settings.category_floor)["value"]
         frequent = reached.head(settings.category_limit).to_list()
         return State({"categories": frequent, "rare": len(frequent) < len(seen), "missing": text.null_count() > 0})

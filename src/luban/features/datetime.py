@@ -30,7 +30,7 @@ UNITS: Final = {"s": 1_000_000, "ms": 1_000, "us": 1}
 """Microseconds in a unit of whole numbers."""
 _MICROSECONDS_A_DAY = 86_400_000_000
 _MOST_DAYS = 365 * 260_000
-"""The calendar of polars ends about 262,143 years from the year 0."""
+"""About where the calendar of polars ends."""
 _PARTS = {"year": ("year sine", "year cosine"), "day": ("day of month",), "hour": ("hour sine", "hour cosine")}
 _WEEKDAYS = tuple(f"is {day}" for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"))
 _OUTPUTS = {**_PARTS, "weekday": _WEEKDAYS}
@@ -60,15 +60,20 @@ def parse(values: pl.Series, how: str | None) -> pl.Series:
     how: what `reading` said of the training values.
     """
     if values.dtype == pl.String:
-        times = values.str.strip_chars().str.to_datetime(how or FORMATS[0], strict=False, time_unit="us")
+        times = _parsed(values, how)
+        # Spaces around a value are rare, and stripping takes longer than parsing.
+        if times.null_count() > values.null_count():
+            times = _parsed(values.str.strip_chars(), how)
     elif values.dtype.is_numeric():
         counted = values.cast(pl.Float64, strict=False) * UNITS.get(how or "s", 1)
         times = counted.cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
     else:
         times = values.cast(pl.Datetime("us", getattr(values.dtype, "time_zone", None)), strict=False)
-    # Beyond its calendar polars has no months and days.
-    inside = times.cast(pl.Int64).is_between(-_MOST_DAYS * _MICROSECONDS_A_DAY, _MOST_DAYS * _MICROSECONDS_A_DAY)
-    return times.dt.replace_time_zone(None).set(~inside.fill_null(True), None)
+    return times.dt.replace_time_zone(None) if times.dtype != pl.Datetime("us") else times
+
+
+def _parsed(values: pl.Series, how: str | None) -> pl.Series:
+    return values.str.to_datetime(how or FORMATS[0], strict=False, time_unit="us")
 
 
 @final
@@ -77,8 +82,8 @@ class Datetime:
 
     def fit(self, values: pl.Series, settings: Features) -> State:
         how = reading(values)
-        times = parse(values, how)
-        known = times.drop_nulls()
+        times = parse(values, how).to_numpy()
+        known = times[~np.isnat(times)]
         learned: dict[str, Any] = {
             **_scaling.learn(_days(times), settings.scale),
             "missing": len(known) < len(times),
@@ -89,15 +94,13 @@ class Datetime:
 
     def transform(self, values: pl.Series, state: State) -> Inputs:
         learned = state.values
-        times = parse(values, learned["reading"])
-        days = _days(times)
-        missing = np.isnan(days)
-        days = np.where(missing, learned["median"], days)
-        linear = np.clip((days - learned["center"]) / learned["spread"], -learned["limit"], learned["limit"])
-        columns = [linear]
+        times = parse(values, learned["reading"]).to_numpy()
+        missing = np.isnat(times)
+        times = np.where(missing, _moment(learned["median"]), times)
+        linear = (_days(times) - learned["center"]) / learned["spread"]
+        columns = [np.clip(linear, -learned["limit"], learned["limit"])]
         if learned["parts"]:
-            microseconds = times.cast(pl.Int64).fill_null(round(learned["median"] * _MICROSECONDS_A_DAY))
-            calendar = _calendar(microseconds.cast(pl.Datetime("us")))
+            calendar = _calendar(times)
             columns += [output for part in learned["parts"] for output in _encoded(part, calendar[part])]
         if learned["missing"]:
             columns.append(missing)
@@ -111,10 +114,9 @@ class Datetime:
     def baseline(self, state: State) -> Any:
         """The median time, as a text in the format of the training values where they were texts."""
         how = state.values["reading"]
-        microseconds = round(state.values["median"] * _MICROSECONDS_A_DAY)
+        moment = pl.Series(_moment(state.values["median"])[None])
         if how in UNITS:
-            return microseconds // UNITS[how]
-        moment = pl.Series([microseconds]).cast(pl.Datetime("us"))
+            return moment.cast(pl.Int64)[0] // UNITS[how]
         return moment[0] if how is None else moment.dt.replace_time_zone("UTC").dt.to_string(how)[0]
 
     def unscaled(self, state: State) -> State:
@@ -143,25 +145,31 @@ class Datetime:
 feature = Datetime()
 
 
-def _days(times: pl.Series) -> Array:
+def _moment(days: float) -> Array:
+    """The time so many days after 1970 begins."""
+    return np.array(round(days * _MICROSECONDS_A_DAY), dtype="datetime64[us]")
+
+
+def _days(times: Array) -> Array:
     """(rows,) float64 days since 1970; NaN where missing."""
-    return times.cast(pl.Int64).cast(pl.Float64).to_numpy() / _MICROSECONDS_A_DAY
+    return np.where(np.isnat(times), np.nan, times.astype(np.int64) / _MICROSECONDS_A_DAY)
 
 
-def _calendar(times: pl.Series) -> dict[str, Array]:
-    """The parts of the calendar as numbers, by name; for times without a missing one."""
+def _calendar(times: Array) -> dict[str, Array]:
+    """(rows,) the parts of the calendar by name; cycles from 0 to 1, weekdays from 0 for Monday."""
+    day, month, year = (times.astype(f"datetime64[{unit}]") for unit in "DMY")
     return {
-        "year": times.dt.ordinal_day().to_numpy() / 366.0,
-        "weekday": times.dt.weekday().to_numpy(),
-        "day": times.dt.day().to_numpy() / 31.0,
-        "hour": (times.dt.hour().cast(pl.Float64) + times.dt.minute().cast(pl.Float64) / 60.0).to_numpy() / 24.0,
+        "year": (day - year).astype(np.int64) / 366,
+        "weekday": (day.astype(np.int64) + 3) % 7,
+        "day": ((day - month).astype(np.int64) + 1) / 31,
+        "hour": (times - day).astype(np.int64) / _MICROSECONDS_A_DAY,
     }
 
 
 def _encoded(part: str, values: Array) -> list[Array]:
     """The outputs of a part: cycles as sine and cosine, weekdays as indicators."""
     if part == "weekday":
-        return [values == day for day in range(1, 8)]
+        return [values == day for day in range(7)]
     if part == "day":
         return [values]
     return [np.sin(2 * np.pi * values), np.cos(2 * np.pi * values)]

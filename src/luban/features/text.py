@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 import polars as pl
 
-from luban.batch import Array
 from luban.core.errors import BundleError
 from luban.features import _pieces
 from luban.features._pieces import Kind

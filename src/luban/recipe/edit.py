@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,6 +49,16 @@ class RecipeEdit:
         return asdict(self)
 
 
+def dropping(recipe: Recipe, columns: Sequence[str], reason: str) -> RecipeEdit:
+    """The edit that leaves columns out.
+
+    >>> dropping(Recipe(drop=("a",)), ["b"], "it is constant").after
+    ['a', 'b']
+    """
+    before = list(recipe.drop)
+    return RecipeEdit("drop", before, before + [column for column in columns if column not in before], reason)
+
+
 def value(recipe: Recipe, path: str) -> Any:
     """The JSON value at a path of the recipe; KeyError where there is none.
 
@@ -65,11 +77,20 @@ def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
     >>> changed(Recipe(), {"split.test": 0.3}).split.test
     0.3
     """
-    document = recipe.model_dump(mode="json")
+    return Recipe.model_validate(with_values(recipe.model_dump(mode="json"), values))
+
+
+def with_values(document: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """The document with values set by path; nothing is validated.
+
+    >>> with_values({"split": {"test": 0.2}}, {"split.test": 0.3, "model.svm.C": 1})
+    {'split': {'test': 0.3}, 'model': {'svm': {'C': 1}}}
+    """
+    document = deepcopy(document)
     for path, value in values.items():
         place = document
         *parents, last = path.split(".")
         for parent in parents:
             place = place.setdefault(parent, {})
         place[last] = value
-    return Recipe.model_validate(document)
+    return document

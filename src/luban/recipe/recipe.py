@@ -67,6 +67,8 @@ class Train(Section):
     """With threshold `cost`: what a `false-positive` and a `false-negative` cost."""
     refit: Literal["train", "all"] = "train"
     """`all` fits the final model on the test rows as well; the card then says so."""
+    rows: int | None = Field(None, ge=1)
+    """At most this many training rows are used; recorded by a run whose memory or time allowed no more."""
     repeats: int = Field(3, ge=1, le=20)
     """Under 500 rows the cross-validation that joins the evidence is repeated this often."""
 

@@ -1,0 +1,50 @@
+"""The raw values of a column as plain arrays, for looking at them. Encoding for models is in `features`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from luban.batch import Array
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def floats(values: pl.Series) -> Array:
+    """(rows,) float64: numbers as they are, booleans as 0 and 1, dates as days since 1970; NaN where there is none.
+
+    Infinities stay. Text that is not a number is NaN.
+
+    >>> import polars as pl
+    >>> floats(pl.Series([1, None, 3])).tolist()
+    [1.0, nan, 3.0]
+    """
+    import polars as pl
+
+    if values.dtype == pl.Date or values.dtype == pl.Datetime:
+        microseconds = values.cast(pl.Datetime("us")).cast(pl.Int64).cast(pl.Float64)
+        return (microseconds / 86_400e6).fill_null(np.nan).to_numpy()
+    if values.dtype.is_temporal():
+        values = values.cast(pl.Int64)
+    if values.dtype.is_nested():
+        return np.full(len(values), np.nan)
+    return values.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+
+
+def codes(values: pl.Series) -> Array:
+    """(rows,) int64: equal values have equal codes, from 0 in the order in which they appear; -1 where there is none.
+
+    >>> import polars as pl
+    >>> codes(pl.Series(["b", "a", None, "b"])).tolist()
+    [0, 1, -1, 0]
+    """
+    import polars as pl
+
+    known = values.is_not_null().to_numpy()
+    column = (values.hash() if values.dtype.is_nested() else values).alias("value").to_frame()
+    first = column.select(pl.int_range(pl.len()).first().over("value")).to_series().to_numpy()
+    found = np.full(len(values), -1, dtype=np.int64)
+    found[known] = np.unique(first[known], return_inverse=True)[1]
+    return found
