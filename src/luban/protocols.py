@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 from luban.batch import Answers, Array, Batch, Inputs
@@ -165,7 +166,9 @@ class Task(Protocol):
     name: ClassVar[str]
     supervised: ClassVar[bool]
     metrics: ClassVar[tuple[str, ...]]
-    """The names of the metrics that are measured; the first is what candidates are compared by."""
+    """The names of the metrics that are measured, in the order in which they are shown."""
+    compared_by: ClassVar[str]
+    """The metric that candidates are compared by where the recipe names none."""
     baseline: ClassVar[str]
     """The model that every result is compared with."""
 
@@ -184,12 +187,13 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Metric:
-    """A score (`metrics/`).
+    """A score (`metrics/`), defined for weighted rows: the bootstrap's draws are weights too, so it needs no other code.
 
     definition: the formula in a sentence, with its source.
-    score: `score(target, answers, weight)`; a float, or NaN where it is undefined (one class only, say).
-    each: the per-row terms of which the score is the weighted mean, where it is one; the bootstrap is then fast.
-    interval: `wilson` for proportions of rows, else `bca`.
+    scores: `scores(target, answers, weights)`: (draws,) scores, one for each row of `weights` (draws, rows); NaN where
+        the score is undefined (one class only, say).
+    each: (rows,) terms of which the score is the weighted mean, where it is one.
+    interval: `wilson` for proportions of rows (it has `each`, of 0 and 1), else `bca`.
     bounds: the smallest and largest possible value.
     """
 
@@ -197,10 +201,17 @@ class Metric:
     direction: Direction
     tasks: frozenset[str]
     definition: str
-    score: Callable[[Array, Answers, Array | None], float]
+    scores: Callable[[Array, Answers, Array], Array]
+    each: Callable[[Array, Answers], Array] | None = None
     interval: Literal["wilson", "bca"] = "bca"
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
-    each: Callable[[Array, Answers], Array] | None = None
+
+    def score(self, target: Array, answers: Answers, weight: Array | None = None) -> float:
+        """The score of these rows; NaN where it is undefined. weight: (rows,) not below zero, or None for equal ones."""
+        import numpy as np
+
+        weights = np.ones((1, len(target))) if weight is None else weight[None, :]
+        return float(self.scores(target, answers, weights)[0])
 
 
 @dataclass(frozen=True)
@@ -229,12 +240,40 @@ class Reading:
     """What a source found. frame: lazily, columns as stored. facts: what was guessed, as text by name.
 
     dropped: how many rows were left out by reason; listed: up to 100 of them as (line, reason).
+    missing_words: by column, texts that were read as missing beside the usual ones.
     """
 
     frame: pl.LazyFrame
     facts: Mapping[str, str]
     dropped: Mapping[str, int] = field(default_factory=dict)
     listed: tuple[tuple[int, str], ...] = ()
+    missing_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a column of texts is to be read, where that is known before.
+
+    dtype: `String` keeps the text as it is; `Int64` and `Float64` want numbers; None lets the values decide.
+    missing_words: texts that stand for no value. lenient: whatever is no number is read as missing, and told.
+    """
+
+    dtype: str | None = None
+    missing_words: tuple[str, ...] = ()
+    lenient: bool = False
+
+
+class Source(Protocol):
+    """A format of data files (`data/sources/`)."""
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """Whether the file, which starts with these bytes, is of this format; endings of names count before bytes."""
+
+    def read(self, path: Path, wishes: Mapping[str, Wish], into: Path) -> Reading:
+        """The rows, lazily. What cannot be read lazily in little memory is first written to the Parquet file `into`.
+
+        Raises DataError that names the line where the file is damaged.
+        """
 
 
 @dataclass(frozen=True, eq=False)

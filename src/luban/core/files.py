@@ -53,6 +53,23 @@ def write(path: Path, data: bytes | str) -> None:
         _sync_folder(path.parent)
 
 
+@contextmanager
+def new_file(target: Path) -> Iterator[Path]:
+    """The path of a temporary sibling that takes the target's name when the block ends well; else nothing is left."""
+    with storage_errors(target):
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        os.close(handle)
+        try:
+            yield Path(name)
+            _sync(Path(name))
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, target)
+            _sync_folder(target.parent)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(name)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes a JSON value, sorted and indented, with a final newline; NaN and infinity are refused."""
     write(path, to_json(value))

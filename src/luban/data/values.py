@@ -40,11 +40,9 @@ def codes(values: pl.Series) -> Array:
     >>> codes(pl.Series(["b", "a", None, "b"])).tolist()
     [0, 1, -1, 0]
     """
-    import polars as pl
-
     known = values.is_not_null().to_numpy()
-    column = (values.hash() if values.dtype.is_nested() else values).alias("value").to_frame()
-    first = column.select(pl.int_range(pl.len()).first().over("value")).to_series().to_numpy()
+    # By their hash, which takes values of any type; two different values share one with a probability of 2**-64.
+    _, first, inverse = np.unique(values.hash().to_numpy()[known], return_index=True, return_inverse=True)
     found = np.full(len(values), -1, dtype=np.int64)
-    found[known] = np.unique(first[known], return_inverse=True)[1]
+    found[known] = np.argsort(np.argsort(first))[inverse]
     return found

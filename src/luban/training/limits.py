@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from luban.core import units
 from luban.core.deadline import Deadline
@@ -31,6 +32,12 @@ class Limits:
     threads: int
     threads_reason: str
 
+    def to_json(self) -> dict[str, Any]:
+        """The limits and their reasons, for the record of a run."""
+        memory = {"memory_bytes": self.memory, "memory_reason": self.memory_reason}
+        threads = {"threads": self.threads, "threads_reason": self.threads_reason}
+        return {**({"seconds": self.seconds} if self.seconds is not None else {}), **memory, **threads}
+
     def rows(self, width: float) -> tuple[int, str]:
         """How many rows of this many stored numbers are trained on at most, and which limit says so."""
         # The encoded rows, a fold's copy and the trainer's own are alive at once; libraries come on top.
@@ -42,8 +49,16 @@ class Limits:
         return max(min(in_memory, in_time), 1000), by_memory if in_memory <= in_time else f"--time {self.seconds:g}s"
 
 
-def limits(time: str | float | None = None, memory: str | int | None = None, threads: int | None = None) -> Limits:
+def limits(
+    time: str | float | None = None,
+    memory: str | int | None = None,
+    threads: int | None = None,
+    *,
+    started: float | None = None,
+) -> Limits:
     """The limits as asked for, and sensible ones where nothing was.
+
+    started: when the time began, on the clock of `time.monotonic`; the start of the process where nothing is said.
 
     >>> limits(memory="2G", threads=1).memory_reason
     'as asked'
@@ -55,7 +70,7 @@ def limits(time: str | float | None = None, memory: str | int | None = None, thr
     allowed, reason = (units.size(memory), "as asked") if memory is not None else _free_memory()
     return Limits(
         seconds=seconds,
-        deadline=Deadline.after(seconds),
+        deadline=Deadline.after(seconds, started=started),
         memory=allowed,
         memory_reason=reason,
         threads=threads or cores,

@@ -10,6 +10,7 @@ from luban.cli import options
 from luban.cli.help import MAKE
 from luban.cli.options import BUDGET, MODEL, PROBLEMS, QUESTION, RESULT, ROWS, option
 from luban.cli.running import Talk, Verb
+from luban.core.deadline import process_started
 
 if TYPE_CHECKING:
     from luban.verbs.bundle import Bundle
@@ -87,6 +88,7 @@ def command(data: str, talk: Talk, **asked: Any) -> Bundle:
         set=changes,
         column=options.pairs(asked.pop("column"), option="--column", example="age=category"),
         ask=options.ask_with(asked["repair"]),
+        started=process_started(),
         console=talk.console,
         **asked,
     )

@@ -1,0 +1,61 @@
+"""Regression: a value for each row."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+import numpy as np
+import polars as pl
+
+from luban.batch import Answers, Array
+from luban.core.errors import DataError, UsageError
+
+
+@final
+class Regression:
+    """One number a row."""
+
+    name: ClassVar[str] = "regression"
+    supervised: ClassVar[bool] = True
+    metrics: ClassVar[tuple[str, ...]] = ("rmse", "mae", "r2", "median-absolute-error")
+    compared_by: ClassVar[str] = "rmse"
+    baseline: ClassVar[str] = "constant"
+
+    def classes(self, target: pl.Series, positive: str | None) -> tuple[str, ...]:
+        """None. Raises DataError where the target holds texts, or one value only."""
+        if positive is not None:
+            raise UsageError("values have no positive class.", where="--positive", fix="leave it out")
+        where = f"column '{target.name}'"
+        if not (target.dtype.is_numeric() or target.dtype in (pl.Boolean, pl.Null)):
+            values = target.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
+            wrong = (target.is_not_null() & values.is_null()).arg_true()
+            if len(wrong):
+                raise DataError(
+                    f"row {wrong[0]} holds '{target[wrong[0]]!s:.40}', and regression needs a number in every row.",
+                    where=where,
+                    fix="--task multiclass if these are classes, or correct the row",
+                )
+        known = self.encode(target, ())
+        known = known[np.isfinite(known)]
+        if not len(known):
+            raise DataError("the target has no finite values.", where=where, fix="choose another --target")
+        if np.all(known == known[0]):
+            raise DataError(f"all values are {known[0]:g}; nothing is left to predict.", where=where)
+        return ()
+
+    def encode(self, target: pl.Series, classes: tuple[str, ...]) -> Array:
+        """(rows,) float64; NaN where there is no finite value."""
+        values = target.str.strip_chars() if target.dtype == pl.String else target
+        numbers = values.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy().copy()
+        # Squares of larger values leave the range of floats.
+        numbers[~(np.abs(numbers) < 1e150)] = np.nan
+        return numbers
+
+    def outputs(self, classes: tuple[str, ...]) -> int:
+        return 1
+
+    def answers(self, outputs: Array, threshold: float | None = None) -> Answers:
+        return Answers(outputs[:, 0])
+
+
+task = Regression()

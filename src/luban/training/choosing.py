@@ -1,0 +1,156 @@
+"""From the search's outcomes to one model: which candidates, with which weights, calibrated how, answering from where.
+
+Everything is decided on held-out rows: each row is judged by fits that did not see it. Test rows are not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from luban.batch import Array
+from luban.core import registry
+from luban.core.errors import TrainingError
+from luban.protocols import Form, Metric, Task
+from luban.recipe.recipe import Candidate, Recipe
+from luban.training import calibration, conformal, selection, threshold
+from luban.training.calibration import Calibration
+from luban.training.conformal import Conformal
+from luban.training.search import ENSEMBLE, Outcome
+from luban.training.work_folder import Training
+
+
+@dataclass(frozen=True)
+class Member:
+    """A candidate in the chosen model and its share of the answer."""
+
+    candidate: Candidate
+    weight: float
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The held-out rows: their true target, the fold that held each out, their weights and groups."""
+
+    target: Array
+    folds: Array
+    weight: Array | None
+    groups: Array | None
+
+    @classmethod
+    def of(cls, training: Training, rows: Array, groups: Array | None) -> Self:
+        """The held-out rows of a training. rows: their numbers in it. groups: of all its rows."""
+        target, weight = training.batch.target, training.batch.weight
+        assert target is not None, "rows are held out to be compared with a target"
+        return cls(
+            target=target[rows],
+            folds=training.folds[0][rows],
+            weight=None if weight is None else weight[rows],
+            groups=None if groups is None else groups[rows],
+        )
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The chosen model. outputs: (held-out rows, outputs), calibrated."""
+
+    members: tuple[Member, ...]
+    reason: str
+    calibration: Calibration | None
+    threshold: float | None
+    threshold_reason: str
+    conformal: Conformal | None
+    outputs: Array
+
+    @property
+    def label(self) -> str:
+        if len(self.members) == 1:
+            return self.members[0].candidate.label
+        return f"{ENSEMBLE} of {len(self.members)}"
+
+    def to_json(self) -> dict[str, Any]:
+        members = [{"label": m.candidate.label, "weight": m.weight} for m in self.members]
+        return {"label": self.label, "members": members, "reason": self.reason}
+
+    def form(self, fitted: Callable[[Candidate], Form]) -> Form:
+        """The chosen model as one form. fitted: the form of a candidate."""
+        forms = [fitted(member.candidate) for member in self.members]
+        whole = forms[0]
+        if len(forms) > 1:
+            whole = registry.find("forms", "weighted")(tuple(forms), tuple(m.weight for m in self.members))
+        return self.calibration.around(whole) if self.calibration else whole
+
+
+def choose(
+    outcomes: Sequence[Outcome], held_out: HeldOut, task: Task, classes: tuple[str, ...], recipe: Recipe, seed: int
+) -> tuple[Chosen, list[float | None]]:
+    """The chosen model, and each outcome's own score on the held-out rows (None where it has none).
+
+    The first outcome is the baseline's; it is chosen only where nothing else finished.
+    Raises TrainingError when not even that did.
+    """
+    metric: Metric = registry.find("metrics", recipe.train.metric or task.compared_by)
+    scores = [_score(outcome, held_out, task, metric) for outcome in outcomes]
+    finished = [number for number, outcome in enumerate(outcomes) if outcome.outputs is not None]
+    if not finished:
+        reasons = "; ".join(f"{o.candidate.label}: {o.reason}" for o in outcomes)
+        raise TrainingError(f"no model could be fitted: {reasons[:500]}", fix="give more --time, or another --model")
+    rivals = [number for number in finished if number > 0] or finished
+    numbers, weights, reason = _select(outcomes, rivals, scores, held_out, task, metric, recipe, seed)
+    members = tuple(Member(outcomes[n].candidate, float(w)) for n, w in zip(numbers, weights, strict=True))
+    outputs = sum(m.weight * outcomes[n].outputs for n, m in zip(numbers, members, strict=True))
+    corrected = None
+    if task.name in ("binary", "multiclass") and members[0].candidate.model != task.baseline:
+        corrected = calibration.calibrate(
+            outputs, held_out.target, held_out.folds, recipe.train.calibration, held_out.weight, seed=seed
+        )
+        outputs = corrected.apply(outputs)
+    cut, cut_reason = _threshold(outputs, held_out, task, metric, recipe)
+    sets = None
+    if task.name in ("binary", "multiclass", "regression"):
+        sets = conformal.fit(task.name, outputs, held_out.target, held_out.folds)
+    return Chosen(members, reason, corrected, cut, cut_reason, sets, outputs), scores
+
+
+def _score(outcome: Outcome, held_out: HeldOut, task: Task, metric: Metric) -> float | None:
+    if outcome.outputs is None:
+        return None
+    value = float(metric.score(held_out.target, task.answers(outcome.outputs), held_out.weight))
+    return value if value == value else None
+
+
+def _select(
+    outcomes: Sequence[Outcome],
+    rivals: list[int],
+    scores: list[float | None],
+    held_out: HeldOut,
+    task: Task,
+    metric: Metric,
+    recipe: Recipe,
+    seed: int,
+) -> tuple[list[int], list[float], str]:
+    if len(rivals) == 1:
+        return rivals, [1.0], "no other model competes with it"
+    outputs = [outcomes[number].outputs for number in rivals]
+    selected = selection.select(outputs, held_out.target, metric, task, weight=held_out.weight, seed=seed)
+    kept = [(rivals[i], weight) for i, weight in enumerate(selected.weights) if weight > 0]
+    return [number for number, _ in kept], [float(weight) for _, weight in kept], selected.reason
+
+
+def _threshold(
+    outputs: Array, held_out: HeldOut, task: Task, metric: Metric, recipe: Recipe
+) -> tuple[float | None, str]:
+    if task.name != "binary":
+        return None, ""
+    asked = recipe.train.threshold
+    if asked == "auto" and recipe.train.class_weight == "balanced":
+        balanced: Metric = registry.find("metrics", "balanced-accuracy")
+        return threshold.by_metric(outputs[:, 1], held_out.target, balanced, task, held_out.weight)
+    if asked == "auto":
+        return 0.5, "the more probable class is answered"
+    if isinstance(asked, float | int):
+        return float(asked), "as asked"
+    if asked == "cost":
+        return threshold.by_cost(outputs[:, 1], held_out.target, recipe.train.cost, held_out.weight)
+    return threshold.by_metric(outputs[:, 1], held_out.target, metric, task, held_out.weight)

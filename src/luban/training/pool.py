@@ -1,0 +1,119 @@
+"""Worker processes: started early, given units one at a time, ended at once when the time is over."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from luban.core.deadline import Deadline
+from luban.core.errors import TrainingError
+from luban.training.work_folder import Unit, WorkFolder
+
+Done = Callable[[Unit, float], None]
+"""`done(unit, cpu_seconds)` is called as each unit ends."""
+
+
+class Pool:
+    """Some worker processes on one work folder. Final; use it as a context manager."""
+
+    def __init__(self, folder: WorkFolder, name: str, *, seed: int, workers: int, threads: int) -> None:
+        self.folder = folder
+        self._command = [sys.executable, "-m", "luban.training.worker"]
+        self._arguments = [str(folder.path), name, str(seed), str(threads)]
+        self._workers = [self._start(threads) for _ in range(workers)]
+        self._threads = threads
+
+    def _start(self, threads: int) -> subprocess.Popen[bytes]:
+        # OpenMP's own default would start a thread a core in every worker; the search shares the cores itself.
+        environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads))}
+        return subprocess.Popen(
+            [*self._command, *self._arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            self._end(worker)
+
+    def _end(self, worker: subprocess.Popen[bytes]) -> None:
+        worker.kill()
+        worker.wait()
+        for stream in (worker.stdin, worker.stdout):
+            if stream is not None:
+                with suppress(BrokenPipeError):
+                    stream.close()
+
+    def run(self, units: Iterable[Unit], until: Deadline, done: Done) -> None:
+        """Runs the units in their order, as many at once as there are workers, until all are done or the time is over.
+
+        Units that are finished already are not run again. Work that is under way when the time ends is ended.
+        """
+        waiting = deque(unit for unit in units if not self.folder.finished(unit))
+        busy: dict[int, Unit] = {}
+        with selectors.DefaultSelector() as ready:
+            for number, worker in enumerate(self._workers):
+                assert worker.stdout is not None, "workers are started with pipes"
+                ready.register(worker.stdout, selectors.EVENT_READ, number)
+                if waiting:
+                    busy[number] = self._give(number, waiting.popleft())
+            while busy:
+                events = ready.select(timeout=min(max(until.left(), 0.0), 3600.0))
+                if not events and until.left() <= 0:
+                    self._stop(busy)
+                    return
+                for key, _ in events:
+                    number = key.data
+                    if number not in busy:
+                        continue
+                    unit = busy.pop(number)
+                    line = self._workers[number].stdout.readline()  # type: ignore[union-attr]
+                    if line:
+                        done(unit, json.loads(line)["cpu_seconds"])
+                    else:
+                        ready.unregister(key.fileobj)
+                        self._died(number, unit)
+                        ready.register(self._workers[number].stdout, selectors.EVENT_READ, number)  # type: ignore[arg-type]
+                        done(unit, 0.0)
+                    if waiting and until.left() > 0:
+                        busy[number] = self._give(number, waiting.popleft())
+
+    def _give(self, number: int, unit: Unit) -> Unit:
+        stdin = self._workers[number].stdin
+        assert stdin is not None, "workers are started with pipes"
+        with suppress(BrokenPipeError):  # The death of the worker is seen where its answer is read.
+            stdin.write(json.dumps(unit.to_json()).encode() + b"\n")
+            stdin.flush()
+        return unit
+
+    def _died(self, number: int, unit: Unit) -> None:
+        """Writes down what ended the worker and starts another: a crash or the system's memory killer."""
+        worker = self._workers[number]
+        code = worker.wait()
+        self._end(worker)
+        if code > 0:
+            raise TrainingError(
+                "a worker process could not start; its message stands above.", where=str(self.folder.path)
+            )
+        reason = "the system ended it, most likely for want of memory" if code == -9 else f"it died of signal {-code}"
+        self.folder.fail(unit, reason)
+        self._workers[number] = self._start(self._threads)
+
+    def _stop(self, busy: dict[int, Unit]) -> None:
+        for number in busy:
+            self._end(self._workers[number])
+            self._workers[number] = self._start(self._threads)
+
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")

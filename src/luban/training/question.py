@@ -1,0 +1,96 @@
+"""The question that a target asks: which task it is, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from luban.core import registry
+from luban.core.errors import DataError, UsageError
+from luban.core.suggest import did_you_mean, fold
+from luban.recipe.recipe import Recipe
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MOST_CODES = 20
+"""Whole numbers of up to so many different values are taken for codes of classes."""
+ROWS_A_CODE = 5
+"""... where each stands for so many rows on average."""
+SHARE_OF_NAMES = 0.5
+"""Texts of which more than this share are different are no class names."""
+
+
+def decide(target: pl.Series | None, recipe: Recipe) -> tuple[str, str]:
+    """The name of the task, and the reason in words. `--task` has the last word.
+
+    Raises DataError for a target of which no task makes sense, and UsageError for a task that does not fit.
+
+    >>> import polars as pl
+    >>> decide(pl.Series("fare", [7.25, 71.3, 8.05]), Recipe())
+    ('regression', "'fare' holds numbers with decimals")
+    """
+    if recipe.task is not None:
+        return _asked(fold(recipe.task), target), "as asked"
+    if target is None:
+        return "clustering", "no target was named, so rows that belong together are looked for"
+    return _told(target)
+
+
+def _asked(task: str, target: pl.Series | None) -> str:
+    known = registry.names("tasks")
+    if task not in known:
+        raise UsageError(
+            f"no task is called '{task}'. {did_you_mean(task, known)}", where="--task", fix=f"one of {', '.join(known)}"
+        )
+    supervised = registry.find("tasks", task).supervised
+    if supervised and target is None:
+        raise UsageError(f"{task} needs a target.", where="--task", fix="--target COLUMN")
+    if not supervised and target is not None:
+        raise UsageError(f"{task} has no target.", where="--task", fix="leave --target out")
+    return task
+
+
+def _told(target: pl.Series) -> tuple[str, str]:
+    import polars as pl
+
+    name = f"'{target.name}'"
+    known = target.drop_nulls()
+    if target.dtype.is_float():
+        known = known.filter(known.is_finite())
+    if known.is_empty():
+        raise DataError("the target has no values.", where=f"column {name}", fix="choose another --target")
+    if target.dtype.is_temporal():
+        raise DataError(
+            f"{name} holds times, which luban does not predict.",
+            where="--target",
+            fix="predict a number made from it, such as the days until then",
+        )
+    if target.dtype == pl.List:
+        return "multilabel", f"{name} holds lists of labels"
+    distinct = known.n_unique()
+    if distinct == 1:
+        raise DataError(
+            f"all rows with a target hold {known[0]!r:.40}; nothing is left to predict.",
+            where=f"column {name}",
+            fix="choose another --target, or add rows of another class",
+        )
+    if distinct == 2:
+        return "binary", f"{name} has two different values"
+    if target.dtype.is_numeric():
+        return _numbers(known, distinct, name)
+    if distinct > max(SHARE_OF_NAMES * len(known), 2) and len(known) > MOST_CODES:
+        raise DataError(
+            f"{distinct:,} of {len(known):,} values are different texts, so they are neither classes nor numbers.",
+            where=f"column {name}",
+            fix="choose another --target, or say --task multiclass",
+        )
+    return "multiclass", f"{name} has {distinct} different values"
+
+
+def _numbers(known: pl.Series, distinct: int, name: str) -> tuple[str, str]:
+    if not (known == known.round()).all():
+        return "regression", f"{name} holds numbers with decimals"
+    if distinct <= MOST_CODES and distinct * ROWS_A_CODE <= len(known):
+        why = f"{name} holds {distinct} different whole numbers, taken for classes (--task regression if not)"
+        return "multiclass", why
+    return "regression", f"{name} holds {distinct:,} different numbers"

@@ -1,0 +1,174 @@
+"""The search: which candidates compete, their units of work in order, and what came of each. Choosing is elsewhere.
+
+A candidate is finished when it has answered every fold and was fitted on all training rows, so a search that is cut
+short at any moment still has usable models: those that finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from luban.batch import Array
+from luban.core import registry
+from luban.core.console import Console
+from luban.core.deadline import Deadline
+from luban.core.errors import UsageError
+from luban.protocols import Entry, Form, Model, Work
+from luban.recipe.recipe import Candidate, Models, Recipe
+from luban.training.fitting import settings
+from luban.training.pool import Pool
+from luban.training.work_folder import EVERYTHING, WHOLE, Training, Unit, WorkFolder
+
+AUTO = "auto"
+ENSEMBLE = "ensemble"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one candidate. outputs: (rows, outputs) for the rows that a fold held out, NaN elsewhere."""
+
+    candidate: Candidate
+    status: Literal["finished", "skipped", "failed"]
+    reason: str
+    outputs: Array | None = None
+
+    def to_json(self, value: float | None) -> dict[str, Any]:
+        shown = {"label": self.candidate.label, "model": self.candidate.model, "settings": self.candidate.settings}
+        return {**shown, "value": value, "status": self.status, "reason": self.reason}
+
+
+def candidates(models: Models, work: Work, baseline: str = "") -> list[Candidate]:
+    """The candidates that a recipe asks for, in the order in which they are tried; the baseline first, if there is one.
+
+    Raises UsageError when a model that was named does not do this work, with its reason.
+    """
+    first = [Candidate(model=baseline)] if baseline else []
+    if models.candidates is not None:
+        return [*first, *(candidate for candidate in models.candidates if candidate not in first)]
+    given = models.settings()
+    entries: list[Entry] = []
+    for place, name in enumerate(models.names):
+        if name == AUTO:
+            entries += _portfolio(work)
+        elif name != ENSEMBLE:
+            entries.append(Entry(place - len(models.names), named(name, given.get(name, {}), work)))
+    ordered = [entry.candidate for entry in sorted(entries, key=lambda entry: entry.order)]
+    if not ordered:
+        raise UsageError(
+            "'ensemble' weighs other models; name them too, or use auto.", where="--model", fix="--model auto"
+        )
+    # A model's settings in the recipe reach its candidates in the portfolio too.
+    told = [c.model_copy(update={"settings": {**c.settings, **given.get(c.model, {})}}) for c in ordered]
+    unique = {candidate.model_dump_json(): candidate for candidate in told}
+    return [*first, *(candidate for candidate in unique.values() if candidate not in first)]
+
+
+def named(name: str, given: dict[str, Any], work: Work) -> Candidate:
+    """The candidate of a model that was asked for by name; its settings are checked here, before any work."""
+    model: Model = registry.find("models", name)
+    known = name.lower().replace("_", "-")
+    if work.task not in model.tasks:
+        able = sorted(n for n in registry.names("models") if work.task in registry.find("models", n).tasks)
+        raise UsageError(
+            f"the model '{known}' does not do {work.task}.", where="--model", fix=f"choose from {', '.join(able)}"
+        )
+    reason = model.declines(work)
+    if reason is not None:
+        raise UsageError(f"the model '{known}' is not used here: {reason}", where="--model", fix="--model auto")
+    candidate = Candidate(model=known, settings=given)
+    settings(candidate)
+    return candidate
+
+
+def _portfolio(work: Work) -> list[Entry]:
+    able = (registry.find("models", name) for name in registry.names("models"))
+    return [
+        entry
+        for model in able
+        if work.task in model.tasks and model.declines(work) is None
+        for entry in model.portfolio(work)
+    ]
+
+
+def units(candidate: Candidate, folds: int, *, everything: bool) -> list[Unit]:
+    """The fits of one candidate: each fold, then all training rows, then test rows too where the recipe says so."""
+    parts = [*range(folds), WHOLE, *([EVERYTHING] if everything else [])]
+    return [Unit(candidate, part) for part in parts]
+
+
+def search(
+    folder: WorkFolder,
+    pool: Pool,
+    training: Training,
+    asked: Sequence[Candidate],
+    *,
+    everything: bool,
+    until: Deadline,
+    console: Console,
+) -> list[Outcome]:
+    """What came of each candidate, in their order. Ends when all are finished or the time is over."""
+    folds = int(training.folds[0].max()) + 1
+    queue = [unit for candidate in asked for unit in units(candidate, folds, everything=everything)]
+    done = sum(folder.finished(unit) for unit in queue)
+    with console.progress("trying models", len(queue)) as advance:
+        advance(done, "continues" if done else "")
+
+        def ended(unit: Unit, cpu_seconds: float) -> None:
+            nonlocal done
+            done += 1
+            failure = folder.failure(unit)
+            folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": failure})
+            advance(done, unit.candidate.label)
+
+        pool.run(queue, until, ended)
+    return [_outcome(folder, training, candidate, folds, everything) for candidate in asked]
+
+
+def _outcome(folder: WorkFolder, training: Training, candidate: Candidate, folds: int, everything: bool) -> Outcome:
+    wanted = units(candidate, folds, everything=everything)
+    failures = [reason for reason in map(folder.failure, wanted) if reason is not None]
+    if failures:
+        return Outcome(candidate, "failed", failures[0])
+    if not all(map(folder.finished, wanted)):
+        return Outcome(candidate, "skipped", "the time was over before it was finished")
+    outputs = held_out_outputs(folder, training, candidate, repeat=0)
+    if not np.isfinite(outputs[training.folds[0] >= 0]).all():
+        return Outcome(candidate, "failed", "its outputs are not finite")
+    return Outcome(candidate, "finished", f"answered {folds} held-out parts", outputs)
+
+
+def held_out_outputs(folder: WorkFolder, training: Training, candidate: Candidate, *, repeat: int) -> Array:
+    """(rows, outputs): each row answered by the fit that did not see it; NaN where no fold held it out."""
+    folds = training.folds[repeat]
+    outputs = np.full((len(folds), training.work.outputs), np.nan)
+    for fold in range(int(folds.max()) + 1):
+        outputs[folds == fold] = folder.outputs(Unit(candidate, fold, repeat))
+    return outputs
+
+
+def run_repeats(
+    folder: WorkFolder, pool: Pool, training: Training, chosen: Sequence[Candidate], until: Deadline
+) -> int:
+    """Runs the chosen candidates on the further partitions into folds; returns how many partitions are complete."""
+    partitions = range(1, len(training.folds))
+    wanted = {r: [Unit(c, f, r) for c in chosen for f in range(int(training.folds[r].max()) + 1)] for r in partitions}
+    pool.run([unit for units_ in wanted.values() for unit in units_], until, lambda unit, cpu_seconds: None)
+    whole = [r for r in partitions if all(folder.finished(u) and folder.failure(u) is None for u in wanted[r])]
+    return len(whole) + 1 if whole == list(partitions) else 1
+
+
+def fitted(folder: WorkFolder, candidate: Candidate, *, everything: bool) -> Form:
+    """The form of a finished candidate, fitted on all training rows, or on test rows too."""
+    return folder.form(Unit(candidate, EVERYTHING if everything else WHOLE))
+
+
+def recorded(recipe: Recipe, finished: Sequence[Candidate]) -> Recipe:
+    """The recipe with the candidates that finished, so that fitting it again tries the same ones."""
+    if not finished:
+        return recipe
+    models = recipe.model.model_copy(update={"candidates": tuple(finished)})
+    return recipe.model_copy(update={"model": models})

@@ -1,0 +1,217 @@
+"""The folder of a run: encoded rows, and the units of work that are finished. It makes a run continue after any kill.
+
+    <out>.run/
+      key.json           what was asked, of which data: only the same question continues here
+      lock               held while a run is at work
+      encoded/           the rows as numbers, memory-mapped
+      units/             one finished unit a file: the outputs for held-out rows, or the fitted form
+      history.jsonl      one line a finished unit
+
+A unit is written whole or not at all, and depends only on its name, so whoever finishes it writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from luban import states
+from luban.batch import Array, Batch
+from luban.core import files, fingerprint, registry
+from luban.core.errors import UsageError
+from luban.data import encoded
+from luban.protocols import Form, Work
+from luban.recipe.recipe import Candidate
+
+WHOLE = -1
+"""The part of a unit that fits on all training rows."""
+EVERYTHING = -2
+"""The part of a unit that fits on training and test rows; only with `train.refit=all`."""
+HELD_BACK = -2
+"""In the array of folds: a test row. (-1 marks a row that only ever trains.)"""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One fit: a candidate on the rows outside a fold, or on all of them."""
+
+    candidate: Candidate
+    part: int
+    repeat: int = 0
+
+    @property
+    def name(self) -> str:
+        digest = fingerprint.of_json(self.candidate.model_dump(mode="json"))[:16]
+        part = {WHOLE: "whole", EVERYTHING: "everything"}.get(self.part, f"fold{self.part}")
+        return f"{self.candidate.model}-{digest}-{self.repeat}-{part}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"candidate": self.candidate.model_dump(mode="json"), "part": self.part, "repeat": self.repeat}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Unit:
+        return cls(Candidate.model_validate(document["candidate"]), document["part"], document["repeat"])
+
+
+@dataclass(frozen=True)
+class Training:
+    """The rows of a run as numbers: training rows first, then test rows.
+
+    folds: (repeats, rows) int64; the fold that holds a row out, -1 for rows that only train, HELD_BACK for test rows.
+    """
+
+    batch: Batch
+    folds: Array
+    work: Work
+    seed: int
+
+    def rows(self, unit: Unit) -> tuple[Array, Array]:
+        """(rows,) masks of what the unit fits on, and of what it then answers."""
+        folds = self.folds[unit.repeat]
+        if unit.part == EVERYTHING:
+            return np.ones(len(folds), bool), np.zeros(len(folds), bool)
+        train = folds != HELD_BACK
+        if unit.part == WHOLE:
+            return train, np.zeros(len(folds), bool)
+        held_out = folds == unit.part
+        # Forward folds train on what lies before them: rows of later folds must not be seen.
+        return train & ~held_out & self._before(unit), held_out
+
+    def held_out(self, repeat: int) -> Array:
+        """Numbers of the rows that some fold holds out."""
+        return np.flatnonzero(self.folds[repeat] >= 0)
+
+    @property
+    def test(self) -> Array:
+        """Numbers of the test rows."""
+        return np.flatnonzero(self.folds[0] == HELD_BACK)
+
+    def _before(self, unit: Unit) -> Array:
+        folds = self.folds[unit.repeat]
+        forward = bool((folds == -1).any())
+        return folds < unit.part if forward else np.ones(len(folds), bool)
+
+
+class WorkFolder:
+    """Reads and writes the folder of a run. Final."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.units = path / "units"
+
+    def claim(self, key: Mapping[str, Any], *, force: bool = False) -> bool:
+        """Makes the folder this question's own. True when an earlier run left work here that continues.
+
+        Raises UsageError when the folder holds an unfinished run of another question.
+        """
+        with files.storage_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        found = self._key()
+        if found is not None and found != dict(key) and not force:
+            differs = ", ".join(sorted(name for name in key if found.get(name) != key[name])) or "its question"
+            raise UsageError(
+                f"an unfinished run with another {differs} lies here.",
+                where=str(self.path),
+                fix="choose another --out, or start over with --force",
+            )
+        continues = found == dict(key) and not force
+        if not continues:
+            self._clear()
+            files.write_json(self.path / "key.json", dict(key))
+        with files.storage_errors(self.path):
+            self.units.mkdir(exist_ok=True)
+        return continues
+
+    def _key(self) -> dict[str, Any] | None:
+        try:
+            return dict(json.loads((self.path / "key.json").read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def _clear(self) -> None:
+        for name in ("units", "encoded"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        for name in ("key.json", "history.jsonl"):
+            (self.path / name).unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    # What is trained on
+
+    def write_training(self, name: str, target: Array | None, weight: Array | None, folds: Array, work: Work) -> None:
+        """Writes all that belongs to the encoded rows of `encoded/<name>`; workers read it."""
+        folder = self.path / "encoded" / name
+        self._write_array(folder / "folds.npy", folds)
+        for part, values in (("target", target), ("weight", weight)):
+            if values is not None:
+                self._write_array(folder / f"{part}.npy", values)
+        files.write_json(folder / "work.json", vars(work))
+
+    def has_training(self, name: str) -> bool:
+        """Whether `write_training` was finished; the description is its last file."""
+        return (self.encoded(name) / "work.json").exists()
+
+    def training(self, name: str, seed: int) -> Training:
+        """The training rows, memory-mapped."""
+        folder = self.path / "encoded" / name
+        work = Work(**json.loads((folder / "work.json").read_text(encoding="utf-8")))
+        batch = Batch(encoded.open_inputs(folder), _array(folder / "target.npy"), _array(folder / "weight.npy"))
+        return Training(batch, np.load(folder / "folds.npy"), work, seed)
+
+    def encoded(self, name: str) -> Path:
+        return self.path / "encoded" / name
+
+    # Units
+
+    def finished(self, unit: Unit) -> bool:
+        return any((self.units / f"{unit.name}{end}").exists() for end in (".npy", ".form", ".failed.json"))
+
+    def failure(self, unit: Unit) -> str | None:
+        """Why the unit failed, or None."""
+        path = self.units / f"{unit.name}.failed.json"
+        return str(json.loads(path.read_text(encoding="utf-8"))["reason"]) if path.exists() else None
+
+    def fail(self, unit: Unit, reason: str) -> None:
+        files.write_json(self.units / f"{unit.name}.failed.json", {"reason": reason})
+
+    def outputs(self, unit: Unit) -> Array:
+        """(held-out rows, outputs) float64."""
+        return np.load(self.units / f"{unit.name}.npy", allow_pickle=False)
+
+    def write_outputs(self, unit: Unit, outputs: Array) -> None:
+        self._write_array(self.units / f"{unit.name}.npy", outputs)
+
+    def form(self, unit: Unit) -> Form:
+        kind, state = states.from_bytes((self.units / f"{unit.name}.form").read_bytes())
+        return registry.find("forms", kind).rebuild(state)
+
+    def write_form(self, unit: Unit, form: Form) -> None:
+        files.write(self.units / f"{unit.name}.form", states.to_bytes(form.kind, form.state()))
+
+    def tell(self, line: Mapping[str, Any]) -> None:
+        """Appends a line to the history."""
+        with (self.path / "history.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, sort_keys=True) + "\n")
+
+    def history(self) -> list[dict[str, Any]]:
+        """The lines of the history; a line that a kill cut short is left out."""
+        path = self.path / "history.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("}")]
+
+    def _write_array(self, path: Path, values: Array) -> None:
+        buffer = io.BytesIO()
+        np.save(buffer, values, allow_pickle=False)
+        files.write(path, buffer.getvalue())
+
+
+def _array(path: Path) -> Array | None:
+    return np.load(path, mmap_mode="r", allow_pickle=False) if path.exists() else None

@@ -1,0 +1,92 @@
+"""From rows as people have them to answers: schema check, encoding, the form or its graph, the task's decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from luban.batch import Answers, Array, Inputs
+from luban.bundle.bundle import Stored, rebuild_form
+from luban.core import registry
+from luban.data.preprocessor import Preprocessor
+from luban.protocols import Task
+from luban.runtime import answering
+from luban.schema.check import conform
+from luban.schema.schema import Schema
+from luban.training.conformal import Conformal
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SLICE = 16_384
+"""Rows that are answered at once: memory stays flat however long the data is."""
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """Answers rows. Final; made once, used for any number of rows.
+
+    classes: the names of the codes that answers hold; empty for values.
+    """
+
+    schema: Schema
+    preprocessor: Preprocessor
+    outputs: Callable[[Inputs], Array]
+    task: Task
+    classes: tuple[str, ...]
+    threshold: float | None
+    conformal: Conformal | None
+
+    @classmethod
+    def of(cls, stored: Stored, *, threads: int = 1) -> Self:
+        """The answerer of a stored bundle: its ONNX graph where it has one, else its form."""
+        facts = stored.facts
+        preprocessor = Preprocessor.rebuild(stored.preprocessor)
+        if stored.runtime is not None:
+            outputs = answering.from_onnx(stored.runtime, width=preprocessor.width, threads=threads)
+        else:
+            outputs = answering.from_form(rebuild_form(stored))
+        conformal = facts.get("conformal")
+        return cls(
+            schema=stored.schema,
+            preprocessor=preprocessor,
+            outputs=outputs,
+            task=registry.find("tasks", facts["task"]),
+            classes=tuple(facts["classes"]),
+            threshold=facts.get("threshold"),
+            conformal=Conformal.from_json(conformal) if conformal else None,
+        )
+
+    def answers(self, frame: pl.DataFrame, *, where: str = "the rows", first_row: int = 0) -> Answers:
+        """The answers for a table of rows. Raises DataError that names place, column and row where one does not fit."""
+        rows = conform(frame, self.schema, where=where, first_row=first_row)
+        return self.task.answers(self.outputs(self.preprocessor.transform(rows)), self.threshold)
+
+    def stream(self, slices: Iterator[pl.DataFrame], *, where: str) -> Iterator[tuple[pl.DataFrame, Answers]]:
+        """Each slice of rows with its answers."""
+        first_row = 0
+        for rows in slices:
+            yield rows, self.answers(rows, where=where, first_row=first_row)
+            first_row += len(rows)
+
+    def named(self, prediction: Array) -> list[Any]:
+        """Predictions as a person reads them: class names, lists of labels, cluster numbers, or values."""
+        if not self.classes:
+            return [value.item() for value in prediction]
+        if prediction.ndim == 2:
+            return [[self.classes[i] for i in row.nonzero()[0]] for row in prediction]
+        return [self.classes[code] for code in prediction]
+
+    def columns(self, answers: Answers) -> Mapping[str, list[Any] | Array]:
+        """The answers as the columns of a table: `prediction`, then probabilities by class, or `low` and `high`."""
+        named = self.named(answers.prediction)
+        if self.classes and answers.prediction.ndim == 2:
+            named = ["|".join(labels) for labels in named]
+        columns: dict[str, list[Any] | Array] = {"prediction": named}
+        if answers.probabilities is not None:
+            names = self.classes or tuple(str(number) for number in range(answers.probabilities.shape[1]))
+            columns |= {f"probability_{name}": answers.probabilities[:, i] for i, name in enumerate(names)}
+        elif self.conformal is not None:
+            columns["low"], columns["high"] = self.conformal.intervals(answers.prediction)
+        return columns

@@ -1,0 +1,88 @@
+"""From what was asked to a recipe: defaults, then a recipe file, then `--set`, then options; the last word counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from luban.core.errors import UsageError
+from luban.recipe import document, edit
+from luban.recipe.recipe import Recipe
+
+PATHS = {
+    "target": "target",
+    "task": "task",
+    "positive": "positive",
+    "weight": "weight",
+    "group": "split.group",
+    "order": "split.order",
+    "folds": "split.folds",
+    "metric": "train.metric",
+    "repair": "repair",
+    "seed": "seed",
+}
+"""Where an option lies in the recipe."""
+
+
+def recipe_of(
+    recipe: Recipe | str | Path | None,
+    changes: Mapping[str, Any] | None,
+    *,
+    model: str | Sequence[str] | None = None,
+    column: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Recipe:
+    """The recipe that was asked for. Raises UsageError that names the option, key or file, and the near name.
+
+    >>> recipe_of(None, {"split.test": 0.3}, model="svm,linear", target="y").model.names
+    ('svm', 'linear')
+    """
+    start = _start(recipe)
+    values = {PATHS[name]: value for name, value in options.items() if value is not None}
+    if options.get("group") is not None:
+        values["split.kind"] = "group"
+    elif options.get("order") is not None:
+        values["split.kind"] = "time"
+    names = _names(model)
+    if names and (names != ("auto",) or recipe is None):
+        values["model.names"] = list(names)
+        if names != start.model.names:
+            values["model.candidates"] = None
+    for name, kind in (column or {}).items():
+        values[f"columns\x00{name}"] = kind
+    return _changed(_changed(start, dict(changes or {}), "--set"), values, "options")
+
+
+def _start(recipe: Recipe | str | Path | None) -> Recipe:
+    if isinstance(recipe, Recipe):
+        return recipe
+    if recipe is None:
+        return Recipe()
+    path = Path(recipe)
+    if path.is_dir() and (path / "recipe.yaml").exists():
+        path = path / "recipe.yaml"
+    if not path.is_file():
+        raise UsageError("there is no recipe file of this name.", where=str(recipe), fix="--recipe recipe.yaml")
+    return document.from_yaml(path.read_bytes(), where=str(path))
+
+
+def _names(model: str | Sequence[str] | None) -> tuple[str, ...]:
+    if model is None:
+        return ()
+    parts = model.split(",") if isinstance(model, str) else model
+    return tuple(part.strip().lower().replace("_", "-") for part in parts if part.strip())
+
+
+def _changed(recipe: Recipe, values: dict[str, Any], where: str) -> Recipe:
+    if not values:
+        return recipe
+    # A column's name may hold dots, so columns are set by themselves rather than by path.
+    columns = {path.split("\x00")[1]: kind for path, kind in values.items() if "\x00" in path}
+    by_path = {path: value for path, value in values.items() if "\x00" not in path}
+    try:
+        changed = edit.with_values(recipe.model_dump(mode="json"), by_path)
+    except (TypeError, AttributeError):
+        raise UsageError(f"one of {', '.join(by_path)} leads into a value, not a part.", where=where) from None
+    changed["columns"] = {**changed["columns"], **columns}
+    return document.checked(changed, where=where)

@@ -1,0 +1,153 @@
+"""The bundle as people use it in Python: opened, asked, evaluated. What lies on disk is in `luban.bundle`."""
+
+from __future__ import annotations
+
+import functools
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from luban.bundle import store
+from luban.bundle.bundle import Stored
+from luban.evidence.finding import Finding
+from luban.evidence.measurement import Measurement
+from luban.recipe.recipe import Recipe
+from luban.schema.schema import Schema
+
+if TYPE_CHECKING:
+    from luban.verbs.answering import Answerer
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A model that carries its evidence. Final; nothing changes one in place.
+
+    stored: what it holds. path: where it lies, or None while it is only in memory.
+    seconds, resumed: of the `fit` that made it: its wall time, and whether earlier work was continued or reused.
+    """
+
+    stored: Stored = field(repr=False)
+    path: Path | None
+    content_sha256: str | None = None
+    seconds: float | None = field(default=None, repr=False)
+    resumed: bool = field(default=False, repr=False)
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.stored.recipe
+
+    @property
+    def schema(self) -> Schema:
+        return self.stored.schema
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes in the order of the probabilities; empty for values."""
+        return tuple(self.stored.facts["classes"])
+
+    @property
+    def measurements(self) -> list[Measurement]:
+        """What was measured when the bundle was made."""
+        return [Measurement.from_json(m) for m in self.stored.evidence["evaluation"]["measurements"]]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found in the data and the training, the primary one first."""
+        return [Finding.from_json(f) for f in self.stored.evidence.get("findings", {}).get("findings", [])]
+
+    @functools.cached_property
+    def answerer(self) -> Answerer:
+        """What answers rows; made at the first question."""
+        from luban.verbs.answering import Answerer
+
+        return Answerer.of(self.stored)
+
+    def predict(self, x: Any) -> Any:
+        """The predictions for the rows of `x`: a series or array of the library that `x` came from.
+
+        x: a polars, pandas or pyarrow table (or anything with an Arrow C stream), a dictionary of columns, a list
+            of dictionaries, or a 2-d array in the order of the input columns.
+        """
+        from luban.verbs import tables
+
+        answers = self.answerer.answers(tables.to_polars(x, self.schema))
+        return tables.like(x, "prediction", self.answerer.named(answers.prediction))
+
+    def predict_proba(self, x: Any) -> Any:
+        """(rows, classes) probabilities, in the order of `classes`: a table of the library of `x`, or an array.
+
+        Raises UsageError for a bundle that answers with values.
+        """
+        from luban.core.errors import UsageError
+        from luban.verbs import tables
+
+        answers = self.answerer.answers(tables.to_polars(x, self.schema))
+        if answers.probabilities is None:
+            raise UsageError("this bundle answers with values, which have no probabilities.", fix="bundle.predict(x)")
+        return tables.table_like(x, self.classes, answers.probabilities)
+
+    def evaluate(self, data: Any) -> list[Measurement]:
+        """The metrics of the task on other rows, each with its 95% interval."""
+        from luban.verbs.evaluate import evaluate
+
+        return list(evaluate(self, data).measurements)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `luban fit --json` prints."""
+        evidence = self.stored.evidence
+        document: dict[str, Any] = {
+            "measurements": evidence["evaluation"]["measurements"],
+            "findings": evidence.get("findings", {}).get("findings", []),
+            "not_run": evidence.get("findings", {}).get("not_run", []),
+            "repairs": evidence.get("repairs", {}).get("repairs", []),
+            "resumed": self.resumed,
+            **_plain(evidence["evaluation"], ("task", "chosen", "calibration", "threshold", "split", "candidates")),
+        }
+        if "importance" in evidence:
+            document["importance"] = evidence["importance"]["importance"]
+        if self.path is not None:
+            document["bundle"] = str(self.path)
+        if self.content_sha256 is not None:
+            document["content_sha256"] = self.content_sha256
+        if self.seconds is not None:
+            document["seconds"] = round(self.seconds, 3)
+        return document
+
+    def _repr_html_(self) -> str:
+        """The bundle as a small card in a notebook."""
+        evaluation = self.stored.evidence["evaluation"]
+        rows = "".join(
+            f"<tr><td>{html.escape(m.metric)}</td><td>{m.value:.4g}</td><td>{m.low:.4g} to {m.high:.4g}</td></tr>"
+            for m in self.measurements
+        )
+        title = html.escape(str(self.path.name if self.path else "a bundle in memory"))
+        chosen = html.escape(str(evaluation.get("chosen", {}).get("label", "")))
+        return (
+            f"<div><b>{title}</b> &middot; {html.escape(str(evaluation['task']))} &middot; {chosen}"
+            f"<table><tr><th>metric</th><th>value</th><th>95% interval</th></tr>{rows}</table></div>"
+        )
+
+
+def load(path: str | Path) -> Bundle:
+    """The bundle in a folder, after every file was checked against its manifest.
+
+    Raises UsageError when nothing lies there, and BundleError for what luban would not have written.
+    """
+    opened = store.read(path)
+    return Bundle(opened.stored, opened.path, opened.manifest.content_sha256)
+
+
+def opened(bundle: Bundle | str | Path) -> Bundle:
+    """The bundle itself, or the one that lies at a path."""
+    return bundle if isinstance(bundle, Bundle) else load(bundle)
+
+
+def is_bundle(place: object) -> bool:
+    """Whether a place looks like a bundle: a folder with a manifest."""
+    return isinstance(place, Bundle) or (isinstance(place, str | Path) and (Path(place) / "manifest.json").is_file())
+
+
+def _plain(document: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: document[key] for key in keys if key in document}

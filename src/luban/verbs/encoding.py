@@ -1,0 +1,82 @@
+"""From prepared rows to the encoded rows that workers train on, in the folder of the run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from luban.batch import Array
+from luban.core.seed import derive
+from luban.data import division, encoded, loader
+from luban.protocols import Work
+from luban.training.work_folder import HELD_BACK, Training, WorkFolder
+from luban.verbs.preparing import Prepared, sampled
+
+TESTED = 50_000
+"""Test rows that are measured, at most; more hardly narrow the interval."""
+FEW = 500
+"""Training rows under which cross-validation is repeated."""
+
+
+def test_rows(prepared: Prepared) -> Array:
+    """The test rows that are measured: all, or the same sample each time where there are very many."""
+    return sampled(prepared.division.test, TESTED, derive(prepared.recipe.seed, "tested"))
+
+
+def encode(prepared: Prepared, folder: WorkFolder, name: str) -> Training:
+    """The rows as numbers, training rows first; written once, and found again by a run that continues."""
+    if not folder.has_training(name):
+        rows = rows_of(prepared)
+        encoded.write(prepared.frame, rows, prepared.preprocessor, folder.encoded(name))
+        folder.write_training(
+            name,
+            target=None if prepared.target is None else prepared.target[rows],
+            weight=None if prepared.weight is None else prepared.weight[rows],
+            folds=folds(prepared, len(test_rows(prepared))),
+            work=work(prepared),
+        )
+    return folder.training(name, prepared.recipe.seed)
+
+
+def work(prepared: Prepared) -> Work:
+    """What models are asked to do."""
+    return Work(
+        task=prepared.task.name,
+        outputs=prepared.task.outputs(prepared.classes),
+        rows=len(prepared.division.train),
+        width=prepared.preprocessor.width,
+        sparse=prepared.preprocessor.sparse,
+        loss=prepared.recipe.train.loss,
+        class_weight=prepared.recipe.train.class_weight,
+    )
+
+
+def folds(prepared: Prepared, held_back: int) -> Array:
+    """(partitions, rows) int64: the fold that holds a row out; -1 for rows that only train, HELD_BACK for test rows."""
+    train, recipe = prepared.division.train, prepared.recipe
+    behind = np.full(held_back, HELD_BACK)
+    if not prepared.task.supervised:
+        return np.concatenate([np.full(len(train), -1), behind])[None]
+    if prepared.validation is not None:
+        return np.concatenate([np.where(np.isin(train, prepared.validation), 0, -1), behind])[None]
+    # Forward folds of time have one order, so repeating them would repeat the same.
+    again = len(train) < FEW and prepared.division.within != "time"
+    partitions = [
+        division.folds(
+            prepared.division, prepared.target, prepared.task, recipe.split.folds, derive(recipe.seed, "folds", repeat)
+        )
+        for repeat in range(recipe.train.repeats if again else 1)
+    ]
+    return np.stack([np.concatenate([partition, behind]) for partition in partitions])
+
+
+def rows_of(prepared: Prepared) -> Array:
+    """The row of the table behind each encoded row."""
+    return np.concatenate([prepared.division.train, test_rows(prepared)])
+
+
+def stored_numbers(prepared: Prepared) -> float:
+    """How many numbers an encoded row takes, on average."""
+    if not prepared.preprocessor.sparse:
+        return float(prepared.preprocessor.width)
+    some = loader.take(prepared.frame, prepared.division.train[:1000])
+    return max(prepared.preprocessor.transform(some).nnz / len(some), 1.0)

@@ -1,0 +1,86 @@
+"""Examining: what conditions look at, and what all of them find. What is done about it is in `repairing`."""
+
+from __future__ import annotations
+
+from luban.core import registry
+from luban.core.seed import derive
+from luban.data import loader
+from luban.evidence.finding import Finding
+from luban.protocols import Condition, Examination
+from luban.verbs.preparing import Prepared, sampled
+
+MOST = 20_000
+"""Rows of either side that conditions look at, at most."""
+_WORST_FIRST = ("severe", "warning", "note")
+
+NotRun = tuple[str, str]
+"""A condition that could not be examined, and why."""
+
+
+def examine(prepared: Prepared) -> Examination:
+    """What conditions look at, of rows that are ready; a sample where there are many."""
+    division, target = prepared.division, prepared.target
+    train = sampled(division.train, MOST, derive(prepared.recipe.seed, "examined", "train"))
+    test = sampled(division.test, MOST, derive(prepared.recipe.seed, "examined", "test"))
+    raw, raw_test = loader.take(prepared.frame, train), loader.take(prepared.frame, test)
+    unscaled = prepared.preprocessor.unscaled()
+    return Examination(
+        recipe=prepared.recipe,
+        schema=prepared.schema,
+        task=prepared.task,
+        classes=prepared.classes,
+        train=raw,
+        test=raw_test,
+        train_rows=train,
+        test_rows=test,
+        train_target=None if target is None else target[train],
+        test_target=None if target is None else target[test],
+        unscaled=unscaled.transform(raw),
+        unscaled_test=unscaled.transform(raw_test),
+        names=unscaled.sources,
+        split=division.split,
+        split_reason=division.reason,
+        rows=len(division.train) + len(division.test),
+        seed=prepared.recipe.seed,
+    )
+
+
+def findings(examination: Examination) -> tuple[list[Finding], list[NotRun]]:
+    """What the conditions of the data found, the primary finding first; and which could not be examined, and why.
+
+    A cause silences its symptoms: they are listed with it and not told again.
+    """
+    found: list[Finding] = []
+    not_run: list[NotRun] = []
+    for name in registry.names("conditions"):
+        condition: Condition = registry.find("conditions", name)
+        if condition.group != "data" or examination.task.name not in condition.tasks:
+            continue
+        try:
+            found += condition.examine(examination)
+        except ValueError as reason:
+            # A condition says so, in words, where the rows do not allow a judgement.
+            not_run.append((condition.id, str(reason)))
+    return _attributed(found), not_run
+
+
+def _attributed(found: list[Finding]) -> list[Finding]:
+    silenced: set[int] = set()
+    explaining: dict[int, list[str]] = {}
+    for number, cause in enumerate(found):
+        symptoms = registry.find("conditions", cause.condition).silences
+        for other, symptom in enumerate(found):
+            if other != number and symptom.condition in symptoms and _one_place(cause, symptom):
+                silenced.add(other)
+                explaining.setdefault(number, []).append(symptom.condition)
+    told = [
+        finding.explaining(*dict.fromkeys(explaining.get(number, [])))
+        for number, finding in enumerate(found)
+        if number not in silenced
+    ]
+    return sorted(told, key=lambda finding: _WORST_FIRST.index(finding.severity))
+
+
+def _one_place(cause: Finding, symptom: Finding) -> bool:
+    columns = cause.where.column, symptom.where.column
+    return None in columns or columns[0] == columns[1]

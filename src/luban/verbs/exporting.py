@@ -1,0 +1,54 @@
+"""From a form to the graph that answers in its place, where the two are shown to agree on real rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from luban.protocols import Form, NoGraph
+from luban.runtime import answering, graph
+from luban.runtime.answering import Answering
+from luban.training.work_folder import Training
+
+CLOSE = 1e-5
+"""How far an answer of the graph may lie from the form's, relative to the largest answer above 1."""
+COMPARED = 5_000
+"""Rows that both answer, at most: every test row up to that, then training rows."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The graph, or why there is none. parity: how it compared with the form."""
+
+    data: bytes | None
+    reason: str
+    parity: graph.Parity | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        document: dict[str, Any] = {"answers_by": "onnx" if self.data is not None else "native", "reason": self.reason}
+        if self.parity is not None:
+            document["parity"] = vars(self.parity)
+        return document
+
+
+def export(form: Form, training: Training) -> Exported:
+    """The ONNX graph of a form, kept only where it agrees with the form on rows of the training."""
+    try:
+        data = graph.build(form, form.width, form.output_width)
+    except NoGraph as reason:
+        return Exported(None, str(reason))
+    rows = np.concatenate([training.test, np.flatnonzero(training.folds[0] >= -1)])[:COMPARED]
+    compared = graph.parity(form, data, training.batch.inputs[np.sort(rows)])
+    if compared.flips or compared.difference > CLOSE:
+        reason = f"its graph differs by {compared.difference:.1e}, with {compared.flips} other answers"
+        return Exported(None, reason, compared)
+    return Exported(data, f"agrees with the form on {compared.rows:,} rows", compared)
+
+
+def answering_of(exported: Exported, form: Form) -> Answering:
+    """What answers: the graph where there is one, else the form."""
+    if exported.data is None:
+        return answering.from_form(form)
+    return answering.from_onnx(exported.data, width=form.width, outputs=form.output_width)

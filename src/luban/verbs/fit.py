@@ -1,0 +1,142 @@
+"""`luban fit`: from data to a bundle. Asking, resuming and writing are here; the making itself is in `making`."""
+
+from __future__ import annotations
+
+import shutil
+import time as clock
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import luban
+from luban.bundle import store
+from luban.bundle.bundle import Stored
+from luban.core import files, fingerprint
+from luban.core.console import SILENT, Console
+from luban.core.errors import Interrupted, UsageError
+from luban.data.open import open_dataset
+from luban.recipe.recipe import Recipe
+from luban.training.limits import limits
+from luban.training.work_folder import WorkFolder
+from luban.verbs import asking, gates
+from luban.verbs.bundle import Bundle, load
+from luban.verbs.making import make
+from luban.verbs.preparing import Given
+
+Ask = Callable[[str], bool]
+"""`ask(question)`: whether an edit may be applied; used with `repair="ask"`."""
+
+
+def fit(
+    data: Any,
+    target: str | None = None,
+    *,
+    task: str | None = None,
+    model: str | Sequence[str] = "auto",
+    recipe: Recipe | str | Path | None = None,
+    set: Mapping[str, Any] | None = None,
+    time: str | float | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    test: Any = None,
+    validation: Any = None,
+    metric: str | None = None,
+    repair: str | None = None,
+    column: Mapping[str, str] | None = None,
+    group: str | None = None,
+    order: str | None = None,
+    weight: str | None = None,
+    positive: str | None = None,
+    folds: int | None = None,
+    memory: str | int | None = None,
+    threads: int | None = None,
+    require: Sequence[str] = (),
+    force: bool = False,
+    ask: Ask | None = None,
+    started: float | None = None,
+    console: Console = SILENT,
+) -> Bundle:
+    """The bundle of a model trained on `data`, with its honest score, what was found, and what was repaired.
+
+    data: a path, `sample:NAME`, `-` for stdin, or a polars, pandas or pyarrow table.
+    target: the column to predict; without one, clusters are looked for.
+    model: one name, several, or `auto`, a portfolio whose best models are weighed.
+    time: wall time for everything, such as "60s"; there is a usable bundle at the end of it.
+    started: when that time began, on the clock of `time.monotonic`; now, where nothing is said.
+    out: where the bundle goes; `<name of the data>.luban` in the working folder where nothing is said.
+
+    The same call again continues an interrupted run, and answers at once when it is done (`resumed`).
+
+    Raises UsageError, DataError, TrainingError, ResourceError; GateError when `require` is not met (the bundle is
+    written all the same); Interrupted when the user stops it.
+    """
+    started = clock.monotonic() if started is None else started
+    gates.parse(require)
+    allowed = limits(time, memory, threads, started=started)
+    asked = asking.recipe_of(
+        recipe,
+        set,
+        model=model,
+        column=column,
+        target=target,
+        task=task,
+        seed=seed,
+        metric=metric,
+        repair=repair,
+        group=group,
+        order=order,
+        weight=weight,
+        positive=positive,
+        folds=folds,
+    )
+    dataset = open_dataset(data, columns=asked.columns, console=console)
+    given = Given(
+        test=None if test is None else open_dataset(test, like=dataset.schema, console=console),
+        validation=None if validation is None else open_dataset(validation, like=dataset.schema, console=console),
+    )
+    place = Path(out) if out is not None else Path(f"{dataset.name}.luban")
+    key = {
+        "recipe": fingerprint.of_json(asked.model_dump(mode="json")),
+        "data": fingerprint.of_json([dataset.fingerprint, *given.fingerprints]),
+        "version": luban.__version__,
+    }
+    folder = WorkFolder(place.with_name(f"{place.name}.run"))
+    done = None if force else _finished(place, key)
+    if done is None:
+        try:
+            with files.lock(folder.path / "lock"):
+                continues = folder.claim(key, force=force)
+                stored = make(dataset, given, asked, folder, allowed, ask=ask, console=console, key=key)
+                manifest = store.write(stored, place, replace=force)
+                shutil.rmtree(folder.path, ignore_errors=True)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "stopped; what is finished is kept.", where=str(folder.path), fix="type the same command to continue"
+            ) from None
+        seconds = clock.monotonic() - started
+        done = Bundle(stored, place, manifest.content_sha256, seconds=seconds, resumed=continues)
+    else:
+        folder.remove()
+    gates.check(require, done.measurements, done.findings, done.to_json())
+    return done
+
+
+def _finished(place: Path, key: Mapping[str, str]) -> Bundle | None:
+    """The bundle of this very question, if it is there. UsageError when the place holds something else."""
+    if not place.exists():
+        return None
+    if not (place / "manifest.json").exists():
+        raise UsageError("something that is not a bundle lies here.", where=str(place), fix="choose another --out")
+    found = load(place)
+    if _key(found.stored) != dict(key):
+        raise UsageError(
+            "a bundle of another recipe or of other data lies here.",
+            where=str(place),
+            fix="choose another --out, or replace it with --force",
+        )
+    return Bundle(found.stored, place, found.content_sha256, seconds=0.0, resumed=True)
+
+
+def _key(stored: Stored) -> dict[str, str] | None:
+    run = stored.evidence.get("run")
+    return dict(run["key"]) if run else None

@@ -1,0 +1,144 @@
+"""Without a target: clusters or anomaly scores. What is chosen by what, how stable it is, what sets clusters apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luban.batch import Array
+from luban.core.console import Console
+from luban.core.deadline import Deadline
+from luban.core.errors import TrainingError
+from luban.core.seed import derive
+from luban.data import loader
+from luban.data.values import floats
+from luban.protocols import Form
+from luban.recipe.recipe import Candidate
+from luban.training import clusters, search
+from luban.training.pool import Pool
+from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
+from luban.verbs import exporting, measuring, writing
+from luban.verbs.preparing import Prepared, sampled
+
+LOOKED_AT = 2_000
+"""Rows by which clusterings are compared, at most: every pair of them is looked at."""
+SET_APART = 5
+"""Columns by which a cluster is described."""
+
+
+def make(
+    prepared: Prepared, training: Training, folder: WorkFolder, pool: Pool, until: Deadline, console: Console
+) -> writing.Made:
+    """The model of a task without a target, and what was seen of it."""
+    asked = search.candidates(prepared.recipe.model, training.work)
+    units = [Unit(candidate, WHOLE) for candidate in asked]
+    with console.progress("trying models", len(units)) as advance:
+        done = 0
+
+        def ended(unit: Unit, cpu_seconds: float) -> None:
+            nonlocal done
+            done += 1
+            folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": folder.failure(unit)})
+            advance(done, unit.candidate.label)
+
+        pool.run(units, until, ended)
+    forms = {unit.candidate: folder.form(unit) for unit in units if folder.finished(unit) and not folder.failure(unit)}
+    if not forms:
+        reasons = "; ".join(f"{unit.candidate.label}: {folder.failure(unit) or 'not finished'}" for unit in units)
+        raise TrainingError(f"no model could be fitted: {reasons[:500]}", fix="give more --time, or another --model")
+    scores = {candidate: _score(prepared, training, form) for candidate, form in forms.items()}
+    best = max(forms, key=lambda candidate: scores[candidate])
+    form = forms[best]
+    exported = exporting.export(form, training)
+    clustering = prepared.task.name == "clustering"
+    finished = [candidate for candidate in asked if candidate in forms]
+    return writing.Made(
+        recipe=search.recorded(prepared.recipe, finished),
+        form=form,
+        runtime=exported.data,
+        facts={"task": prepared.task.name, "target": None, "classes": []},
+        evaluation={
+            **measuring.question(prepared),
+            "metric": prepared.task.compared_by,
+            "measurements": [],
+            "candidates": [_line(candidate, scores[candidate], clustering) for candidate in finished],
+            "chosen": {
+                "label": best.label,
+                "members": [{"label": best.label, "weight": 1.0}],
+                "reason": "the clearest clusters by silhouette" if clustering else "no other model competes with it",
+            },
+            **(_clusters(prepared, training, form, best) if clustering else _scores(training, form)),
+        },
+        unfinished=[
+            {"label": unit.candidate.label, "model": unit.candidate.model, "settings": unit.candidate.settings,
+             "status": "failed" if folder.failure(unit) else "skipped",
+             "reason": folder.failure(unit) or "the time was over before it was finished"}
+            for unit in units if unit.candidate not in forms
+        ],
+        evidence={"runtime": exported.to_json()},
+    )  # fmt: skip
+
+
+def _line(candidate: Candidate, score: float, clustering: bool) -> dict[str, Any]:
+    return {
+        "label": candidate.label,
+        "model": candidate.model,
+        "settings": candidate.settings,
+        "value": score if clustering else None,
+        "status": "finished",
+        "reason": "fitted on all training rows",
+    }
+
+
+def _some(training: Training, purpose: str) -> Array:
+    rows = np.flatnonzero(training.folds[0] == -1)
+    return sampled(rows, LOOKED_AT, derive(training.seed, purpose))
+
+
+def _score(prepared: Prepared, training: Training, form: Form) -> float:
+    if prepared.task.name != "clustering":
+        return 0.0
+    inputs = training.batch.inputs[_some(training, "silhouette")]
+    return clusters.silhouette(inputs, form.outputs(inputs).argmax(axis=1))
+
+
+def _clusters(prepared: Prepared, training: Training, form: Form, best: Candidate) -> dict[str, Any]:
+    """How many clusters there are, how stable they are, how large, and what sets each apart."""
+    rows = np.flatnonzero(training.folds[0] == -1)
+    labels = form.outputs(training.batch.inputs[rows]).argmax(axis=1)
+    columns = [column.name for column in prepared.schema.inputs if column.kind in ("number", "boolean", "datetime")]
+    some = _some(training, "described")
+    frame = loader.take(prepared.frame, prepared.division.train[some], columns)
+    described = labels[np.searchsorted(rows, some)]
+    values = {name: floats(frame[name]) for name in columns}
+    stability = clusters.stability(training.batch, training.work, best, _some(training, "stability"), training.seed)
+    test = training.batch.inputs[training.test[:LOOKED_AT]]
+    tested = clusters.silhouette(test, form.outputs(test).argmax(axis=1))
+    return {
+        "clusters": [
+            {
+                "cluster": int(number),
+                "rows": int((labels == number).sum()),
+                "share": float((labels == number).mean()),
+                "set_apart_by": clusters.set_apart(values, described == number)[:SET_APART],
+            }
+            for number in range(form.output_width)
+        ],
+        "silhouette": {"train": _score(prepared, training, form), "test": tested},
+        "stability": stability,
+    }
+
+
+def _scores(training: Training, form: Form) -> dict[str, Any]:
+    """The spread of the anomaly scores, so that one score can be told to be high."""
+    train = form.outputs(training.batch.inputs[_some(training, "scores")])[:, 0]
+    test = form.outputs(training.batch.inputs[training.test[:LOOKED_AT]])[:, 0]
+    levels = (0.5, 0.9, 0.95, 0.99)
+    return {
+        "scores": {
+            part: {f"{level:g}": float(np.quantile(values, level)) for level in levels}
+            for part, values in (("train", train), ("test", test))
+            if len(values)
+        }
+    }

@@ -1,0 +1,200 @@
+"""Making a bundle, top to bottom: prepare, examine, repair, encode, search, choose, measure once, draw, store.
+
+Whatever takes long is a unit of work in the run's folder, so a run that was killed continues here without loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from luban.bundle.bundle import Stored
+from luban.core.console import Console
+from luban.core.deadline import Deadline
+from luban.core.seed import derive
+from luban.data.dataset import Dataset
+from luban.data.profile import profile
+from luban.evidence.finding import Finding, Signal, Where
+from luban.evidence.footprint import Meter
+from luban.recipe.edit import RecipeEdit
+from luban.recipe.recipe import Recipe
+from luban.training import search
+from luban.training.choosing import HeldOut, choose
+from luban.training.limits import Limits
+from luban.training.pool import Pool
+from luban.training.work_folder import Training, WorkFolder
+from luban.verbs import encoding, exporting, grouping, measuring, proving, writing
+from luban.verbs.preparing import Given, Prepared, prepare
+from luban.verbs.repairing import Examined, examine_and_repair
+
+ENDING = 0.15
+"""Share of `--time` kept for what follows the search: measuring, drawing, writing."""
+ENDING_AT_LEAST = 3.0
+MAIN = "main"
+
+
+def make(
+    dataset: Dataset,
+    given: Given,
+    recipe: Recipe,
+    folder: WorkFolder,
+    allowed: Limits,
+    *,
+    key: Mapping[str, str],
+    ask: Callable[[str], bool] | None,
+    console: Console,
+) -> Stored:
+    """The bundle of a recipe on a data set, in memory. Deterministic in data, recipe and version, but for `--time`."""
+    with Meter() as meter:
+        console.say(f"{dataset.name}: {dataset.rows:,} rows, {len(dataset.schema.columns)} columns")
+        examined = examine_and_repair(dataset, given, recipe, effect=proving.effect, ask=ask)
+        examined = _within(examined, dataset, given, allowed)
+        prepared = examined.prepared
+        _tell(examined, console)
+        training = encoding.encode(prepared, folder, MAIN)
+        until = _search_until(allowed)
+        with Pool(folder, MAIN, seed=prepared.recipe.seed, **_workers(training, allowed)) as pool:
+            if prepared.task.supervised:
+                made = _predictor(prepared, training, folder, pool, until, allowed.deadline, console)
+            else:
+                made = grouping.make(prepared, training, folder, pool, until, console)
+    stored = Stored(
+        recipe=made.recipe,
+        schema=prepared.schema,
+        preprocessor=prepared.preprocessor.state(),
+        form_kind=made.form.kind,
+        form=made.form.state(),
+        facts=made.facts,
+        evidence={
+            "evaluation": made.evaluation,
+            "search": {"candidates": made.unfinished},
+            "findings": {
+                "findings": [finding.to_json() for finding in examined.findings],
+                "not_run": [{"condition": condition, "reason": reason} for condition, reason in examined.not_run],
+            },
+            "repairs": {"repairs": [repair.to_json() for repair in examined.repairs]},
+            "profile": profile(dataset, prepared.schema, dropped=prepared.dropped),
+            "footprint": meter.to_json(),
+            "run": {"key": dict(key), "limits": allowed.to_json()},
+            **made.evidence,
+        },
+        history=folder.history(),
+        runtime=made.runtime,
+    )
+    return writing.with_pages(stored, dataset.name)
+
+
+def _search_until(allowed: Limits) -> Deadline:
+    if allowed.seconds is None:
+        return allowed.deadline
+    return allowed.deadline.earlier(max(ENDING * allowed.seconds, ENDING_AT_LEAST))
+
+
+def _within(examined: Examined, dataset: Dataset, given: Given, allowed: Limits) -> Examined:
+    """The same on fewer training rows, where memory or time allow no more; with a finding that says so."""
+    prepared = examined.prepared
+    most, reason = allowed.rows(encoding.stored_numbers(prepared))
+    rows = len(prepared.division.train)
+    if rows <= most:
+        return examined
+    edit = RecipeEdit("train.rows", prepared.recipe.train.rows, most, f"no more fit into {reason}")
+    finding = Finding(
+        condition="rows-sampled",
+        severity="warning",
+        where=Where(),
+        evidence=Signal("training rows", float(rows), float(most), rows),
+        text=(
+            f"{rows:,} rows could train, and {most:,} of them fit into {reason}, so a random sample of that size is "
+            "used. More memory or time uses more rows: --memory, --time."
+        ),
+        edits=(edit,),
+    )
+    fewer = prepare(dataset, given, edit.apply(prepared.recipe))
+    return replace(examined, prepared=fewer, findings=(*examined.findings, finding))
+
+
+def _workers(training: Training, allowed: Limits) -> dict[str, int]:
+    """A worker for each thread where memory allows it, since a fit on one thread wastes none; else one with all."""
+    inputs = training.batch.inputs
+    size = inputs.nbytes if hasattr(inputs, "nbytes") else inputs.data.nbytes + inputs.indices.nbytes
+    room = allowed.memory - (400 << 20)
+    # Each worker holds a fold's copy of the rows and what the trainer makes of them.
+    workers = max(1, min(allowed.threads, int(room / max(4 * size, 150 << 20))))
+    return {"workers": workers, "threads": max(1, allowed.threads // workers)}
+
+
+def _tell(examined: Examined, console: Console) -> None:
+    prepared = examined.prepared
+    train, test = len(prepared.division.train), len(prepared.division.test)
+    console.say(f"{prepared.task.name}: {prepared.task_reason}")
+    console.say(f"{train:,} rows train, {test:,} test: {prepared.division.reason}")
+    for finding in examined.findings:
+        if finding.severity != "note":
+            console.say(f"{finding.severity}: {finding.text}")
+    for repair in examined.repairs:
+        console.say(f"{'repaired' if repair.accepted else 'not repaired'}: {repair.condition}: {repair.reason}")
+
+
+def _predictor(
+    prepared: Prepared,
+    training: Training,
+    folder: WorkFolder,
+    pool: Pool,
+    until: Deadline,
+    deadline: Deadline,
+    console: Console,
+) -> writing.Made:
+    """The model of a task with a target, and what was measured of it."""
+    recipe = prepared.recipe
+    everything = recipe.train.refit == "all"
+    asked = search.candidates(recipe.model, training.work, prepared.task.baseline)
+    outcomes = search.search(folder, pool, training, asked, everything=everything, until=until, console=console)
+    held_out = training.held_out(0)
+    chosen, scores = choose(
+        [replace(outcome, outputs=None if outcome.outputs is None else outcome.outputs[held_out])
+         for outcome in outcomes],
+        HeldOut.of(training, held_out, prepared.division.groups),
+        prepared.task, prepared.classes, recipe, derive(recipe.seed, "choosing"),
+    )  # fmt: skip
+    members = [member.candidate for member in chosen.members]
+    console.say(f"chosen: {chosen.label}: {chosen.reason}")
+    repeats = 1
+    if len(training.folds) > 1:
+        repeats = search.run_repeats(folder, pool, training, members, until)
+    measured = chosen.form(lambda candidate: search.fitted(folder, candidate, everything=False))
+    form = chosen.form(lambda candidate: search.fitted(folder, candidate, everything=True)) if everything else measured
+    exported = exporting.export(form, training)
+    answer = exporting.answering_of(exported if not everything else exporting.export(measured, training), measured)
+    baseline = search.fitted(folder, asked[0], everything=False)
+    tested = measuring.tested(prepared, training, answer, baseline, chosen)
+    validated = measuring.cross_validated(prepared, training, folder, chosen, repeats)
+    importance = measuring.importance(prepared, answer, chosen, deadline)
+    finished = [outcome.candidate for outcome in outcomes[1:] if outcome.status == "finished"]
+    shown = [outcome.to_json(score) for outcome, score in zip(outcomes, scores, strict=True)]
+    return writing.Made(
+        recipe=search.recorded(recipe, finished),
+        form=form,
+        runtime=exported.data,
+        facts={
+            "task": prepared.task.name,
+            "target": recipe.target,
+            "classes": list(prepared.classes),
+            "baseline": baseline.outputs(training.batch.inputs[:1])[0].tolist(),
+            **({"threshold": chosen.threshold} if chosen.threshold is not None else {}),
+            **({"conformal": chosen.conformal.to_json()} if chosen.conformal else {}),
+        },
+        evaluation={
+            **measuring.question(prepared),
+            "metric": recipe.train.metric or prepared.task.compared_by,
+            "measurements": [measurement.to_json() for measurement in (*tested.measurements, *validated)],
+            # What did not finish has no part in the bundle, so that fitting its recipe again gives the same one.
+            "candidates": [line for line in shown if line["status"] == "finished"],
+            "chosen": chosen.to_json(),
+            **tested.pictures,
+            **measuring.decided(chosen, tested),
+            **({"refit": "the final model was fitted on test rows too; the score is of the one without"}
+               if everything else {}),
+        },
+        unfinished=[line for line in shown if line["status"] != "finished"],
+        evidence={"importance": importance, "runtime": exported.to_json()},
+    )  # fmt: skip

@@ -1,0 +1,357 @@
+"""Measuring: the figures of a model on rows, and the pictures that go with them. What a figure is, is in `training`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from luban.batch import Answers, Array
+from luban.core import registry
+from luban.core.console import SILENT, Console
+from luban.core.deadline import Deadline
+from luban.core.errors import DataError
+from luban.core.seed import derive
+from luban.data import loader
+from luban.data.open import open_dataset
+from luban.evidence.measurement import Measurement, Part
+from luban.protocols import Form, Metric, Task
+from luban.runtime.answering import Answering
+from luban.training import importance as permuting
+from luban.training import search
+from luban.training.choosing import Chosen
+from luban.training.measuring import measure
+from luban.training.work_folder import Training, WorkFolder
+from luban.verbs import encoding
+from luban.verbs.answering import Answerer
+from luban.verbs.bundle import Bundle
+from luban.verbs.preparing import Given, Prepared, prepare, sampled
+
+EXPLAINED = 2_000
+"""Test rows by which the importance of columns is measured, at most."""
+DRAWN = 500
+"""Points of the residual picture, at most."""
+BINS = 10
+"""Bars of the calibration curve, with equally many rows each."""
+DISCRETE = ("binary", "multiclass")
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The figures on test rows, and what is drawn of them. coverage: of the conformal intervals or sets."""
+
+    measurements: tuple[Measurement, ...]
+    pictures: Mapping[str, Any]
+    coverage: Measurement | None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows with a known target, and what a model said about them. name: of the data."""
+
+    name: str
+    answers: Answers
+    target: Array
+    dropped: Mapping[str, int]
+
+
+def figures(
+    task: Task,
+    asked: str | None,
+    target: Array,
+    answers: Answers,
+    baseline: tuple[str, Answers] | None,
+    split: Part,
+    *,
+    weight: Array | None = None,
+    groups: Array | None = None,
+    seed: int = 0,
+) -> list[Measurement]:
+    """Every metric of the task that is defined on these rows, the asked one among them."""
+    names = [*task.metrics, *([asked] if asked and asked not in task.metrics else [])]
+    found: list[Measurement] = []
+    for name in names:
+        metric: Metric = registry.find("metrics", name)
+        if np.isfinite(metric.score(target, answers, weight)):
+            found.append(
+                measure(
+                    metric, target, answers,
+                    weight=weight, groups=groups, split=split, baseline=baseline, seed=derive(seed, "interval", name),
+                )
+            )  # fmt: skip
+    return found
+
+
+def tested(prepared: Prepared, training: Training, answer: Answering, baseline: Form, chosen: Chosen) -> Tested:
+    """The figures on the test rows, which are used here for the first and only time."""
+    numbers = training.test
+    rows = training.batch.take(numbers)
+    assert rows.target is not None, "test rows have a target"
+    outputs = answer(rows.inputs)
+    answers = prepared.task.answers(outputs, chosen.threshold)
+    groups = _groups(prepared)
+    measurements = figures(
+        prepared.task,
+        prepared.recipe.train.metric,
+        rows.target,
+        answers,
+        (prepared.task.baseline, prepared.task.answers(baseline.outputs(rows.inputs))),
+        "test",
+        weight=rows.weight,
+        groups=None if groups is None else groups[numbers],
+        seed=prepared.recipe.seed,
+    )
+    coverage = chosen.conformal.coverage(outputs, rows.target) if chosen.conformal else None
+    return Tested(tuple(measurements), _pictures(prepared.task, prepared.classes, rows.target, answers), coverage)
+
+
+def cross_validated(
+    prepared: Prepared, training: Training, folder: WorkFolder, chosen: Chosen, partitions: int
+) -> list[Measurement]:
+    """The figures on held-out training rows: the mean over the partitions into folds, of values and bounds alike."""
+    every = []
+    for repeat in range(partitions):
+        rows = training.held_out(repeat)
+        outputs = sum(
+            member.weight * search.held_out_outputs(folder, training, member.candidate, repeat=repeat)[rows]
+            for member in chosen.members
+        )
+        if chosen.calibration is not None:
+            outputs = chosen.calibration.apply(outputs)
+        target, weight = training.batch.target, training.batch.weight
+        assert target is not None, "held-out rows have a target"
+        groups = _groups(prepared)
+        every.append(
+            figures(
+                prepared.task,
+                prepared.recipe.train.metric,
+                target[rows],
+                prepared.task.answers(outputs, chosen.threshold),
+                None,
+                "validation",
+                weight=None if weight is None else weight[rows],
+                groups=None if groups is None else groups[rows],
+                seed=prepared.recipe.seed,
+            )
+        )
+    return [_mean([m for each in every for m in each if m.metric == first.metric], prepared) for first in every[0]]
+
+
+def _mean(measurements: list[Measurement], prepared: Prepared) -> Measurement:
+    first = measurements[0]
+    means = {part: float(np.mean([getattr(m, part) for m in measurements])) for part in ("value", "low", "high")}
+    if prepared.validation is not None:
+        how = f"on the validation rows that were given; {first.how}"
+    else:
+        count = prepared.recipe.split.folds
+        how = f"{len(measurements)} x {count}-fold cross-validation, mean of the partitions; {first.how}"
+    return replace(first, **means, how=how)
+
+
+def question(prepared: Prepared) -> dict[str, Any]:
+    """What was asked, as the evidence states it."""
+    division, classes = prepared.division, prepared.classes
+    document: dict[str, Any] = {
+        "task": prepared.task.name,
+        "task_reason": prepared.task_reason,
+        "target": prepared.recipe.target,
+        "classes": list(classes),
+        "split": {
+            "name": division.split,
+            "reason": division.reason,
+            "train": len(division.train),
+            "test": len(division.test),
+            "measured": len(encoding.test_rows(prepared)),
+            "dropped": dict(prepared.dropped),
+            "listed": [{"row": row, "reason": reason} for row, reason in division.listed],
+        },
+    }
+    if prepared.task.name == "binary":
+        document["positive"] = classes[-1]
+    return document
+
+
+def decided(chosen: Chosen, tested: Tested) -> dict[str, Any]:
+    """What was decided on held-out rows, as the evidence states it."""
+    document: dict[str, Any] = {}
+    if chosen.calibration is not None:
+        document["calibration"] = chosen.calibration.to_json()
+    if chosen.threshold is not None:
+        document["threshold"] = {"value": chosen.threshold, "reason": chosen.threshold_reason}
+    if chosen.conformal is not None:
+        document["conformal"] = {
+            **chosen.conformal.to_json(),
+            **({"coverage": tested.coverage.to_json()} if tested.coverage else {}),
+        }
+    return document
+
+
+def importance(prepared: Prepared, answer: Answering, chosen: Chosen, deadline: Deadline) -> dict[str, Any]:
+    """How much the score falls when a column is shuffled among the test rows, with 95% intervals."""
+    metric: Metric = registry.find("metrics", prepared.recipe.train.metric or prepared.task.compared_by)
+    rows = sampled(encoding.test_rows(prepared), EXPLAINED, derive(prepared.recipe.seed, "importance"))
+    columns = [column.name for column in prepared.schema.inputs]
+    assert prepared.target is not None, "importance needs a target"
+
+    def answers(frame: Any) -> Answers:
+        return prepared.task.answers(answer(prepared.preprocessor.transform(frame)), chosen.threshold)
+
+    found = permuting.permutation(
+        answers,
+        loader.take(prepared.frame, rows, columns),
+        columns,
+        prepared.target[rows],
+        metric,
+        seed=derive(prepared.recipe.seed, "importance"),
+        deadline=deadline,
+    )
+    return {"metric": metric.name, "rows": len(rows), "importance": found}
+
+
+def answered(bundle: Bundle, data: Any, *, threads: int | None = None, console: Console = SILENT) -> Rows:
+    """A bundle's answers on the rows of data whose target is known; the rows are read in slices."""
+    from luban.verbs.answering import SLICE
+
+    answerer = bundle.answerer if threads is None else Answerer.of(bundle.stored, threads=threads)
+    name = bundle.stored.facts.get("target")
+    if name is None:
+        raise DataError(
+            "this bundle has no target, so there is nothing to measure it by.", fix="luban predict BUNDLE DATA"
+        )
+    dataset = open_dataset(data, like=bundle.schema, console=console)
+    if name not in dataset.frame.collect_schema().names():
+        raise DataError(
+            f"the column '{name}' is missing; it holds the answers to measure by.",
+            where=dataset.name,
+            fix="luban predict BUNDLE DATA answers rows without it",
+        )
+    parts: list[tuple[Array, Answers]] = []
+    with console.progress("measuring rows", dataset.rows) as advance:
+        done = 0
+        for rows, answers in answerer.stream(loader.slices(dataset.frame, size=SLICE), where=dataset.name):
+            parts.append((answerer.task.encode(rows[name], answerer.classes), answers))
+            done += len(rows)
+            advance(done, "")
+    target = np.concatenate([codes for codes, _ in parts])
+    known = np.isfinite(target) if target.dtype.kind == "f" else target >= 0
+    known = known if known.ndim == 1 else known.all(axis=1)
+    if not known.any():
+        raise DataError(f"no row holds a known value of '{name}'.", where=dataset.name, fix="luban inspect DATA")
+    dropped = {"no target, or a class that the bundle does not know": int((~known).sum())} if not known.all() else {}
+    return Rows(dataset.name, _joined([answers for _, answers in parts]).take(known), target[known], dropped)
+
+
+def given(bundle: Bundle, rows: Rows) -> list[Measurement]:
+    """The figures of a bundle on rows that a person gave."""
+    return figures(
+        bundle.answerer.task,
+        bundle.recipe.train.metric,
+        rows.target,
+        rows.answers,
+        _baseline(bundle, len(rows.target)),
+        "given",
+        seed=bundle.recipe.seed,
+    )
+
+
+def paired(one: Bundle, other: Bundle, data: Any, name: str, *, console: Console) -> list[Measurement]:
+    """The figures of one bundle with another as the baseline, on the same rows."""
+    first, second = answered(one, data, console=console), answered(other, data, console=console)
+    answers = _aligned(second.answers, other.classes, one.classes)
+    task = one.answerer.task
+    return figures(task, None, first.target, first.answers, (name, answers), "given", seed=one.recipe.seed)
+
+
+def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurement], list[str | None]]:
+    """The figures on the test rows of a bundle, measured again from the raw rows; and the data's fingerprints."""
+    evaluation = bundle.stored.evidence["evaluation"]
+    task = bundle.answerer.task
+    if evaluation["split"]["name"] == "given":
+        rows = answered(bundle, data, console=console)
+        baseline = _baseline(bundle, len(rows.target))
+        seed = bundle.recipe.seed
+        return figures(task, bundle.recipe.train.metric, rows.target, rows.answers, baseline, "test", seed=seed), []
+    dataset = open_dataset(data, columns=bundle.recipe.columns, console=console)
+    prepared = prepare(dataset, Given(), bundle.recipe)
+    numbers = encoding.test_rows(prepared)
+    answers = bundle.answerer.answers(loader.take(prepared.frame, numbers), where=dataset.name)
+    assert prepared.target is not None, "a bundle with figures has a target"
+    measured = figures(
+        task,
+        bundle.recipe.train.metric,
+        prepared.target[numbers],
+        answers,
+        _baseline(bundle, len(numbers)),
+        "test",
+        weight=None if prepared.weight is None else prepared.weight[numbers],
+        groups=None if prepared.division.groups is None else prepared.division.groups[numbers],
+        seed=bundle.recipe.seed,
+    )
+    return measured, [dataset.fingerprint, None, None]
+
+
+def _groups(prepared: Prepared) -> Array | None:
+    """(encoded rows,) the group of each, where rows share one."""
+    groups = prepared.division.groups
+    return None if groups is None else groups[encoding.rows_of(prepared)]
+
+
+def _baseline(bundle: Bundle, rows: int) -> tuple[str, Answers] | None:
+    """What the simplest model says about each row: the same."""
+    outputs = bundle.stored.facts.get("baseline")
+    if outputs is None:
+        return None
+    task = bundle.answerer.task
+    return task.baseline, task.answers(np.repeat(np.array([outputs]), rows, axis=0))
+
+
+def _joined(parts: list[Answers]) -> Answers:
+    probabilities = [part.probabilities for part in parts if part.probabilities is not None]
+    return Answers(
+        np.concatenate([part.prediction for part in parts]),
+        np.concatenate(probabilities) if probabilities else None,
+    )
+
+
+def _aligned(answers: Answers, classes: tuple[str, ...], like: tuple[str, ...]) -> Answers:
+    """The answers with classes in another order."""
+    if classes == like or answers.probabilities is None:
+        return answers
+    place = np.array([like.index(name) for name in classes])
+    back = np.argsort(place)
+    prediction = place[answers.prediction] if answers.prediction.ndim == 1 else answers.prediction[:, back]
+    return Answers(prediction, answers.probabilities[:, back])
+
+
+def _pictures(task: Task, classes: tuple[str, ...], target: Array, answers: Answers) -> dict[str, Any]:
+    if task.name in DISCRETE and answers.probabilities is not None:
+        confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
+        np.add.at(confusion, (target, answers.prediction), 1)
+        return {"confusion": confusion.tolist(), "curve": _curve(task, target, answers.probabilities)}
+    if task.name == "regression":
+        points = np.stack([answers.prediction, target], axis=1)
+        drawn = points[np.linspace(0, len(points) - 1, min(DRAWN, len(points))).astype(np.int64)]
+        return {"residuals": {"points": [[float(a), float(b)] for a, b in drawn]}}
+    return {}
+
+
+def _curve(task: Task, target: Array, probabilities: Array) -> list[dict[str, Any]]:
+    """Said and observed frequency, in bins of equally many rows: of the positive class, or of the likeliest one."""
+    if task.name == "binary":
+        said, was = probabilities[:, 1], target == 1
+    else:
+        said, was = probabilities.max(axis=1), probabilities.argmax(axis=1) == target
+    order = np.argsort(said, kind="stable")
+    parts = [part for part in np.array_split(order, min(BINS, len(order))) if len(part)]
+    return [
+        {
+            "low": float(said[part].min()),
+            "high": float(said[part].max()),
+            "confidence": float(said[part].mean()),
+            "frequency": float(was[part].mean()),
+            "rows": len(part),
+        }
+        for part in parts
+    ]

@@ -1,0 +1,162 @@
+"""`luban predict`: answers for rows, in their order, a slice at a time, so that memory stays flat."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from luban.core import files
+from luban.core.console import SILENT, Console
+from luban.core.errors import UsageError
+from luban.verbs.bundle import Bundle, opened
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from luban.verbs.answering import Answerer
+
+Format = Literal["csv", "jsonl", "parquet"]
+FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was answered. predictions: only where they were not written elsewhere."""
+
+    rows: int
+    out: str | None
+    predictions: list[dict[str, Any]] | None
+
+    def to_json(self) -> dict[str, Any]:
+        document: dict[str, Any] = {"rows": self.rows}
+        if self.out is not None:
+            document["out"] = self.out
+        if self.predictions is not None:
+            document["predictions"] = self.predictions
+        return document
+
+
+def predict(
+    bundle: Bundle | str | Path,
+    data: Any,
+    *,
+    out: str | Path | None = None,
+    format: Format | None = None,
+    stream: IO[bytes] | None = None,
+    threads: int | None = None,
+    console: Console = SILENT,
+) -> Predicted:
+    """Answers each row of `data`, in its order.
+
+    Columns: `row` from 0, or the id column; `prediction`; `probability_<class>` for classes; `low` and `high`, the
+    bounds of a 90% conformal interval, for values.
+    out: a file to write, whole or not at all. stream: where bytes go instead. Without either they are returned.
+    format: csv, jsonl or parquet; as `out` ends where nothing is said, else csv.
+
+    Raises UsageError, DataError that names file, column and row, BundleError, ResourceError.
+    """
+    from luban.verbs.answering import Answerer
+
+    found = opened(bundle)
+    answerer = found.answerer if threads is None else Answerer.of(found.stored, threads=threads)
+    tables = _tables(answerer, data, console)
+    if out is not None:
+        return _into_file(tables, Path(out), format)
+    if stream is not None:
+        if format == "parquet":
+            raise UsageError("parquet needs a file.", where="--format", fix="--out answers.parquet")
+        return Predicted(_write(tables, stream, format or "csv"), None, None)
+    listed = [_listed(row) for table in tables for row in table.iter_rows(named=True)]
+    return Predicted(len(listed), None, listed)
+
+
+def _tables(answerer: Answerer, data: Any, console: Console) -> Iterator[pl.DataFrame]:
+    """The answers as tables, one for each slice of rows."""
+    import numpy as np
+    import polars as pl
+
+    from luban.data import loader
+    from luban.data.open import open_dataset
+    from luban.verbs.answering import SLICE
+
+    dataset = open_dataset(data, like=answerer.schema, console=console)
+    named = answerer.schema.one("id")
+    has_name = named is not None and named.name in dataset.frame.collect_schema().names()
+    first = 0
+    with console.progress("answering rows", dataset.rows) as advance:
+        for rows, answers in answerer.stream(loader.slices(dataset.frame, size=SLICE), where=dataset.name):
+            if has_name and named is not None:
+                key = rows[named.name]
+            else:
+                key = pl.Series("row", np.arange(first, first + len(rows)))
+            yield pl.DataFrame([key, *(pl.Series(n, v) for n, v in answerer.columns(answers).items())])
+            first += len(rows)
+            advance(first, "")
+
+
+def _into_file(tables: Iterator[pl.DataFrame], target: Path, format: Format | None) -> Predicted:
+    kind = format or FORMATS.get(target.suffix.lower(), "csv")
+    if target.is_dir():
+        raise UsageError("a folder lies here.", where=str(target), fix="--out answers.csv")
+    if not target.parent.is_dir():
+        raise UsageError("there is no such folder.", where=str(target.parent), fix=f"mkdir -p {target.parent}")
+    with files.new_file(target) as path:
+        if kind == "parquet":
+            return Predicted(_write_parquet(tables, path), str(target), None)
+        with path.open("wb") as file:
+            return Predicted(_write(tables, file, kind), str(target), None)
+
+
+def _write(tables: Iterator[pl.DataFrame], stream: IO[bytes], kind: Format) -> int:
+    rows = 0
+    write = _WRITERS[kind]
+    for table in tables:
+        stream.write(write(table, rows == 0))
+        rows += len(table)
+    stream.flush()
+    return rows
+
+
+def _csv(table: pl.DataFrame, first: bool) -> bytes:
+    buffer = io.BytesIO()
+    table.write_csv(buffer, include_header=first)
+    return buffer.getvalue()
+
+
+def _jsonl(table: pl.DataFrame, first: bool) -> bytes:
+    del first
+    buffer = io.BytesIO()
+    table.write_ndjson(buffer)
+    return buffer.getvalue()
+
+
+_WRITERS: dict[Format, Callable[[pl.DataFrame, bool], bytes]] = {"csv": _csv, "jsonl": _jsonl}
+
+
+def _write_parquet(tables: Iterator[pl.DataFrame], path: Path) -> int:
+    """Slices are written apart and then joined, so that no more than a slice is in memory."""
+    import polars as pl
+
+    parts = path.with_name(f"{path.name}.parts")
+    parts.mkdir()
+    try:
+        rows = 0
+        for number, table in enumerate(tables):
+            table.write_parquet(parts / f"{number:08}.parquet")
+            rows += len(table)
+        pl.scan_parquet(parts / "*.parquet").sink_parquet(path)
+        return rows
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+
+
+def _listed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the table as `--json` has it: probabilities by class in one mapping."""
+    start = "probability_"
+    probabilities = {name[len(start) :]: value for name, value in row.items() if name.startswith(start)}
+    plain = {name: value for name, value in row.items() if not name.startswith(start)}
+    return {**plain, "probabilities": probabilities} if probabilities else plain

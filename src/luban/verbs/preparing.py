@@ -1,0 +1,176 @@
+"""From a data set and a recipe to rows that are ready: roles, task, target, split, preprocessing. Nothing is fitted to
+test rows here or later.
+
+Test and validation rows that were given as data of their own stand behind the training rows in one table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+
+from luban.batch import Array
+from luban.core import registry
+from luban.core.errors import DataError
+from luban.core.seed import derive
+from luban.data import division, loader, roles
+from luban.data.dataset import Dataset
+from luban.data.division import Division
+from luban.data.preprocessor import Preprocessor
+from luban.protocols import Task
+from luban.recipe.recipe import Recipe
+from luban.schema.schema import Schema
+from luban.training import question
+
+LEARNED_FROM = 200_000
+"""Rows that preprocessing is learned from at most: medians and vocabularies change no more beyond."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """The data sets that stand beside the training data, where a person has them."""
+
+    test: Dataset | None = None
+    validation: Dataset | None = None
+
+    @property
+    def fingerprints(self) -> list[str | None]:
+        return [None if data is None else data.fingerprint for data in (self.test, self.validation)]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Rows that are ready.
+
+    frame, rows: the whole table, lazily, and how long it is.
+    target: (rows,) as a Batch holds it, for every row of the table; None without target. weight alike.
+    division: which rows train and which test. validation: rows that a person gave to choose and calibrate on.
+    """
+
+    dataset: Dataset
+    frame: pl.LazyFrame
+    recipe: Recipe
+    schema: Schema
+    task: Task
+    task_reason: str
+    classes: tuple[str, ...]
+    target: Array | None
+    weight: Array | None
+    division: Division
+    validation: Array | None
+    preprocessor: Preprocessor
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
+    """The rows of a data set, ready for this recipe.
+
+    Raises UsageError for a column or class that is not there, and DataError for data that cannot be learned from.
+    """
+    schema = roles.assign(dataset, recipe)
+    frame, parts = _stacked(dataset, given, schema)
+    values = _target(frame, schema)
+    name, reason = question.decide(values, recipe)
+    task: Task = registry.find("tasks", name)
+    classes, target = ((), None) if values is None else _encoded(task, values, recipe)
+    weight = _weight(frame, schema)
+    divided, validation = _divided(frame, schema, recipe, task, target, parts)
+    if recipe.train.rows is not None and recipe.train.rows < len(divided.train):
+        divided = replace(divided, train=sampled(divided.train, recipe.train.rows, derive(recipe.seed, "rows")))
+    inputs = [column.name for column in schema.inputs]
+    if not inputs:
+        raise DataError("no column is left to learn from.", where=dataset.name, fix=f"luban inspect {dataset.name}")
+    learned_from = sampled(divided.train, LEARNED_FROM, derive(recipe.seed, "preprocessing"))
+    return Prepared(
+        dataset=dataset,
+        frame=frame,
+        recipe=recipe,
+        schema=schema,
+        task=task,
+        task_reason=reason,
+        classes=classes,
+        target=target,
+        weight=weight,
+        division=divided,
+        validation=validation,
+        preprocessor=Preprocessor.fit(loader.take(frame, learned_from, inputs), schema, recipe.features),
+        dropped={**dataset.dropped, **divided.dropped},
+    )
+
+
+def sampled(rows: Array, most: int, seed: int) -> Array:
+    """At most this many of the rows, in their order; the same ones for the same seed."""
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
+def _stacked(dataset: Dataset, given: Given, schema: Schema) -> tuple[pl.LazyFrame, tuple[int, int, int]]:
+    """One table of training, validation and test rows, in this order, and how many there are of each."""
+    used = [column.name for column in schema.columns if column.role != "ignored"]
+    frames, counts = [dataset.frame.select(used)], [dataset.rows]
+    for part in (given.validation, given.test):
+        counts.append(0 if part is None else part.rows)
+        if part is not None:
+            missing = [name for name in used if name not in part.frame.collect_schema().names()]
+            if missing:
+                raise DataError(f"the column '{missing[0]}' is missing.", where=part.name, fix="give the same columns")
+            frames.append(part.frame.select(used))
+    stacked = frames[0] if len(frames) == 1 else pl.concat(frames, how="vertical_relaxed")
+    return stacked, (counts[0], counts[1], counts[2])
+
+
+def _target(frame: pl.LazyFrame, schema: Schema) -> pl.Series | None:
+    column = schema.one("target")
+    return None if column is None else frame.select(column.name).collect(engine="streaming").to_series()
+
+
+def _encoded(task: Task, values: pl.Series, recipe: Recipe) -> tuple[tuple[str, ...], Array]:
+    classes = task.classes(values, recipe.positive)
+    return classes, task.encode(values, classes)
+
+
+def _weight(frame: pl.LazyFrame, schema: Schema) -> Array | None:
+    column = schema.one("weight")
+    if column is None:
+        return None
+    values = frame.select(pl.col(column.name).cast(pl.Float64, strict=False)).collect().to_series()
+    weights = values.fill_null(float("nan")).to_numpy()
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(bad):
+        raise DataError(
+            f"row {bad[0]} has no weight of 0 or more.",
+            where=f"column '{column.name}'",
+            fix="fill or leave out the row",
+        )
+    return weights
+
+
+def _divided(
+    frame: pl.LazyFrame,
+    schema: Schema,
+    recipe: Recipe,
+    task: Task,
+    target: Array | None,
+    parts: tuple[int, int, int],
+) -> tuple[Division, Array | None]:
+    """The division, and the training rows that a person gave to choose and calibrate on."""
+    trained, validated, tested = parts
+    rows = np.arange(sum(parts))
+    divided = division.divide(
+        frame,
+        schema,
+        recipe,
+        task,
+        target,
+        len(rows),
+        given=rows[trained + validated :] if tested else None,
+        # Validation rows choose, so they are never test rows.
+        kept=rows[trained : trained + validated] if validated else None,
+    )
+    if not validated:
+        return divided, None
+    return divided, divided.train[(divided.train >= trained) & (divided.train < trained + validated)]

@@ -1,0 +1,94 @@
+"""Problems before training: what was found, which edits of the recipe cure it, and whether they did.
+
+An edit with a structural proof is accepted when the condition no longer sees its signal. One whose proof is an effect
+is accepted when a paired comparison on held-out rows shows a gain. Whatever is not shown to help is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from luban.core import registry
+from luban.core.errors import DataError
+from luban.data.dataset import Dataset
+from luban.evidence.finding import Finding, Repair
+from luban.protocols import Condition
+from luban.recipe.edit import RecipeEdit
+from luban.recipe.recipe import Recipe
+from luban.verbs import examine
+from luban.verbs.preparing import Given, Prepared, prepare
+
+MOST_ROUNDS = 3
+"""Repairs can uncover further problems; after this many rounds the rest is reported."""
+
+Effect = Callable[[Prepared, Prepared], tuple[bool, str, float, float]]
+"""`effect(before, after)`: whether a paired gain was shown, why, and the score before and after."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Rows after repair, what was found (before and after), and what became of each edit."""
+
+    prepared: Prepared
+    findings: tuple[Finding, ...]
+    not_run: tuple[tuple[str, str], ...]
+    repairs: tuple[Repair, ...]
+
+
+def examine_and_repair(
+    dataset: Dataset,
+    given: Given,
+    recipe: Recipe,
+    *,
+    effect: Effect,
+    ask: Callable[[str], bool] | None = None,
+) -> Examined:
+    """The rows, examined; with `repair` on, every safe edit tried, and kept where it is shown to help."""
+    prepared = prepare(dataset, given, recipe)
+    found, not_run = examine.findings(examine.examine(prepared))
+    repairs: list[Repair] = []
+    seen = list(found)
+    tried: set[tuple[str, str]] = set()
+    for _ in range(MOST_ROUNDS):
+        todo = [
+            (finding, edit)
+            for finding in found
+            for edit in finding.edits[:1]
+            if (finding.condition, repr(edit.after)) not in tried
+        ]
+        if recipe.repair == "off" or not todo:
+            break
+        for finding, edit in todo:
+            tried.add((finding.condition, repr(edit.after)))
+            if recipe.repair == "ask" and not (ask and ask(f"{finding.text}\nSet {edit.path} to {edit.after!r}?")):
+                repairs.append(Repair(finding.condition, (edit,), False, "not wanted", finding.evidence.value))
+                continue
+            prepared, repair = _try(dataset, given, prepared, finding, edit, effect)
+            repairs.append(repair)
+        found, not_run = examine.findings(examine.examine(prepared))
+        seen += [finding for finding in found if _place(finding) not in {_place(earlier) for earlier in seen}]
+    return Examined(prepared, tuple(seen), tuple(not_run), tuple(repairs))
+
+
+def _place(finding: Finding) -> tuple[str, str | None]:
+    return finding.condition, finding.where.column
+
+
+def _try(
+    dataset: Dataset, given: Given, before: Prepared, finding: Finding, edit: RecipeEdit, effect: Effect
+) -> tuple[Prepared, Repair]:
+    condition: Condition = registry.find("conditions", finding.condition)
+    try:
+        after = prepare(dataset, given, edit.apply(before.recipe))
+    except DataError as error:
+        reason = f"taken back: without it nothing could be learned ({error.message})"
+        return before, Repair(finding.condition, (edit,), False, reason, finding.evidence.value)
+    if condition.proof == "effect":
+        helped, reason, old, new = effect(before, after)
+        return (after if helped else before), Repair(finding.condition, (edit,), helped, reason, old, new)
+    left = [f for f in condition.examine(examine.examine(after)) if _place(f) == _place(finding)]
+    if left:
+        reason = f"taken back: {finding.condition} is still seen"
+        return before, Repair(finding.condition, (edit,), False, reason, finding.evidence.value, left[0].evidence.value)
+    return after, Repair(finding.condition, (edit,), True, edit.reason, finding.evidence.value)

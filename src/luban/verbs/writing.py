@@ -1,0 +1,56 @@
+"""From what was made to the stored bundle: its card and its report are views of the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from luban.bundle.bundle import Stored
+from luban.protocols import Form
+from luban.recipe.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Made:
+    """What training gives: the form, the graph that answers in its place, and what was measured.
+
+    recipe: with what the run recorded. unfinished: candidates that have no part in the bundle, and why.
+    """
+
+    recipe: Recipe
+    form: Form
+    runtime: bytes | None
+    facts: Mapping[str, Any]
+    evaluation: Mapping[str, Any]
+    unfinished: list[dict[str, Any]] = field(default_factory=list)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+def with_pages(stored: Stored, name: str) -> Stored:
+    """The bundle with its card and its report."""
+    from luban.reports import card
+
+    return replace(stored, card=card.render(_view(stored, name)), report=page(stored, name))
+
+
+def page(stored: Stored, name: str) -> str:
+    """The report, one HTML document."""
+    from luban.reports import page
+
+    return page.render(_view(stored, name))
+
+
+def _view(stored: Stored, name: str) -> Any:
+    import luban
+    from luban.reports.view import View
+
+    return View(
+        name=name,
+        recipe=stored.recipe,
+        schema=stored.schema,
+        evidence=stored.evidence,
+        history=list(stored.history),
+        version=luban.__version__,
+        facts=stored.facts,
+    )
