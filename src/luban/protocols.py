@@ -187,7 +187,7 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Metric:
-    """A score (`metrics/`), defined for weighted rows: the bootstrap's draws are weights too, so it needs no other code.
+    """A score (`metrics/`), defined for weighted rows: the draws of a bootstrap are weights too.
 
     definition: the formula in a sentence, with its source.
     scores: `scores(target, answers, weights)`: (draws,) scores, one for each row of `weights` (draws, rows); NaN where
@@ -207,7 +207,7 @@ class Metric:
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
 
     def score(self, target: Array, answers: Answers, weight: Array | None = None) -> float:
-        """The score of these rows; NaN where it is undefined. weight: (rows,) not below zero, or None for equal ones."""
+        """The score of these rows; NaN where it is undefined. weight: (rows,) from zero on, or None for equal ones."""
         import numpy as np
 
         weights = np.ones((1, len(target))) if weight is None else weight[None, :]

@@ -25,8 +25,8 @@ metric = Metric(
     direction="lower",
     tasks=frozenset({"binary", "multiclass", "multilabel"}),
     definition=(
-        "The mean over rows of half the sum over classes of (probability - truth) squared (Brier, 1950): of two classes "
-        "the squared error of the positive one's probability; of labels the mean over rows and labels."
+        "The mean over rows of half the sum over classes of (probability - truth) squared (Brier, 1950): of two "
+        "classes the squared error of the positive one's probability; of labels the mean over rows and labels."
     ),
     scores=mean_of(distance),
     each=distance,

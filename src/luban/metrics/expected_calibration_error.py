@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from luban.batch import Answers, Array
-from luban.metrics._weighted import ratio, totals
 from luban.metrics._weighted import probabilities as given_probabilities
+from luban.metrics._weighted import ratio, totals
 from luban.protocols import Metric
 
 BINS = 15
@@ -56,9 +56,9 @@ metric = Metric(
     direction="lower",
     tasks=frozenset({"binary", "multiclass"}),
     definition=(
-        "The mean gap between the probability of the likeliest class and how often it is the true one, over 15 bins with "
-        "equal numbers of rows (Guo et al., 2017). Noise alone makes a gap g of standard error s look like the mean of "
-        "|N(g, s)|, so each bin counts 2 g minus that mean (Kumar et al., 2019), and the sum at least 0."
+        "The mean gap between the probability of the likeliest class and how often it is the true one, over 15 bins "
+        "with equal numbers of rows (Guo et al., 2017). Noise alone makes a gap g of standard error s look like the "
+        "mean of |N(g, s)|, so each bin counts 2 g minus that mean (Kumar et al., 2019), and the sum at least 0."
     ),
     scores=_scores,
     bounds=(0.0, 1.0),

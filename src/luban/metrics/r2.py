@@ -26,7 +26,7 @@ metric = Metric(
     name="r2",
     direction="higher",
     tasks=frozenset({"regression"}),
-    definition="1 - (sum of squared errors) / (sum of squared differences from the mean of these rows); 0 is the mean's.",
+    definition="1 - (sum of squared errors) / (sum of squared differences from these rows' mean); 0 is the mean's.",
     scores=_scores,
     bounds=(float("-inf"), 1.0),
 )

@@ -22,8 +22,8 @@ metric = Metric(
     direction="higher",
     tasks=frozenset({"binary", "multiclass", "multilabel"}),
     definition=(
-        "The probability that a random positive row has a higher predicted probability than a random negative one, ties "
-        "counting half (Hanley and McNeil, 1982); of several classes or labels the mean of each against the rest."
+        "The probability that a random positive row has a higher predicted probability than a random negative one, "
+        "ties counting half (Hanley and McNeil, 1982); of several classes or labels the mean of each against the rest."
     ),
     scores=averaged(_area),
     bounds=(0.0, 1.0),
