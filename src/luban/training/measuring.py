@@ -1,0 +1,221 @@
+"""Measuring: a metric's figure on some rows, its 95% interval, and the paired difference to a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from luban.batch import Answers, Array
+from luban.evidence import intervals
+from luban.evidence.intervals import Interval
+from luban.evidence.measurement import Baseline, Difference, Measurement, Part
+from luban.protocols import Metric
+
+_CELLS = 15_000_000
+"""Numbers that a metric's jackknife over blocks may look at: about a second's work for the slowest ones."""
+_NARROWEST = 1e-12
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows that are measured.
+
+    unit: (rows,) codes from 0 of what was drawn independently: each row its own, or the group that it shares.
+    """
+
+    target: Array
+    weight: Array | None
+    unit: Array | None
+    units: int
+
+    @classmethod
+    def of(cls, target: Array, weight: Array | None, groups: Array | None) -> Self:
+        if groups is None or len(np.unique(groups)) < 2:
+            return cls(target, weight, None, len(target))
+        names, unit = np.unique(groups, return_inverse=True)
+        if len(names) == len(target):
+            return cls(target, weight, None, len(target))
+        return cls(target, weight, unit, len(names))
+
+    @property
+    def of_what(self) -> str:
+        return "rows" if self.unit is None else "groups of rows"
+
+    def weights(self, counts: Array) -> Array:
+        """(draws, rows) from (draws, units) counts."""
+        spread = counts if self.unit is None else counts[:, self.unit]
+        return spread if self.weight is None else spread * self.weight
+
+    @property
+    def effective(self) -> float:
+        """How many rows of equal weight know as much (Kish, 1965)."""
+        if self.weight is None:
+            return float(len(self.target))
+        return float(self.weight.sum() ** 2 / (self.weight**2).sum())
+
+    @property
+    def rarest(self) -> float:
+        """Rows of the rarest class, or all of them where there are no classes."""
+        if self.target.dtype.kind == "f" or self.target.ndim == 2:
+            return self.effective
+        counts = np.unique(self.target, return_counts=True)[1]
+        return float(min(counts.min(), self.effective))
+
+
+def measure(
+    metric: Metric,
+    target: Array,
+    answers: Answers,
+    *,
+    weight: Array | None = None,
+    groups: Array | None = None,
+    split: Part,
+    baseline: tuple[str, Answers] | None = None,
+    seed: int = 0,
+    how: str = "",
+) -> Measurement:
+    """The figure of these answers, with its interval; with a baseline also that one's and the paired difference.
+
+    groups: (rows,) codes; rows of equal code are drawn together. baseline: the name of a model and its answers.
+    how: where the rows come from, put before the method of the interval.
+    Raises ValueError where the metric is undefined on these rows (one class only, say).
+    """
+    rows = Rows.of(target, weight, groups)
+    value = metric.score(target, answers, weight)
+    if not np.isfinite(value):
+        raise ValueError(f"{metric.name} is undefined on these rows.")
+    interval = _interval(metric, rows, answers, value, seed)
+    compared = None if baseline is None else metric.score(target, baseline[1], weight)
+    known = baseline is not None and compared is not None and np.isfinite(compared)
+    return Measurement(
+        metric=metric.name,
+        value=value,
+        low=interval.low,
+        high=interval.high,
+        direction=metric.direction,
+        rows=len(target),
+        split=split,
+        how=f"{how}; {interval.method}" if how else interval.method,
+        baseline=Baseline(baseline[0], compared) if known else None,
+        difference=_difference(metric, rows, answers, baseline[1], value - compared, seed) if known else None,
+    )
+
+
+def difference(
+    metric: Metric,
+    target: Array,
+    first: Answers,
+    second: Answers,
+    *,
+    weight: Array | None = None,
+    groups: Array | None = None,
+    seed: int = 0,
+) -> Difference:
+    """first's score less second's on the same rows, with a paired interval. ValueError where one is undefined."""
+    value = metric.score(target, first, weight) - metric.score(target, second, weight)
+    if not np.isfinite(value):
+        raise ValueError(f"{metric.name} is undefined on these rows.")
+    return _difference(metric, Rows.of(target, weight, groups), first, second, value, seed)
+
+
+def _interval(metric: Metric, rows: Rows, answers: Answers, value: float, seed: int) -> Interval:
+    if metric.interval == "wilson":
+        return _proportion(metric, rows, answers, value)
+    if rows.units < 2:
+        return _floor(metric, rows, answers, value, "one row has no spread")
+
+    def statistic(counts: Array) -> Array:
+        return metric.scores(rows.target, answers, rows.weights(counts))
+
+    found = _bootstrap(metric, rows, answers, statistic, seed)
+    if found.high - found.low <= _NARROWEST * max(1.0, abs(value)):
+        return _floor(metric, rows, answers, value, "no row differs from the others")
+    return Interval(max(found.low, metric.bounds[0]), min(found.high, metric.bounds[1]), found.method)
+
+
+def _bootstrap(
+    metric: Metric, rows: Rows, answers: Answers, statistic: Callable[[Array], Array], seed: int
+) -> Interval:
+    columns = 1 if answers.probabilities is None else answers.probabilities.shape[1]
+    blocks = int(np.clip(_CELLS / (len(rows.target) * max(1, columns - 1)), 30, intervals.BLOCKS))
+    unbounded = not np.isfinite(metric.bounds).all()
+    return intervals.bca(statistic, rows.units, seed=seed, heavy_tails=unbounded, blocks=blocks, of=rows.of_what)
+
+
+def _proportion(metric: Metric, rows: Rows, answers: Answers, value: float) -> Interval:
+    """Wilson's interval, for the number of independent rows that know as much as these."""
+    n, quantile, method = rows.effective, intervals.NORMAL, "Wilson interval"
+    if rows.unit is not None and metric.each is not None:
+        away = metric.each(rows.target, answers) - value
+        weight = np.ones(len(away)) if rows.weight is None else rows.weight
+        sums = np.bincount(rows.unit, away * weight, minlength=rows.units)
+        variance = rows.units / (rows.units - 1) * float((sums**2).sum()) / float(weight.sum()) ** 2
+        # Rows that all agree say nothing of how alike the rows of a group are: then each group counts as one row.
+        n = min(n, value * (1 - value) / variance if variance > 0 else rows.units)
+        quantile, method = intervals.student(rows.units - 1), f"Wilson interval for {rows.units:,} groups of rows"
+    low, high = intervals.wilson(min(value, 1.0) * n, n, quantile=quantile)
+    return Interval(low, high, method)
+
+
+def _floor(metric: Metric, rows: Rows, answers: Answers, value: float, why: str) -> Interval:
+    """An interval where the rows show no spread: what the score would be if rows of a kind not seen were among them.
+
+    As many of them as may be missed by chance (`intervals.unseen`) are answered with the answer to another row.
+    """
+    share = intervals.unseen(rows.rarest)
+    count = len(rows.target)
+    order = np.argsort(rows.target if rows.target.ndim == 1 else rows.target[:, 0], kind="stable")
+    elsewhere = np.empty(count, dtype=np.int64)
+    elsewhere[order] = order[(np.arange(count) + count // 2) % count]
+    both = Answers(
+        np.concatenate([answers.prediction, answers.prediction[elsewhere]]),
+        None
+        if answers.probabilities is None
+        else np.concatenate([answers.probabilities, answers.probabilities[elsewhere]]),
+    )
+    weight = np.ones(count) if rows.weight is None else rows.weight
+    mixed = metric.score(
+        np.concatenate([rows.target, rows.target]), both, np.concatenate([(1 - share) * weight, share * weight])
+    )
+    distance = abs(mixed - value) if np.isfinite(mixed) else 0.0
+    if distance <= _NARROWEST * max(1.0, abs(value)):
+        distance = share * _scale(metric, value)
+    low, high = max(value - distance, metric.bounds[0]), min(value + distance, metric.bounds[1])
+    return Interval(low, high, f"{why}: as far as {share:.1%} unseen rows that are answered at random could move it")
+
+
+def _scale(metric: Metric, value: float) -> float:
+    """How far a score can go: the width of its bounds, or its own size where it has none."""
+    low, high = metric.bounds
+    return high - low if np.isfinite(high - low) else abs(value) or 1.0
+
+
+def _difference(metric: Metric, rows: Rows, first: Answers, second: Answers, value: float, seed: int) -> Difference:
+    if metric.interval == "wilson" and metric.each is not None and rows.unit is None:
+        return _proportions(metric, rows, first, second, value)
+
+    def statistic(counts: Array) -> Array:
+        weights = rows.weights(counts)
+        return metric.scores(rows.target, first, weights) - metric.scores(rows.target, second, weights)
+
+    low = high = value
+    if rows.units >= 2:
+        found = _bootstrap(metric, rows, first, statistic, seed)
+        low, high = found.low, found.high
+    if high - low <= _NARROWEST * max(1.0, abs(value)):
+        distance = intervals.unseen(rows.rarest) * _scale(metric, value)
+        low, high = value - distance, value + distance
+    return Difference(value, low, high)
+
+
+def _proportions(metric: Metric, rows: Rows, first: Answers, second: Answers, value: float) -> Difference:
+    assert metric.each is not None, "a proportion is a mean of rows"
+    gain = metric.each(rows.target, first) - metric.each(rows.target, second)
+    weight = np.ones(len(gain)) if rows.weight is None else rows.weight
+    n = rows.effective
+    gained, lost = (float(weight[gain * sign > 0].sum() / weight.sum()) * n for sign in (1, -1))
+    low, high = intervals.proportion_difference(gained, lost, n)
+    return Difference(value, min(low, value), max(high, value))
