@@ -329,10 +329,12 @@ class Condition:
 
 
 class Sample(Protocol):
-    """A data set that luban can name (`data/samples/`)."""
+    """A data set that luban can name (`data/samples/`). rows: how many. fetch: it comes over the network."""
 
-    target: str
-    title: str
+    target: ClassVar[str]
+    title: ClassVar[str]
+    rows: ClassVar[int]
+    fetch: ClassVar[bool]
 
-    def write(self, folder: str) -> str:
-        """Writes the data into the folder and returns the path to read."""
+    def csv(self) -> bytes:
+        """The data as CSV, UTF-8."""

@@ -155,6 +155,8 @@ def _is_column(column: Any) -> bool:
         and 0 <= column["missing"] <= 1
         and isinstance(column["distinct"], int)
         and column["distinct"] >= 0
+        and isinstance(column["missing_words"], list)
+        and all(isinstance(word, str) for word in column["missing_words"])
     )
 
 

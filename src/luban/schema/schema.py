@@ -11,6 +11,9 @@ from luban.core.suggest import did_you_mean
 
 Role = Literal["input", "target", "group", "time", "weight", "id", "ignored"]
 
+MISSING = ("", "NA", "N/A", "#N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null")
+"""What stands for no value in every column of a file of texts."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -21,7 +24,8 @@ class Column:
     reason: why kind and role were chosen, in words.
     dtype: how it is stored, as polars writes it: `Int64`, `String`, `List(Float64)`.
     missing: share of rows without a value, 0 to 1.
-    distinct: how many different values were seen.
+    distinct: how many different values were seen; above a million rows an estimate.
+    missing_words: texts that stand for no value in this column, beside those of `MISSING`.
     """
 
     name: str
@@ -31,6 +35,7 @@ class Column:
     dtype: str
     missing: float = 0.0
     distinct: int = 0
+    missing_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,4 +84,5 @@ class Schema:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Schema:
-        return cls(tuple(Column(**column) for column in document["columns"]))
+        columns = [{**column, "missing_words": tuple(column["missing_words"])} for column in document["columns"]]
+        return cls(tuple(Column(**column) for column in columns))

@@ -1,0 +1,35 @@
+"""A data set: rows that are read lazily, what their columns mean, and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from luban.schema.schema import Schema
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows and what they mean.
+
+    frame: the rows, lazily. rows: how many. schema: the columns in the order of the data.
+    name: the stem of the file, the name of the sample, or `data`; a bundle takes it.
+    where: the place as a message points at it.
+    facts: what was guessed while reading, in words.
+    dropped: how many rows were left out by reason; listed: up to 100 of them as (line, reason).
+    fingerprint: equal for equal content that is read alike.
+    """
+
+    frame: pl.LazyFrame
+    schema: Schema
+    rows: int
+    name: str
+    fingerprint: str
+    where: str = "the data"
+    facts: Mapping[str, str] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    listed: tuple[tuple[int, str], ...] = ()

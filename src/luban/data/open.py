@@ -1,0 +1,291 @@
+"""From the place of data to a data set: which files are meant, which format they have, what their columns mean.
+
+A place is a path, a glob, a folder, `-` for stdin, `sample:NAME`, or a table of another library.
+"""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from luban.core import fingerprint, registry
+from luban.core.console import SILENT, Console
+from luban.core.errors import DataError, UsageError
+from luban.core.suggest import fold, nearest
+from luban.core.units import read_size
+from luban.data import cache, check, infer, loader
+from luban.data.catalogue import sample_path
+from luban.data.dataset import Dataset
+from luban.data.frames import frame_of, is_frame, plain_types
+from luban.data.sources import _plain
+from luban.protocols import Reading, Source, Wish
+from luban.schema.schema import Schema
+
+__all__ = ["frame_of", "open_dataset", "sample_path"]
+
+READER = 1
+"""Counts up when files come to be read otherwise, so that nothing old is taken from the cache."""
+LARGE = 50 << 20
+"""Bytes of a file from which it is said that it is read."""
+BY_CONTENT = ("parquet", "arrow", "jsonlines", "csv")
+"""The formats of files, in the order in which they are asked."""
+TEXT_KINDS = ("audio", "category", "datetime", "identifier", "image", "series", "text")
+_SAMPLE = "sample:"
+_STDIN = "-"
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was read of a place. content: the fingerprint of its bytes."""
+
+    name: str
+    where: str
+    content: str
+    reading: Reading
+
+
+def open_dataset(
+    place: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    console: Console = SILENT,
+    like: Schema | None = None,
+) -> Dataset:
+    """The data set at a place.
+
+    place: a path, a glob, a folder, `-`, `sample:NAME`, or a table (polars, pandas, pyarrow, a mapping of columns).
+    columns: data types that a person sets, by column.
+    like: a schema that the data must follow: nothing is inferred, and values are read as it has them.
+
+    Raises UsageError for a place, a column or a data type that is not there, DataError for data that cannot be read,
+    and ResourceError for a full disk or a missing permission.
+    """
+    asked = dict(columns or {})
+    wishes = _wishes(asked, like)
+    found = _of_frame(place) if is_frame(place) else _of_place(str(place), wishes, console)
+    frame = plain_types(found.reading.frame)
+    if not frame.collect_schema().names():
+        raise DataError("the table has no columns.", where=found.where, fix="give columns and rows")
+    rows = loader.count(frame)
+    if not rows:
+        raise DataError("there is no row, only column names.", where=found.where, fix="add rows below the header")
+    if like is not None:
+        frame, schema = check.follow(frame, like, where=found.where), like
+    else:
+        notes = {name: fact for name in frame.collect_schema() if (fact := found.reading.facts.get(f"column {name}"))}
+        schema = infer.infer(frame, rows, asked=asked, missing_words=found.reading.missing_words, notes=notes)
+    how = [READER, dict(found.reading.facts), asked, like.to_json() if like else None]
+    return Dataset(
+        frame=frame,
+        schema=schema,
+        rows=rows,
+        name=found.name,
+        fingerprint=fingerprint.of_json([found.content, how]),
+        where=found.where,
+        facts=found.reading.facts,
+        dropped=found.reading.dropped,
+        listed=found.reading.listed,
+    )
+
+
+def _wishes(asked: Mapping[str, str], like: Schema | None) -> dict[str, Wish]:
+    """How columns of texts are to be read, as far as that is known."""
+    if like is not None:
+        return {
+            column.name: Wish(column.dtype if column.dtype in ("Int64", "Float64") else "String", column.missing_words)
+            for column in like.columns
+        }
+    kinds = {name: fold(kind) for name, kind in asked.items()}
+    return {
+        name: Wish(dtype="String" if kind in TEXT_KINDS else None, lenient=kind == "number")
+        for name, kind in kinds.items()
+        if kind in TEXT_KINDS or kind == "number"
+    }
+
+
+# Tables
+
+
+def _of_frame(x: Any) -> _Found:
+    frame = frame_of(x)
+    digest = _Digest()
+    frame.rechunk().write_ipc_stream(digest)
+    return _Found("data", "the data", digest.hexdigest(), Reading(frame=frame.lazy(), facts={"format": "a table"}))
+
+
+class _Digest:
+    """A file that keeps only the fingerprint of what is written. Final."""
+
+    def __init__(self) -> None:
+        import hashlib
+
+        self._digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self._digest.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()
+
+
+# Places
+
+
+def _of_place(place: str, wishes: Mapping[str, Wish], console: Console) -> _Found:
+    if place == _STDIN:
+        path, content = cache.keep(sys.stdin.buffer)
+        return replace(_of_file(path, wishes, console, content=content, shown="stdin"), name="stdin")
+    if place.startswith(_SAMPLE):
+        name = place.removeprefix(_SAMPLE)
+        return replace(_of_file(sample_path(name), wishes, console), name=fold(name))
+    path = Path(place)
+    if path.is_dir():
+        return _of_folder(path, wishes, console)
+    if path.exists():
+        return _of_file(path, wishes, console)
+    if glob.has_magic(place):
+        files = sorted(Path(file) for file in glob.glob(place, recursive=True) if Path(file).is_file())
+        if files:
+            return _of_files(files, place, _name(Path(place).parent), wishes, console)
+        raise UsageError("no file fits this pattern.", where=place, fix=f"look with: ls {path.parent}")
+    raise _missing(path)
+
+
+def _missing(path: Path) -> UsageError:
+    if path.parent.is_dir():
+        near = nearest(path.name, [each.name for each in path.parent.iterdir() if not each.name.startswith(".")])
+        if near is not None:
+            return UsageError("there is no such file.", where=str(path), fix=f"did you mean {path.with_name(near)}?")
+    known = registry.names("data.samples")
+    near = nearest(path.name, known)
+    hint = f"did you mean {_SAMPLE}{near}?" if near else "check the path; the samples are shown by: luban sample"
+    return UsageError("there is no such file.", where=str(path), fix=hint)
+
+
+def _of_folder(path: Path, wishes: Mapping[str, Wish], console: Console) -> _Found:
+    if (path / "manifest.json").exists():
+        raise UsageError(
+            "this is a bundle, and data is expected here.",
+            where=str(path),
+            fix=f"luban inspect {path} shows what it holds",
+        )
+    endings = (*_csv_endings(), ".parquet", ".pq", ".jsonl", ".ndjson", ".arrow", ".feather", ".ipc")
+    files = sorted(each for each in path.iterdir() if each.is_file() and _plain.ending(each) in endings)
+    if files:
+        return _of_files(files, str(path), _name(path), wishes, console)
+    reading = registry.find("data.sources", "class-folders").read(path, wishes, Path())
+    paths = reading.frame.collect()["path"].to_list()
+    content = fingerprint.of_json([[each, Path(each).stat().st_size] for each in paths])
+    return _Found(_name(path), str(path), content, reading)
+
+
+def _csv_endings() -> tuple[str, ...]:
+    from luban.data.sources.csv import ENDINGS
+
+    return ENDINGS
+
+
+def _of_files(files: list[Path], where: str, name: str, wishes: Mapping[str, Wish], console: Console) -> _Found:
+    """The rows of several files, one below the other; they must have the same columns."""
+    parts = [_of_file(file, wishes, console) for file in files]
+    names = parts[0].reading.frame.collect_schema().names()
+    dropped: Counter[str] = Counter()
+    listed: list[tuple[int, str]] = []
+    words: dict[str, tuple[str, ...]] = {}
+    texts: set[str] = set()
+    for part in parts:
+        schema = part.reading.frame.collect_schema()
+        if set(schema.names()) != set(names):
+            odd = sorted(set(schema.names()) ^ set(names))[0]
+            raise DataError(
+                f"its columns are not those of {parts[0].where}: '{odd}' is in one of them only.",
+                where=part.where,
+                fix="give files with the same columns",
+            )
+        texts |= {column for column, dtype in schema.items() if dtype == pl.String}
+        dropped.update(part.reading.dropped)
+        listed += [(line, f"{why}, in {part.where}") for line, why in part.reading.listed]
+        for column, found in part.reading.missing_words.items():
+            words[column] = tuple(dict.fromkeys([*words.get(column, ()), *found]))
+    # A column that is one of texts in some file is one in all.
+    frames = [part.reading.frame.select(names).with_columns(pl.col(sorted(texts)).cast(pl.String)) for part in parts]
+    facts = {**parts[0].reading.facts, "files": str(len(parts))}
+    reading = Reading(
+        pl.concat(frames, how="vertical_relaxed"), facts, dict(dropped), tuple(listed[:100]), missing_words=words
+    )
+    return _Found(name, where, fingerprint.of_json([part.content for part in parts]), reading)
+
+
+def _of_file(
+    path: Path, wishes: Mapping[str, Wish], console: Console, *, content: str | None = None, shown: str | None = None
+) -> _Found:
+    where = shown or str(path)
+    with cache.readable(path):
+        head = _plain.head(path)
+    size = path.stat().st_size
+    if not size:
+        raise DataError("the file is empty.", where=where, fix="check that it was written to the end")
+    name, source = _source(path, head)
+    content = content or cache.content(path)
+    if cache.is_temporary():
+        console.say("the cache cannot be written, so the data will be read anew next time (set LUBAN_CACHE)")
+    wished = {column: vars(wish) for column, wish in sorted(wishes.items())}
+    key = fingerprint.of_json([READER, name, content, wished, _plain.ending(path)])
+
+    def read(into: Path) -> dict[str, Any]:
+        if size > LARGE:
+            console.say(f"reading {where} ({read_size(size)})")
+        try:
+            reading = source.read(path, wishes, into)
+        except DataError as error:
+            raise DataError(error.message, where=(error.where or "").replace(str(path), where), fix=error.fix) from None
+        return {
+            "facts": dict(reading.facts),
+            "dropped": dict(reading.dropped),
+            "listed": list(reading.listed),
+            "missing_words": {column: list(words) for column, words in reading.missing_words.items()},
+        }
+
+    table, about = cache.table(key, read)
+    # What can be read lazily where it lies was not written to the cache.
+    frame = pl.scan_parquet(table, glob=False) if table.exists() else source.read(path, wishes, table).frame
+    reading = Reading(
+        frame=frame,
+        facts=about["facts"],
+        dropped=about["dropped"],
+        listed=tuple((line, why) for line, why in about["listed"]),
+        missing_words={column: tuple(words) for column, words in about["missing_words"].items()},
+    )
+    return _Found(_name(path), where, content, reading)
+
+
+def _source(path: Path, head: bytes) -> tuple[str, Source]:
+    for name in BY_CONTENT:
+        source: Source = registry.find("data.sources", name)
+        if source.recognises(path, head):
+            return name, source
+    raise DataError(
+        f"this is not a format that luban reads (it starts with {head[:8]!r}).",
+        where=str(path),
+        fix="give CSV, TSV, Parquet, JSON lines, Arrow or Feather",
+    )
+
+
+def _name(path: Path) -> str:
+    """The name without folders and endings."""
+    name = path.resolve().name if path.name in ("", ".", "..") else path.name
+    for ending in [*_plain.COMPRESSED, _plain.ending(path)]:
+        if ending and name.lower().endswith(ending):
+            name = name[: -len(ending)]
+    return name or "data"

@@ -1,0 +1,26 @@
+"""Breast cancer of Wisconsin: 569 tumours, 30 measurements of cell nuclei, malignant or benign (scikit-learn, UCI)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+from luban.data.samples import _bundled
+
+
+@final
+class BreastCancer:
+    """A table with two classes."""
+
+    target: ClassVar[str] = "diagnosis"
+    title: ClassVar[str] = "569 tumours: malignant or benign, from 30 measurements of cell nuclei"
+    rows: ClassVar[int] = 569
+    fetch: ClassVar[bool] = False
+
+    def csv(self) -> bytes:
+        from sklearn.datasets import load_breast_cancer
+
+        data = load_breast_cancer()
+        return _bundled.csv(data.data, list(data.feature_names), self.target, data.target_names[data.target].tolist())
+
+
+sample = BreastCancer()

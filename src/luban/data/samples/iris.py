@@ -1,0 +1,26 @@
+"""Iris: 150 flowers of three species, four lengths each (scikit-learn; Fisher, 1936)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+from luban.data.samples import _bundled
+
+
+@final
+class Iris:
+    """A small table with three classes."""
+
+    target: ClassVar[str] = "species"
+    title: ClassVar[str] = "150 flowers: which of three species, from four lengths"
+    rows: ClassVar[int] = 150
+    fetch: ClassVar[bool] = False
+
+    def csv(self) -> bytes:
+        from sklearn.datasets import load_iris
+
+        data = load_iris()
+        return _bundled.csv(data.data, list(data.feature_names), self.target, data.target_names[data.target].tolist())
+
+
+sample = Iris()
