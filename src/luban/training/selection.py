@@ -1,0 +1,142 @@
+"""Which models answer together, and with which weights: greedy selection over held-out rows (Caruana et al., 2004).
+
+One model is preferred where the ensemble's gain is not real: judged on rows that did not choose the weights, it must
+be larger than its own standard error (the rule of Breiman et al., 1984).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from luban.batch import Answers, Array
+from luban.core.seed import derive
+from luban.protocols import Metric, Task
+
+ROUNDS = 25
+"""Models that are added at most, one model possibly several times: weights are multiples of 1 / ROUNDS or coarser."""
+MOST_ROWS = 10_000
+"""Held-out rows that choose, at most; evenly many of each part of the data."""
+PARTS = 5
+_BLOCKS = 40
+_SMALLEST_GAIN = 1e-9
+
+
+@dataclass(frozen=True)
+class Selected:
+    """weights: one for each model, summing to 1; 0 for a model that is not used. reason: in words."""
+
+    weights: list[float]
+    reason: str
+
+
+def select(
+    outputs: Sequence[Array],
+    target: Array,
+    metric: Metric,
+    task: Task,
+    *,
+    weight: Array | None = None,
+    seed: int = 0,
+) -> Selected:
+    """The weights of the models. outputs: (rows, outputs) of each, for rows that it was not fitted on.
+
+    Of equally good models the first is taken.
+    """
+    rows = np.arange(len(target))
+    if len(rows) > MOST_ROWS:
+        rows = np.sort(np.random.default_rng(derive(seed, "selection", "rows")).choice(rows, MOST_ROWS, replace=False))
+    judge = _Judge(
+        np.stack([o[rows] for o in outputs]), target[rows], None if weight is None else weight[rows], metric, task
+    )
+    everything = np.arange(len(rows))
+    single = _best(judge, everything)
+    alone = _only(single, len(outputs))
+    greedy = _greedy(judge, everything)
+    if np.count_nonzero(greedy) == 1:
+        place = int(np.argmax(greedy))
+        return Selected(_only(place, len(outputs)).tolist(), f"adding any other model does not improve {metric.name}")
+    gain, error = _cross_judged(judge, single, seed)
+    told = (
+        f"on rows that did not choose it an ensemble improves {metric.name} by {gain:.4g}, standard error {error:.2g}"
+    )
+    if gain > error:
+        return Selected(greedy.tolist(), f"{told}, over the best single model")
+    return Selected(alone.tolist(), f"the best single model: {told}")
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Scores weighted models on rows; higher is better whatever the metric's direction."""
+
+    outputs: Array
+    target: Array
+    weight: Array | None
+    metric: Metric
+    task: Task
+
+    def score(self, mixed: Array, rows: Array) -> float:
+        weight = None if self.weight is None else self.weight[rows]
+        value = self.metric.score(self.target[rows], self.task.answers(mixed), weight)
+        if not np.isfinite(value):
+            return -np.inf
+        return value if self.metric.direction == "higher" else -value
+
+    def scores(self, answers: Answers, weights: Array) -> Array:
+        values = self.metric.scores(self.target, answers, weights if self.weight is None else weights * self.weight)
+        return values if self.metric.direction == "higher" else -values
+
+
+def _only(place: int, models: int) -> Array:
+    weights = np.zeros(models)
+    weights[place] = 1.0
+    return weights
+
+
+def _best(judge: _Judge, rows: Array) -> int:
+    return int(np.argmax([judge.score(model[rows], rows) for model in judge.outputs]))
+
+
+def _greedy(judge: _Judge, rows: Array) -> Array:
+    """(models,) weights: starting from the best model, whichever helps most is added until none does."""
+    outputs = judge.outputs[:, rows]
+    counts = _only(_best(judge, rows), len(outputs))
+    total = outputs[int(np.argmax(counts))].copy()
+    best, best_score = counts.copy(), judge.score(total, rows)
+    for chosen in range(1, ROUNDS):
+        scores = [judge.score((total + model) / (chosen + 1), rows) for model in outputs]
+        place = int(np.argmax(scores))
+        if not scores[place] > best_score + _SMALLEST_GAIN * abs(best_score):
+            break
+        counts[place] += 1
+        total += outputs[place]
+        best, best_score = counts.copy(), scores[place]
+    return best / best.sum()
+
+
+def _cross_judged(judge: _Judge, single: int, seed: int) -> tuple[float, float]:
+    """How much better ensembles chosen on other rows do than the best single model, and its standard error."""
+    count = len(judge.target)
+    random = np.random.default_rng(derive(seed, "selection", "parts"))
+    part = random.permutation(count) % min(PARTS, count)
+    mixed = np.empty_like(judge.outputs[0])
+    for held_out in range(int(part.max()) + 1):
+        weights = _greedy(judge, np.flatnonzero(part != held_out))
+        inside = part == held_out
+        mixed[inside] = np.einsum("m,mro->ro", weights, judge.outputs[:, inside])
+    together, alone = judge.task.answers(mixed), judge.task.answers(judge.outputs[single])
+
+    def gains(weights: Array) -> Array:
+        return judge.scores(together, weights) - judge.scores(alone, weights)
+
+    blocks = min(_BLOCKS, count)
+    block_of = random.permutation(count) % blocks
+    without = gains((block_of != np.arange(blocks)[:, None]).astype(np.float64))
+    without = without[np.isfinite(without)]
+    gain = float(gains(np.ones((1, count)))[0])
+    if len(without) < 2 or not np.isfinite(gain):
+        return 0.0, float("inf")
+    # The jackknife over blocks of rows.
+    return gain, float(np.sqrt((len(without) - 1) / len(without) * ((without - without.mean()) ** 2).sum()))

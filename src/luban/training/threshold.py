@@ -1,0 +1,100 @@
+"""The probability from which the positive class is answered, chosen on rows not tested."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from luban.batch import Array
+from luban.core.errors import UsageError
+from luban.core.suggest import did_you_mean
+from luban.evidence import intervals
+from luban.protocols import Metric, Task
+
+HALF = 0.5
+MOST = 400
+"""Thresholds that are tried at most."""
+COSTS = ("false-positive", "false-negative")
+
+
+def by_metric(
+    probability: Array, target: Array, metric: Metric, task: Task, weight: Array | None = None
+) -> tuple[float, str]:
+    """The threshold with the best score, and why; one half where the metric does not depend on it.
+
+    probability: (rows,) of the positive class. target: (rows,) codes 0 and 1. Of equally good ones the nearest to 0.5.
+    """
+    outputs = np.stack([1.0 - probability, probability], axis=1)
+    sign = 1.0 if metric.direction == "higher" else -1.0
+
+    def score(cut: float) -> float:
+        return metric.score(target, task.answers(outputs, cut), weight)
+
+    cuts = _cuts(probability)
+    scores = np.array([score(cut) for cut in cuts])
+    known = np.isfinite(scores)
+    if not known.any():
+        return HALF, f"{metric.name} is undefined on the held-out rows, so the more probable class is answered"
+    gains = np.where(known, sign * scores, -np.inf)
+    best = gains.max()
+    if gains[known].max() - gains[known].min() <= 0:
+        return HALF, f"{metric.name} does not depend on a threshold, so the more probable class is answered"
+    place = _nearest_to(HALF, cuts, gains >= best - 1e-12)
+    told = f"{metric.name} on {len(target):,} held-out rows is {sign * best:.4f} there and {score(HALF):.4f} at 0.5"
+    return float(cuts[place]), told
+
+
+def by_cost(
+    probability: Array, target: Array, cost: Mapping[str, float], weight: Array | None = None
+) -> tuple[float, str]:
+    """The threshold with the least cost, and why.
+
+    cost: what a `false-positive` and a `false-negative` cost; 1 for one that is not named.
+
+    For right probabilities it is FP / (FP + FN) (Elkan, 2001). Another is taken only where the held-out rows show it to
+    be cheaper: the paired interval of what it saves a row lies above zero.
+    Raises UsageError for another name, a negative cost, or no cost at all.
+    """
+    false_positive, false_negative = _costs(cost)
+    expected = false_positive / (false_positive + false_negative)
+    told = f"a false positive costs {false_positive:g} and a false negative {false_negative:g}"
+
+    def costs(cut: float) -> Array:
+        said = probability >= cut
+        return np.where(said & (target != 1), false_positive, np.where(~said & (target == 1), false_negative, 0.0))
+
+    cuts = np.unique(np.append(_cuts(probability), expected))
+    paid = np.array([np.average(costs(cut), weights=weight) for cut in cuts])
+    cut = float(cuts[_nearest_to(expected, cuts, paid <= paid.min() + 1e-12)])
+    saved = costs(expected) - costs(cut)
+    if len(target) > 1 and intervals.of_mean(saved, weight).low > 0:
+        return cut, f"{told}; on {len(target):,} held-out rows it saves {np.average(saved, weights=weight):.4g} a row"
+    return expected, f"{told}; FP / (FP + FN), than which no threshold is shown to be cheaper on held-out rows"
+
+
+def _costs(cost: Mapping[str, float]) -> tuple[float, float]:
+    for name, value in cost.items():
+        if name not in COSTS:
+            raise UsageError(f"there is no cost '{name}'. {did_you_mean(name, COSTS)}", where="train.cost")
+        if not (0 <= value < float("inf")):
+            raise UsageError(f"the cost of a {name} must be 0 or more, not {value}.", where="train.cost")
+    false_positive, false_negative = (float(cost.get(name, 1.0)) for name in COSTS)
+    if false_positive + false_negative == 0:
+        raise UsageError(
+            "a threshold by cost needs a cost above 0.", where="train.cost", fix="--set train.cost.false-negative=10"
+        )
+    return false_positive, false_negative
+
+
+def _cuts(probability: Array) -> Array:
+    """One half, and the middles between neighbouring probabilities; of many, evenly spread ones."""
+    distinct = np.unique(probability)
+    middles = (distinct[1:] + distinct[:-1]) / 2
+    if len(middles) > MOST:
+        middles = middles[np.linspace(0, len(middles) - 1, MOST).round().astype(np.int64)]
+    return np.unique(np.append(middles, HALF))
+
+
+def _nearest_to(wanted: float, cuts: Array, among: Array) -> int:
+    return int(np.argmin(np.where(among, np.abs(cuts - wanted), np.inf)))
