@@ -89,7 +89,14 @@ def student(freedom: float) -> float:
 
 
 def bca(
-    statistic: Statistic, units: int, *, seed: int, heavy_tails: bool = False, blocks: int = BLOCKS, of: str = "rows"
+    statistic: Statistic,
+    units: int,
+    *,
+    seed: int,
+    heavy_tails: bool = False,
+    most_units: int = MOST_UNITS,
+    blocks: int = BLOCKS,
+    of: str = "rows",
 ) -> Interval:
     """The bias-corrected and accelerated bootstrap interval of a figure (Efron, 1987).
 
@@ -97,14 +104,14 @@ def bca(
     heavy_tails: whether single units can weigh without bound, as squared errors do. A few units tell their variance
         badly, so the interval is widened by Student's t with as many degrees of freedom as the fourth moment of the
         units' influences allows (Satterthwaite, 1946).
-    blocks: above `MOST_UNITS`, the number of blocks of units that are drawn instead.
+    most_units, blocks: above how many units how many blocks of them are drawn instead.
 
     It may have zero width: where no unit makes a difference.
     """
     import numpy as np
 
     random = np.random.default_rng(seed)
-    if units > MOST_UNITS:
+    if units > most_units:
         influences = _block_influences(statistic, units, blocks, random)
         whole = float(statistic(np.ones((1, units)))[0])
 

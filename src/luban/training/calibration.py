@@ -94,14 +94,15 @@ def calibrate(
             continue
         corrected = losses(_cross_fitted(name, outputs, target, part, weight))
         gain = intervals.of_mean(best_losses - corrected, weight, seed=derive(seed, "calibration", name))
-        shown = f"{name} lowers the log loss by {_mean(best_losses - corrected, weight):.4f}"
-        reasons.append(f"{shown} ({gain.low:.4f} to {gain.high:.4f}) on rows not used to fit it")
+        change = _mean(corrected - best_losses, weight)
+        reasons.append(f"{name} changes the log loss by {change:+.4f} ({-gain.high:+.4f} to {-gain.low:+.4f})")
         if gain.low > 0:
             best, best_losses = name, corrected
+    told = f"on held-out rows not used to fit it, {'; '.join(reasons)}"
     if best == "none":
-        return Calibration("none", f"not shown to help: {'; '.join(reasons)}", before, before)
+        return Calibration("none", f"not shown to help: {told}", before, before)
     parameters = _FITTERS[best](outputs, target, weight)
-    return Calibration(best, "; ".join(reasons), before, _mean(best_losses, weight), parameters)
+    return Calibration(best, told, before, _mean(best_losses, weight), parameters)
 
 
 def _mean(terms: Array, weight: Array | None) -> float:

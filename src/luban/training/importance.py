@@ -10,14 +10,16 @@ import numpy as np
 from luban.batch import Answers, Array
 from luban.core.deadline import Deadline
 from luban.core.seed import derive
-from luban.evidence import intervals
 from luban.protocols import Metric
+from luban.training.measuring import difference
 
 if TYPE_CHECKING:
     import polars as pl
 
 REPEATS = 5
 """How often each column is shuffled: what one shuffle happens to do averages out."""
+MOST_UNITS = 500
+"""Rows that the bootstrap draws singly, at most: there are many columns, and a picture needs no third digit."""
 
 
 def permutation(
@@ -35,14 +37,15 @@ def permutation(
 
     value: by how much the score is worse without the column, in the metric's unit; about 0 for a column that does not
     matter, below it for one that misleads. low, high: the 95% interval for rows like these, never of zero width.
-    frame: rows that were not fitted on; nothing is found where they are fewer than 2, or the metric is undefined on them.
+    frame: rows that were not fitted on; nothing is found where they are fewer than 2, or the metric is undefined.
     target: (rows,) or (rows, labels). Columns that share what they know each seem unimportant.
     With a deadline, columns that it leaves no time for are left out.
     """
     intact = answer(frame)
     if len(target) < 2 or not np.isfinite(metric.score(target, intact)):
         return []
-    found = []
+    sign = 1.0 if metric.direction == "higher" else -1.0
+    found: list[dict[str, Any]] = []
     for column in columns:
         if deadline is not None and deadline.left() <= 0:
             break
@@ -50,28 +53,10 @@ def permutation(
         shuffled = [
             answer(frame.with_columns(frame[column].gather(random.permutation(len(frame))))) for _ in range(repeats)
         ]
-        found.append({"column": column, **_drop(metric, target, intact, shuffled, derive(seed, "interval", column))})
+        change = difference(
+            metric, target, intact, *shuffled, seed=derive(seed, "interval", column), most_units=MOST_UNITS
+        )
+        # A score that is better low rises without the column.
+        ends = sorted([sign * change.low, sign * change.high])
+        found.append({"column": column, "value": sign * change.value, "low": ends[0], "high": ends[1]})
     return sorted(found, key=lambda row: (-row["value"], row["column"]))
-
-
-def _drop(metric: Metric, target: Array, intact: Answers, shuffled: list[Answers], seed: int) -> dict[str, float]:
-    sign = 1.0 if metric.direction == "higher" else -1.0
-
-    def drops(weights: Array) -> Array:
-        without = np.mean([metric.scores(target, answers, weights) for answers in shuffled], axis=0)
-        return np.asarray(sign * (metric.scores(target, intact, weights) - without))
-
-    rows = len(target)
-    value = float(drops(np.ones((1, rows)))[0])
-    interval = intervals.bca(drops, rows, seed=seed, heavy_tails=not np.isfinite(metric.bounds).all(), blocks=50)
-    low, high = interval.low, interval.high
-    if high - low <= 0:
-        # No answer changed: of as many rows as may be missed by chance it might have.
-        width = intervals.unseen(rows) * _size(metric, metric.score(target, intact))
-        low, high = value - width, value + width
-    return {"value": value, "low": low, "high": high}
-
-
-def _size(metric: Metric, score: float) -> float:
-    low, high = metric.bounds
-    return high - low if np.isfinite(high - low) else abs(score) or 1.0

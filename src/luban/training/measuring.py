@@ -88,8 +88,10 @@ def measure(
     if not np.isfinite(value):
         raise ValueError(f"{metric.name} is undefined on these rows.")
     interval = _interval(metric, rows, answers, value, seed)
-    compared = None if baseline is None else metric.score(target, baseline[1], weight)
-    known = baseline is not None and compared is not None and np.isfinite(compared)
+    simplest = paired = None
+    if baseline is not None and np.isfinite(compared := metric.score(target, baseline[1], weight)):
+        simplest = Baseline(baseline[0], compared)
+        paired = difference(metric, target, answers, baseline[1], weight=weight, groups=groups, seed=seed)
     return Measurement(
         metric=metric.name,
         value=value,
@@ -99,8 +101,8 @@ def measure(
         rows=len(target),
         split=split,
         how=f"{how}; {interval.method}" if how else interval.method,
-        baseline=Baseline(baseline[0], compared) if known else None,
-        difference=_difference(metric, rows, answers, baseline[1], value - compared, seed) if known else None,
+        baseline=simplest,
+        difference=paired,
     )
 
 
@@ -108,17 +110,37 @@ def difference(
     metric: Metric,
     target: Array,
     first: Answers,
-    second: Answers,
-    *,
+    *others: Answers,
     weight: Array | None = None,
     groups: Array | None = None,
     seed: int = 0,
+    most_units: int = intervals.MOST_UNITS,
 ) -> Difference:
-    """first's score less second's on the same rows, with a paired interval. ValueError where one is undefined."""
-    value = metric.score(target, first, weight) - metric.score(target, second, weight)
+    """first's score less the mean of the others' on the same rows, with a paired interval.
+
+    most_units: see `intervals.bca`. Raises ValueError where a score is undefined.
+    """
+    scores = [metric.score(target, answers, weight) for answers in (first, *others)]
+    value = scores[0] - float(np.mean(scores[1:]))
     if not np.isfinite(value):
         raise ValueError(f"{metric.name} is undefined on these rows.")
-    return _difference(metric, Rows.of(target, weight, groups), first, second, value, seed)
+    rows = Rows.of(target, weight, groups)
+    if metric.interval == "wilson" and len(others) == 1 and rows.unit is None:
+        return _proportions(metric, rows, first, others[0], value)
+
+    def statistic(counts: Array) -> Array:
+        weights = rows.weights(counts)
+        mean = np.mean([metric.scores(target, answers, weights) for answers in others], axis=0)
+        return np.asarray(metric.scores(target, first, weights) - mean)
+
+    low = high = value
+    if rows.units >= 2:
+        found = _bootstrap(metric, rows, first, statistic, seed, most_units)
+        low, high = found.low, found.high
+    if high - low <= _NARROWEST * _scale(metric, scores[0]):
+        distance = intervals.unseen(rows.rarest) * _scale(metric, scores[0])
+        low, high = value - distance, value + distance
+    return Difference(value, low, high)
 
 
 def _interval(metric: Metric, rows: Rows, answers: Answers, value: float, seed: int) -> Interval:
@@ -131,18 +153,30 @@ def _interval(metric: Metric, rows: Rows, answers: Answers, value: float, seed: 
         return metric.scores(rows.target, answers, rows.weights(counts))
 
     found = _bootstrap(metric, rows, answers, statistic, seed)
-    if found.high - found.low <= _NARROWEST * max(1.0, abs(value)):
+    if found.high - found.low <= _NARROWEST * _scale(metric, value):
         return _floor(metric, rows, answers, value, "no row differs from the others")
     return Interval(max(found.low, metric.bounds[0]), min(found.high, metric.bounds[1]), found.method)
 
 
 def _bootstrap(
-    metric: Metric, rows: Rows, answers: Answers, statistic: Callable[[Array], Array], seed: int
+    metric: Metric,
+    rows: Rows,
+    answers: Answers,
+    statistic: Callable[[Array], Array],
+    seed: int,
+    most_units: int = intervals.MOST_UNITS,
 ) -> Interval:
     columns = 1 if answers.probabilities is None else answers.probabilities.shape[1]
-    blocks = int(np.clip(_CELLS / (len(rows.target) * max(1, columns - 1)), 30, intervals.BLOCKS))
-    unbounded = not np.isfinite(metric.bounds).all()
-    return intervals.bca(statistic, rows.units, seed=seed, heavy_tails=unbounded, blocks=blocks, of=rows.of_what)
+    cells = len(rows.target) * max(1, columns - 1)
+    return intervals.bca(
+        statistic,
+        rows.units,
+        seed=seed,
+        heavy_tails=not np.isfinite(metric.bounds).all(),
+        most_units=most_units,
+        blocks=int(np.clip(_CELLS / cells, 30, intervals.BLOCKS)),
+        of=rows.of_what,
+    )
 
 
 def _proportion(metric: Metric, rows: Rows, answers: Answers, value: float) -> Interval:
@@ -181,7 +215,7 @@ def _floor(metric: Metric, rows: Rows, answers: Answers, value: float, why: str)
         np.concatenate([rows.target, rows.target]), both, np.concatenate([(1 - share) * weight, share * weight])
     )
     distance = abs(mixed - value) if np.isfinite(mixed) else 0.0
-    if distance <= _NARROWEST * max(1.0, abs(value)):
+    if distance <= _NARROWEST * _scale(metric, value):
         distance = share * _scale(metric, value)
     low, high = max(value - distance, metric.bounds[0]), min(value + distance, metric.bounds[1])
     return Interval(low, high, f"{why}: as far as {share:.1%} unseen rows that are answered at random could move it")
@@ -191,24 +225,6 @@ def _scale(metric: Metric, value: float) -> float:
     """How far a score can go: the width of its bounds, or its own size where it has none."""
     low, high = metric.bounds
     return high - low if np.isfinite(high - low) else abs(value) or 1.0
-
-
-def _difference(metric: Metric, rows: Rows, first: Answers, second: Answers, value: float, seed: int) -> Difference:
-    if metric.interval == "wilson" and metric.each is not None and rows.unit is None:
-        return _proportions(metric, rows, first, second, value)
-
-    def statistic(counts: Array) -> Array:
-        weights = rows.weights(counts)
-        return metric.scores(rows.target, first, weights) - metric.scores(rows.target, second, weights)
-
-    low = high = value
-    if rows.units >= 2:
-        found = _bootstrap(metric, rows, first, statistic, seed)
-        low, high = found.low, found.high
-    if high - low <= _NARROWEST * max(1.0, abs(value)):
-        distance = intervals.unseen(rows.rarest) * _scale(metric, value)
-        low, high = value - distance, value + distance
-    return Difference(value, low, high)
 
 
 def _proportions(metric: Metric, rows: Rows, first: Answers, second: Answers, value: float) -> Difference:
