@@ -1,1 +1,1 @@
-"""Views of the evidence: card, page, terminal."""
+"""Evidence as people read it: a page, a model card, a few lines on a terminal. All are views; nothing is measured."""
