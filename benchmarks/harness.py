@@ -1,0 +1,128 @@
+"""What benchmarks share: their options, their figures, and how these are printed.
+
+A benchmark is a file that ends in `harness.main(__doc__, figures)`, where `figures(options)` returns a list of
+`Figure`. The last line that it prints is `{"figures": [{name, value, low, high, goal: {op, value}, holds, how, reason}]}`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NoReturn
+
+Operator = Literal[">=", "<=", "within"]
+Goal = tuple[Operator, Any]
+"""`(">=", 0.9)`, `("<=", 5.0)` or `("within", (0.92, 0.98))`, ends included."""
+MISSED = 4
+"""The exit code of `--require` when a goal is missed."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for. quick: under a minute, fewer cases, the same names. peers: name -> its Python."""
+
+    quick: bool = False
+    seed: int = 0
+    peers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure. value is None where this machine cannot measure it; the reason says why. goal: what it should be."""
+
+    name: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    goal: Goal | None = None
+    how: str = ""
+    reason: str | None = None
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the goal is met; None without a goal or a value."""
+        if self.goal is None or self.value is None or not math.isfinite(self.value):
+            return None
+        operator, wanted = self.goal
+        if operator == "within":
+            return bool(wanted[0] <= self.value <= wanted[1])
+        return bool(self.value >= wanted if operator == ">=" else self.value <= wanted)
+
+    def to_json(self) -> dict[str, Any]:
+        goal = None
+        if self.goal is not None:
+            operator, wanted = self.goal
+            goal = {"op": operator, "value": list(wanted) if operator == "within" else wanted}
+        numbers = {key: _finite(getattr(self, key)) for key in ("value", "low", "high")}
+        return {
+            "name": self.name,
+            **numbers,
+            "goal": goal,
+            "holds": self.holds,
+            "how": self.how,
+            "reason": self.reason,
+        }
+
+
+def main(doc: str | None, figures: Callable[[Options], Sequence[Figure]]) -> NoReturn:
+    """Runs a benchmark as a program: reads the options, prints the figures, exits 0, or 4 for a missed goal."""
+    arguments = _arguments(doc)
+    found = figures(options(arguments))
+    if not arguments.json:
+        for figure in found:
+            print(line(figure.to_json()))
+    print(json.dumps({"figures": [figure.to_json() for figure in found]}, allow_nan=False))
+    missed = any(figure.holds is False for figure in found)
+    sys.exit(MISSED if arguments.require and missed else 0)
+
+
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """The options that every benchmark has."""
+    found = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found.add_argument("--quick", action="store_true", help="fewer cases, under a minute")
+    found.add_argument("--seed", type=int, default=0, help="decides every random choice")
+    found.add_argument("--json", action="store_true", help="print the document only")
+    found.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON", help="a peer and its interpreter")
+    found.add_argument("--require", action="store_true", help=f"exit {MISSED} when a goal is missed")
+    return found
+
+
+def options(arguments: argparse.Namespace) -> Options:
+    wrong = [peer for peer in arguments.peer if "=" not in peer]
+    if wrong:
+        sys.exit(f"error: --peer {wrong[0]} is not NAME=PYTHON")
+    return Options(arguments.quick, arguments.seed, dict(peer.split("=", 1) for peer in arguments.peer))
+
+
+def line(figure: dict[str, Any]) -> str:
+    """A figure as a person reads it."""
+    if figure["value"] is None:
+        return f"{figure['name']}: not measured: {figure['reason'] or 'no reason is known'}"
+    interval = "" if figure["low"] is None else f" [{number(figure['low'])}, {number(figure['high'])}]"
+    verdict = {True: "  holds", False: "  MISSED", None: ""}[figure["holds"]]
+    return f"{figure['name']}: {number(figure['value'])}{interval}{goal(figure)}{verdict}  ({figure['how']})"
+
+
+def goal(figure: dict[str, Any]) -> str:
+    if figure["goal"] is None:
+        return ""
+    operator, wanted = figure["goal"]["op"], figure["goal"]["value"]
+    if operator == "within":
+        return f"  goal {number(wanted[0])} to {number(wanted[1])}"
+    return f"  goal {operator} {number(wanted)}"
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _arguments(doc: str | None) -> argparse.Namespace:
+    return parser(doc).parse_args()
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
