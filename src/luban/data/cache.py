@@ -69,13 +69,11 @@ def table(key: str, make: Callable[[Path], dict[str, Any]]) -> tuple[Path, dict[
 
     `make` may leave the file unwritten; the path then does not exist. Raises ResourceError for a full disk.
     """
+    found = known_table(key)
+    if found is not None:
+        return found
     place = folder("tables")
-    path, about = place / f"{key}.parquet", place / f"{key}.json"
-    known = _about(about)
-    if known is not None and known.get("written") == path.exists():
-        with suppress(OSError):
-            os.utime(about)
-        return path, known
+    path = place / f"{key}.parquet"
     _forget_unused(place)
     with _scratch(place) as scratch, storage_errors(place):
         made = scratch / "table.parquet"
@@ -83,8 +81,19 @@ def table(key: str, make: Callable[[Path], dict[str, Any]]) -> tuple[Path, dict[
         known["written"] = made.exists()
         if made.exists():
             os.replace(made, path)
-        files.write(about, json.dumps(known))
+        files.write(path.with_suffix(".json"), json.dumps(known))
     return path, known
+
+
+def known_table(key: str) -> tuple[Path, dict[str, Any]] | None:
+    """What `table` gives, where it is there already."""
+    path = folder("tables") / f"{key}.parquet"
+    about = _about(path.with_suffix(".json"))
+    if about is None or about.get("written") != path.exists():
+        return None
+    with suppress(OSError):
+        os.utime(path.with_suffix(".json"))
+    return path, about
 
 
 def keep(stream: IO[bytes], ending: str = "") -> tuple[Path, str]:

@@ -1,4 +1,4 @@
-"""The samples: real data to try things on, by name. Those that scikit-learn carries need nothing; others come by pip."""
+"""The samples: real data to try things on. Those that scikit-learn carries need nothing, others come by pip."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def conform(frame: pl.DataFrame, schema: Schema, *, where: str, first_row: int =
         chosen = [frame.get_column(name) for name in plan.names]
     except pl.exceptions.ColumnNotFoundError:
         _missing_column(frame, plan, where)
-    changed = frame.width != len(chosen)
+    changed = frame.columns != list(plan.names)
     for place, (values, column) in enumerate(zip(chosen, plan.columns, strict=True)):
         if column.kind == "number" and values.dtype.is_numeric():
             continue
@@ -55,7 +55,7 @@ def conform(frame: pl.DataFrame, schema: Schema, *, where: str, first_row: int =
         if read is not values:
             chosen[place] = read
             changed = True
-    return pl.DataFrame(chosen) if changed else frame.select(plan.names)
+    return pl.DataFrame(chosen) if changed else frame
 
 
 def follow(frame: pl.LazyFrame, schema: Schema, *, where: str) -> pl.LazyFrame:
@@ -98,6 +98,10 @@ def _how(values: pl.Series, column: Column) -> str | None:
 
 def _read(values: pl.Series, column: Column, how: str | None) -> pl.Series:
     """The values as the column's data type stores them; missing where that cannot be."""
+    if column.kind == "number" and values.dtype == pl.String:
+        # Looking for words takes longer than reading numbers, and there are few.
+        read = _as_number(values)
+        return read if read.null_count() == values.null_count() else _as_number(_without_words(values, column))
     values = _without_words(values, column)
     if column.kind == "number" or (_is_number(column.dtype) and values.dtype == pl.String):
         return _as_number(values)

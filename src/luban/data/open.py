@@ -241,7 +241,7 @@ def _of_file(
     if cache.is_temporary():
         console.say("the cache cannot be written, so the data will be read anew next time (set LUBAN_CACHE)")
     wished = {column: vars(wish) for column, wish in sorted(wishes.items())}
-    key = fingerprint.of_json([READER, name, content, wished, _plain.ending(path)])
+    inputs = [READER, name, content, _plain.ending(path)]
 
     def read(into: Path) -> dict[str, Any]:
         if size > LARGE:
@@ -257,7 +257,10 @@ def _of_file(
             "missing_words": {column: list(words) for column, words in reading.missing_words.items()},
         }
 
-    table, about = cache.table(key, read)
+    freely = cache.known_table(fingerprint.of_json([*inputs, {}]))
+    if freely is None or not _grants(*freely, wishes):
+        freely = cache.table(fingerprint.of_json([*inputs, wished]), read)
+    table, about = freely
     # What can be read lazily where it lies was not written to the cache.
     frame = pl.scan_parquet(table, glob=False) if table.exists() else source.read(path, wishes, table).frame
     reading = Reading(
@@ -268,6 +271,18 @@ def _of_file(
         missing_words={column: tuple(words) for column, words in about["missing_words"].items()},
     )
     return _Found(_name(path), where, content, reading)
+
+
+def _grants(table: Path, about: Mapping[str, Any], wishes: Mapping[str, Wish]) -> bool:
+    """Whether a table that was read without wishes came out as it was wished."""
+    if not table.exists():
+        return not wishes
+    dtypes = pl.scan_parquet(table, glob=False).collect_schema()
+    words = about["missing_words"]
+    return all(
+        name not in dtypes or (str(dtypes[name]) == wish.dtype and set(words.get(name, ())) <= set(wish.missing_words))
+        for name, wish in wishes.items()
+    )
 
 
 def _source(path: Path, head: bytes) -> tuple[str, Source]:
