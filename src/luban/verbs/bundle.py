@@ -19,6 +19,9 @@ from luban.schema.schema import Schema
 if TYPE_CHECKING:
     from luban.verbs.answering import Answerer
 
+SHOWN = ("task", "target", "classes", "positive", "split", "candidates", "chosen", "calibration", "threshold")
+"""Parts of the evaluation that `luban fit --json` prints beside the figures."""
+
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
@@ -103,7 +106,7 @@ class Bundle:
             "not_run": evidence.get("findings", {}).get("not_run", []),
             "repairs": evidence.get("repairs", {}).get("repairs", []),
             "resumed": self.resumed,
-            **_plain(evidence["evaluation"], ("task", "chosen", "calibration", "threshold", "split", "candidates")),
+            **_plain(evidence["evaluation"], SHOWN),
         }
         if "importance" in evidence:
             document["importance"] = evidence["importance"]["importance"]

@@ -30,27 +30,14 @@ class Made:
 def with_pages(stored: Stored, name: str) -> Stored:
     """The bundle with its card and its report."""
     from luban.reports import card
+    from luban.reports.view import View
 
-    return replace(stored, card=card.render(_view(stored, name)), report=page(stored, name))
+    return replace(stored, card=card.render(View.of(stored, name)), report=page(stored, name))
 
 
 def page(stored: Stored, name: str) -> str:
     """The report, one HTML document."""
     from luban.reports import page
-
-    return page.render(_view(stored, name))
-
-
-def _view(stored: Stored, name: str) -> Any:
-    import luban
     from luban.reports.view import View
 
-    return View(
-        name=name,
-        recipe=stored.recipe,
-        schema=stored.schema,
-        evidence=stored.evidence,
-        history=list(stored.history),
-        version=luban.__version__,
-        facts=stored.facts,
-    )
+    return page.render(View.of(stored, name))
