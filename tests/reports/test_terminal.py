@@ -86,6 +86,14 @@ def test_a_path_is_printed_alone_so_that_programs_can_take_it() -> None:
     assert terminal.show("report", {"report": "a very long name/" * 12}, Style(40)) == "a very long name/" * 12
 
 
+def test_the_list_of_samples_says_what_must_be_fetched() -> None:
+    iris = {"name": "iris", "target": "species", "title": "150 flowers", "rows": 150, "fetch": False, "here": True}
+    news = {"name": "bbc-news", "target": "topic", "title": "news", "rows": 2225, "fetch": True, "here": False}
+    told = terminal.show("sample", {"samples": [iris, news]}, Style()).splitlines()
+    assert told[1].split()[:4] == ["iris", "species", "150", "ready"]
+    assert told[2].split()[:4] == ["bbc-news", "topic", "2,225", "--fetch"]
+
+
 def test_compare_names_the_better_bundle() -> None:
     figures = [{**line, "better": "second"} for line in fitted("binary")["measurements"][:1]]
     told = terminal.show("compare", {"bundles": ["a.luban", "b.luban"], "text": "b", "measurements": figures}, Style())

@@ -164,14 +164,15 @@ def sample(document: Document, style: Style) -> list[str]:
     rows = [
         [
             text(line.get("name", "")),
-            text(line.get("target") or NOTHING),
-            "ready" if line.get("ready", True) else "--fetch",
+            text(line.get("target", "")),
+            number(line.get("rows")),
+            "ready" if line.get("here") else "--fetch",
             text(line.get("title", ""), 200),
         ]
         for line in listed(document, "samples")
     ]
     return [
-        *table(["sample", "target", "", "what it is"], rows, style, indent=0),
+        *table(["sample", "target", "rows", "", "what it is"], rows, style, right=(2,), indent=0),
         "",
         "luban fit sample:NAME --target TARGET",
     ]
