@@ -1,7 +1,8 @@
 """What benchmarks share: their options, their figures, and how these are printed.
 
 A benchmark is a file that ends in `harness.main(__doc__, figures)`, where `figures(options)` returns a list of
-`Figure`. The last line that it prints is `{"figures": [{name, value, low, high, goal: {op, value}, holds, how, reason}]}`.
+`Figure`. The last line that it prints is
+`{"figures": [{name, value, low, high, goal: {op, value}, holds, how, reason}]}`.
 """
 
 from __future__ import annotations

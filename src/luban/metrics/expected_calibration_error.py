@@ -34,15 +34,16 @@ def _scores(target: Array, answers: Answers, weights: Array) -> Array:
     bin_of = bins(confidence)
     inside = bin_of[:, None] == np.arange(bin_of.max() + 1)
     total = totals(weights, inside)
-    accuracy = ratio(totals(weights, inside * right[:, None]), total)
+    # Rounding may carry a share past 1.
+    accuracy = np.minimum(ratio(totals(weights, inside * right[:, None]), total), 1.0)
     gap = np.abs(accuracy - ratio(totals(weights, inside * confidence[:, None]), total))
     squares = totals(weights**2, inside)
     rows = ratio(total**2, squares)
     error = np.sqrt(ratio(accuracy * (1.0 - accuracy), rows - 1.0))
     # A bin of one row tells nothing about its noise: its gap counts as it is.
     unbiased = np.where(error > 0, 2.0 * gap - _folded(gap, np.where(error > 0, error, 1.0)), gap)
-    share = total / weights.sum(axis=1, keepdims=True)
-    return np.maximum(np.where(total > 0, share * unbiased, 0.0).sum(axis=1), 0.0)
+    gaps = np.where(total > 0, total * unbiased, 0.0).sum(axis=1)
+    return np.maximum(ratio(gaps, weights.sum(axis=1)), 0.0)
 
 
 def _folded(mean: Array, deviation: Array) -> Array:

@@ -1,0 +1,141 @@
+"""What every metric keeps to, whichever it is: a new one is tested by existing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from luban.batch import Answers, Array
+from luban.core import registry
+from luban.core.fingerprint import of_json
+from luban.protocols import Metric
+from luban.training.measuring import measure
+
+CASES = [(name, task) for name in registry.names("metrics") for task in sorted(registry.find("metrics", name).tasks)]
+ROWS = 60
+
+
+def example(task: str, seed: int = 0) -> tuple[Array, Answers]:
+    """Answers that are mostly right."""
+    random = np.random.default_rng(seed)
+    if task == "regression":
+        target = random.normal(size=ROWS)
+        return target, Answers(target + 0.3 * random.normal(size=ROWS))
+    if task == "multilabel":
+        labels = random.integers(0, 2, (ROWS, 3))
+        outputs = np.clip(0.25 + 0.5 * labels + 0.2 * random.normal(size=(ROWS, 3)), 0.01, 0.99)
+        return labels, Answers((outputs >= 0.5).astype(np.int64), outputs)
+    classes = 2 if task == "binary" else 3
+    target = np.arange(ROWS) % classes
+    raw = np.exp(random.normal(size=(ROWS, classes)) + 2 * np.eye(classes)[target])
+    outputs = raw / raw.sum(axis=1, keepdims=True)
+    return target, Answers(outputs.argmax(axis=1), outputs)
+
+
+def perfect(task: str, target: Array) -> Answers:
+    if task == "regression":
+        return Answers(target)
+    if task == "multilabel":
+        return Answers(target, target.astype(np.float64))
+    return Answers(target, np.eye(2 if task == "binary" else 3)[target])
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
+def case(request: pytest.FixtureRequest) -> tuple[Metric, str]:
+    name, task = request.param
+    return registry.find("metrics", name), task
+
+
+@pytest.mark.parametrize("name", registry.names("metrics"))
+def test_it_says_what_it_is(name: str) -> None:
+    metric: Metric = registry.find("metrics", name)
+    assert metric.name == name
+    assert metric.tasks <= set(registry.names("tasks"))
+    assert metric.definition.endswith(".")
+    assert metric.bounds[0] < metric.bounds[1]
+    assert metric.interval != "wilson" or metric.each is not None
+
+
+def test_tasks_name_metrics_that_know_them() -> None:
+    for task in (registry.find("tasks", name) for name in registry.names("tasks")):
+        for name in task.metrics:
+            assert task.name in registry.find("metrics", name).tasks, (task.name, name)
+
+
+def test_a_weight_of_two_counts_as_the_row_twice(case: tuple[Metric, str]) -> None:
+    metric, task = case
+    if metric.name == "expected-calibration-error":
+        pytest.skip("its bins hold equal numbers of rows, and the row twice is two rows")
+    target, answers = example(task)
+    counts = np.random.default_rng(1).integers(0, 3, ROWS)
+    repeated = np.repeat(np.arange(ROWS), counts)
+    twice = metric.score(target[repeated], answers.take(repeated))
+    assert metric.score(target, answers, counts.astype(np.float64)) == pytest.approx(twice)
+
+
+def test_many_weightings_at_once_are_as_each_alone(case: tuple[Metric, str]) -> None:
+    metric, task = case
+    target, answers = example(task)
+    weights = np.random.default_rng(2).random((7, ROWS))
+    alone = [metric.score(target, answers, weight) for weight in weights]
+    assert metric.scores(target, answers, weights) == pytest.approx(np.array(alone), rel=1e-12)
+
+
+def test_the_order_of_rows_and_the_size_of_weights_change_nothing(case: tuple[Metric, str]) -> None:
+    metric, task = case
+    target, answers = example(task)
+    weight = np.random.default_rng(3).random(ROWS) + 0.1
+    value = metric.score(target, answers, weight)
+    order = np.random.default_rng(4).permutation(ROWS)
+    assert metric.score(target[order], answers.take(order), 10 * weight[order]) == pytest.approx(value)
+
+
+def test_terms_average_to_the_score(case: tuple[Metric, str]) -> None:
+    metric, task = case
+    target, answers = example(task)
+    weight = np.random.default_rng(5).random(ROWS)
+    if metric.each is not None:
+        mean = np.average(metric.each(target, answers), weights=weight)
+        assert metric.score(target, answers, weight) == pytest.approx(mean)
+
+
+def test_perfect_answers_are_better_and_reach_the_bound(case: tuple[Metric, str]) -> None:
+    metric, task = case
+    target, answers = example(task)
+    value, best = metric.score(target, answers), metric.score(target, perfect(task, target))
+    reachable = metric.bounds[1] if metric.direction == "higher" else metric.bounds[0]
+    assert best == pytest.approx(reachable, abs=1e-12)
+    assert (best >= value) if metric.direction == "higher" else (best <= value)
+    assert metric.bounds[0] <= value <= metric.bounds[1]
+
+
+def test_nothing_to_weigh_is_undefined(case: tuple[Metric, str]) -> None:
+    metric, task = case
+    target, answers = example(task)
+    assert np.isnan(metric.score(target, answers, np.zeros(ROWS)))
+
+
+@pytest.mark.parametrize("kind", ["mostly right", "perfect", "one answer"])
+def test_intervals_hold_the_value_within_the_bounds_and_have_a_width(case: tuple[Metric, str], kind: str) -> None:
+    metric, task = case
+    target, answers = example(task)
+    if kind == "perfect":
+        answers = perfect(task, target)
+    if kind == "one answer":
+        answers = answers.take(np.zeros(ROWS, dtype=np.int64))
+    simplest = answers.take(np.zeros(ROWS, dtype=np.int64))
+    for groups in (None, np.arange(ROWS) // 4):
+        found = measure(metric, target, answers, groups=groups, split="test", baseline=("constant", simplest))
+        assert metric.bounds[0] <= found.low <= found.value <= found.high <= metric.bounds[1]
+        assert found.low < found.high
+        assert found.baseline is not None and found.difference is not None
+        assert found.difference.low <= found.difference.value <= found.difference.high
+        assert found.difference.low < found.difference.high
+        assert found.difference.value == pytest.approx(found.value - found.baseline.value)
+
+
+def test_measuring_again_gives_the_same(case: tuple[Metric, str]) -> None:
+    metric, task = case
+    target, answers = example(task)
+    first, again = (measure(metric, target, answers, split="test", seed=3).to_json() for _ in range(2))
+    assert of_json(first) == of_json(again)
