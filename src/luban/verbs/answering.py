@@ -12,7 +12,7 @@ from luban.core import registry
 from luban.data.preprocessor import Preprocessor
 from luban.protocols import Task
 from luban.runtime import answering
-from luban.schema.check import conform
+from luban.data.check import conform
 from luban.schema.schema import Schema
 from luban.training.conformal import Conformal
 
