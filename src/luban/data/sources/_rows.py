@@ -90,14 +90,15 @@ def copy(path: Path, encoding: str, dialect: Dialect, into: Path, *, where: str)
     """
     width, left, pending_header = len(dialect.names), Left(), dialect.header
     with _plain.opened(path) as raw, into.open("w", encoding="utf-8", newline="") as out, _long_values():
-        lines = _Lines(_decoded(raw, encoding), where)
+        lines = _Lines(_decoded(raw, encoding), dialect.quote, where)
         reader = csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote)
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(dialect.names)
-        start, line = 1, 1
+        start, line, quotes = 1, 1, 0
         try:
             for row in reader:
                 start, line = line, reader.line_num + 1
+                quotes, lines.quotes = lines.quotes, 0
                 if not row:
                     continue
                 if pending_header:
@@ -110,7 +111,8 @@ def copy(path: Path, encoding: str, dialect: Dialect, into: Path, *, where: str)
                     left.out(start, "ragged", f"{len(row)} values instead of {width}")
         except csv.Error:
             raise never_closed(where, line) from None
-    if left.listed and left.listed[-1][0] == start and line - start > 1:
+    if quotes % 2 and line - start > 1:
+        # The last row goes over several lines to the end of the file, and one quote has no counterpart.
         raise never_closed(where, start)
     ragged = left.dropped["ragged"]
     if ragged > MOST_RAGGED * (ragged + left.kept):
@@ -181,10 +183,14 @@ def _zero(where: str) -> DataError:
 
 
 class _Lines:
-    """Lines for the reader of the standard library, which stops at a NUL with a message of its own. Final."""
+    """Lines for the reader of the standard library, which stops at a NUL with a message of its own. Final.
 
-    def __init__(self, lines: Iterator[str], where: str) -> None:
-        self.lines, self.where, self.number = lines, where, 0
+    quotes: how many there were since it was set to zero.
+    """
+
+    def __init__(self, lines: Iterator[str], quote: str, where: str) -> None:
+        self.lines, self.quote, self.where, self.number = lines, quote, where, 0
+        self.quotes = 0
 
     def __iter__(self) -> _Lines:
         return self
@@ -192,6 +198,7 @@ class _Lines:
     def __next__(self) -> str:
         line = next(self.lines)
         self.number += 1
+        self.quotes += line.count(self.quote)
         if "\0" in line:
             raise _zero(f"{self.where}, line {self.number}")
         return line

@@ -74,8 +74,8 @@ def decide(
     """
     seen = {name: Seen(wishes.get(name, Wish())) for name in names}
     for each in seen.values():
-        if each.wish.dtype not in (None, "Int64", "Float64"):
-            each.way = None
+        if each.wish.dtype not in (None, "Int64"):
+            each.way = "decimal" if each.wish.dtype == "Float64" else None
     for batch in batches:
         for name in _doubtful(batch, seen):
             _look(seen[name], batch.get_column(name), comma)
