@@ -8,7 +8,7 @@ from collections.abc import Callable
 from luban.evidence.measurement import Measurement
 from luban.reports import parts, telling
 from luban.reports.lines import Style, paragraph, style, table
-from luban.reports.numbers import NOTHING, count, decimals, interval, number, printable, text, title
+from luban.reports.numbers import count, decimals, interval, number, printable, text, title
 from luban.reports.view import Document, listed, mapping
 
 __all__ = ["Style", "show", "style"]
