@@ -17,7 +17,8 @@ def fit_candidate(batch: Batch, work: Work, candidate: Candidate, *, seed: int, 
     from threadpoolctl import threadpool_limits
 
     model: Model = registry.find("models", candidate.model)
-    with threadpool_limits(threads):
+    # Sums of several threads come out in another order: linear algebra gets one, trees and rows get them all.
+    with threadpool_limits(1):
         return model.fit(batch, work, settings(candidate), seed=seed, threads=threads)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,21 +92,42 @@ def dense(inputs: Inputs, seed: int) -> Array:
     """
     from scipy.sparse import issparse
 
-    if issparse(inputs):
-        if inputs.shape[1] > WIDEST:
-            from sklearn.decomposition import TruncatedSVD
+    if not issparse(inputs):
+        return standardised(np.asarray(inputs, dtype=np.float64))
+    if inputs.shape[1] <= WIDEST:
+        return standardised(inputs.toarray().astype(np.float64))
+    from sklearn.decomposition import TruncatedSVD
 
-            values = TruncatedSVD(WIDEST, random_state=derive(seed, "probe", "directions")).fit_transform(inputs)
-        else:
-            values = inputs.toarray()
-    else:
-        values = inputs
-    values = np.clip(np.nan_to_num(np.asarray(values, dtype=np.float64)), -1e30, 1e30)
+    directions = TruncatedSVD(WIDEST, random_state=derive(seed, "probe", "directions"))
+    return standardised(directions.fit_transform(inputs))
+
+
+def standardised(values: Array) -> Array:
+    """(rows, width) every column with mean 0 and standard deviation 1; 0 where it is constant."""
+    values = np.clip(np.nan_to_num(values), -1e30, 1e30)
     centred = values - values.mean(axis=0)
     scale = centred.std(axis=0)
     # A column that varies only by rounding is constant.
     scale[scale <= 1e-9 * (1.0 + np.abs(values).max(axis=0, initial=0.0))] = np.inf
     return centred / scale
+
+
+def plain(examination: Examination, columns: Sequence[str], *, both: bool = False) -> Array:
+    """(training rows, outputs) float64: the unscaled outputs of some columns. both: with the test rows behind them."""
+    from scipy.sparse import issparse
+
+    wanted = set(columns)
+    chosen = np.flatnonzero([name in wanted for name in examination.names])
+    parts = [examination.unscaled, examination.unscaled_test] if both else [examination.unscaled]
+    taken = [part[:, chosen] for part in parts]
+    return np.concatenate([part.toarray() if issparse(part) else part for part in taken]).astype(np.float64)
+
+
+def stacked(first: Inputs, second: Inputs) -> Inputs:
+    """The rows of both, one below the other."""
+    from scipy.sparse import issparse, vstack
+
+    return vstack([first, second], format="csr") if issparse(first) else np.concatenate([first, second])
 
 
 def folds(target: Array, count: int, seed: int) -> Array:

@@ -39,7 +39,7 @@ def inspect(
     from luban.recipe.recipe import Recipe
 
     dataset = open_dataset(place, columns=dict(column or {}), console=console)
-    document = profile(dataset, roles.assign(dataset, Recipe(columns=dict(column or {}))), dropped=dataset.dropped)
+    document = profile(dataset, roles.assign(dataset, Recipe(columns=dict(column or {}))))
     return Inspected({**document, "listed": [{"line": line, "reason": reason} for line, reason in dataset.listed]})
 
 

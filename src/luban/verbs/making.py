@@ -73,7 +73,7 @@ def make(
                 "not_run": [{"condition": condition, "reason": reason} for condition, reason in examined.not_run],
             },
             "repairs": {"repairs": [repair.to_json() for repair in examined.repairs]},
-            "profile": profile(dataset, prepared.schema, dropped=prepared.dropped),
+            "profile": {**profile(dataset, prepared.schema), "dropped": dict(prepared.dropped)},
             "footprint": meter.to_json(),
             "run": {"key": dict(key), "limits": allowed.to_json()},
             **made.evidence,

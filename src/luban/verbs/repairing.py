@@ -13,7 +13,7 @@ from luban.core import registry
 from luban.core.errors import DataError
 from luban.data.dataset import Dataset
 from luban.evidence.finding import Finding, Repair
-from luban.protocols import Condition
+from luban.protocols import Condition, Examination
 from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Recipe
 from luban.verbs import examine
@@ -46,7 +46,8 @@ def examine_and_repair(
 ) -> Examined:
     """The rows, examined; with `repair` on, every safe edit tried, and kept where it is shown to help."""
     prepared = prepare(dataset, given, recipe)
-    found, not_run = examine.findings(examine.examine(prepared))
+    examination = examine.examine(prepared)
+    found, not_run = examine.findings(examination)
     repairs: list[Repair] = []
     seen = list(found)
     tried: set[tuple[str, str]] = set()
@@ -59,14 +60,17 @@ def examine_and_repair(
         ]
         if recipe.repair == "off" or not todo:
             break
+        before = prepared
         for finding, edit in todo:
             tried.add((finding.condition, repr(edit.after)))
             if recipe.repair == "ask" and not (ask and ask(f"{finding.text}\nSet {edit.path} to {edit.after!r}?")):
                 repairs.append(Repair(finding.condition, (edit,), False, "not wanted", finding.evidence.value))
                 continue
-            prepared, repair = _try(dataset, given, prepared, finding, edit, effect)
+            prepared, examination, repair = _try(dataset, given, (prepared, examination), finding, edit, effect)
             repairs.append(repair)
-        found, not_run = examine.findings(examine.examine(prepared))
+        if prepared is before:
+            break
+        found, not_run = examine.findings(examination)
         seen += [finding for finding in found if _place(finding) not in {_place(earlier) for earlier in seen}]
     return Examined(prepared, tuple(seen), tuple(not_run), tuple(repairs))
 
@@ -76,19 +80,29 @@ def _place(finding: Finding) -> tuple[str, str | None]:
 
 
 def _try(
-    dataset: Dataset, given: Given, before: Prepared, finding: Finding, edit: RecipeEdit, effect: Effect
-) -> tuple[Prepared, Repair]:
+    dataset: Dataset,
+    given: Given,
+    now: tuple[Prepared, Examination],
+    finding: Finding,
+    edit: RecipeEdit,
+    effect: Effect,
+) -> tuple[Prepared, Examination, Repair]:
+    """What is prepared and examined after an edit was tried, and what became of it."""
     condition: Condition = registry.find("conditions", finding.condition)
+    signal = finding.evidence.value
     try:
-        after = prepare(dataset, given, edit.apply(before.recipe))
+        after = prepare(dataset, given, edit.apply(now[0].recipe))
     except DataError as error:
         reason = f"taken back: without it nothing could be learned ({error.message})"
-        return before, Repair(finding.condition, (edit,), False, reason, finding.evidence.value)
+        return *now, Repair(finding.condition, (edit,), False, reason, signal)
+    examined = examine.examine(after)
     if condition.proof == "effect":
-        helped, reason, old, new = effect(before, after)
-        return (after if helped else before), Repair(finding.condition, (edit,), helped, reason, old, new)
-    left = [f for f in condition.examine(examine.examine(after)) if _place(f) == _place(finding)]
+        helped, reason, old, new = effect(now[0], after)
+        return *((after, examined) if helped else now), Repair(finding.condition, (edit,), helped, reason, old, new)
+    left = [found for found in condition.examine(examined) if _place(found) == _place(finding)]
+    # A note of what luban has set aside is no problem that is left.
+    left = [found for found in left if found.severity != "note"]
     if left:
         reason = f"taken back: {finding.condition} is still seen"
-        return before, Repair(finding.condition, (edit,), False, reason, finding.evidence.value, left[0].evidence.value)
-    return after, Repair(finding.condition, (edit,), True, edit.reason, finding.evidence.value)
+        return *now, Repair(finding.condition, (edit,), False, reason, signal, left[0].evidence.value)
+    return after, examined, Repair(finding.condition, (edit,), True, edit.reason, signal)

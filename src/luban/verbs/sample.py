@@ -32,13 +32,12 @@ def sample(
     Raises UsageError for an unknown sample, and for one that must be fetched first.
     """
     from luban.core import registry
-    from luban.data import samples
-    from luban.data.open import sample_path
+    from luban.data.catalogue import sample_path, samples
 
     if name is None:
         if out is not None or fetch:
             raise UsageError("which sample?", where="luban sample", fix="luban sample NAME; luban sample lists them")
-        return Sampled({"samples": samples.listed()})
+        return Sampled({"samples": [listed.to_json() for listed in samples()]})
     found = registry.find("data.samples", name)
     path = sample_path(name, fetch=fetch)
     if out is not None:

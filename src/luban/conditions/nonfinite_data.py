@@ -1,0 +1,74 @@
+"""Infinite values in the data: numbers that arithmetic made and that no model can use.
+
+A missing value (null or NaN) is a fact about the row and is no fault; an infinity is the trace of a division by zero or
+an overflow before the data came here. Source: a check of every training monitor (AutoTrainer, DeepDiagnosis, SageMaker
+Debugger). Silent when every number is finite in the 32 bits that models compute in. Repairs: luban encodes an infinity
+as a missing value, fitted on training rows; a column that holds nothing else is dropped. Proven by the absence of
+infinities.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from luban.data.values import floats
+from luban.evidence.finding import Finding, Signal, Where
+from luban.protocols import Condition, Examination
+from luban.recipe.edit import dropping
+
+THRESHOLD = 0.0
+"""Any infinity is one too many."""
+MOSTLY = 0.5
+"""A column of which more than this share of its values is infinite says little."""
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def examine(examination: Examination) -> list[Finding]:
+    found = [_judge(examination, column.name) for column in examination.schema.inputs if column.kind == "number"]
+    target = examination.schema.one("target")
+    if target is not None and examination.task.name == "regression":
+        found.append(_judge(examination, target.name))
+    return sorted((finding for finding in found if finding), key=lambda finding: -finding.evidence.value)
+
+
+def _judge(examination: Examination, column: str) -> Finding | None:
+    infinite, values, rows = 0, 0, []
+    for frame, numbers in ((examination.train, examination.train_rows), (examination.test, examination.test_rows)):
+        if column not in frame.columns:
+            continue
+        seen = floats(frame[column])
+        beyond = np.abs(seen) > LARGEST
+        infinite += int(beyond.sum())
+        values += int((~np.isnan(seen)).sum())
+        rows += [int(row) for row in numbers[np.flatnonzero(beyond)[:100]]]
+    if not infinite:
+        return None
+    is_input = examination.schema[column].role == "input"
+    edits = ()
+    if is_input and infinite / values > MOSTLY and len(examination.schema.inputs) > 1:
+        edits = (dropping(examination.recipe, [column], f"{infinite} of its {values} values are infinite"),)
+    return Finding(
+        condition=condition.id,
+        severity="warning" if is_input else "severe",
+        where=Where(column=column, rows=tuple(rows[:100])),
+        evidence=Signal("infinite values", float(infinite), THRESHOLD, values),
+        text=(
+            f"column '{column}' holds {infinite:,} infinite values among {values:,} (the first in row {rows[0]}); a "
+            "sound "
+            f"column holds {THRESHOLD:.0f}. They come from a division by zero or a number beyond {LARGEST:.1e}. "
+            + ("They are treated as missing. " if is_input else "Such rows cannot be learned from. ")
+            + "Correct the step that made them, or store them as missing."
+        ),
+        edits=edits,
+    )
+
+
+condition = Condition(
+    id="nonfinite-data",
+    group="data",
+    summary="infinite values",
+    examine=examine,
+    tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "clustering", "anomaly"}),
+    proof="structural",
+    silences=("unscaled-features",),
+)

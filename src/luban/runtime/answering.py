@@ -1,0 +1,60 @@
+"""One call: rows in, outputs out. Behind it an ONNX model or a form; the caller need not know which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import onnxruntime
+
+from luban.batch import Array, Inputs
+from luban.core.errors import BundleError
+from luban.protocols import Form
+from luban.runtime import accepted
+
+Answering: TypeAlias = Callable[[Inputs], Array]
+"""(rows, outputs) float64 for (rows, width) inputs."""
+
+_CELLS = 1 << 21
+"""How many numbers of a tensor are made at once, so that memory stays flat as rows grow."""
+_FATAL = 4
+
+
+def from_onnx(data: bytes, *, width: int | None = None, outputs: int | None = None, threads: int = 1) -> Answering:
+    """What answers by an ONNX model, given as bytes: no path of a bundle reaches the runtime.
+
+    width, outputs: how many numbers a row of inputs and of outputs must have; None accepts any.
+    Raises BundleError for a model that luban would not write (`accepted`).
+    """
+    widest = accepted.check(data, width=width, outputs=outputs)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _FATAL
+    # Pieces of rows come in few sizes; an arena would keep the largest of each for good.
+    options.enable_cpu_mem_arena = False
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 - onnxruntime has no common base class for its errors
+        raise BundleError(f"the ONNX model does not load ({type(error).__name__}).") from None
+    [takes], [gives] = session.get_inputs(), session.get_outputs()
+    size = max(1, _CELLS // widest)
+
+    def answer(inputs: Inputs) -> Array:
+        if inputs.ndim != 2 or inputs.shape[1] != takes.shape[1]:
+            raise ValueError(f"a model of {takes.shape[1]} inputs was given the shape {tuple(inputs.shape)}.")
+        rows = int(inputs.shape[0])
+        result = np.empty((rows, gives.shape[1]))
+        for start in range(0, rows, size):
+            piece = inputs[start : start + size]
+            dense = np.ascontiguousarray(piece.toarray() if hasattr(piece, "toarray") else piece, dtype=np.float32)
+            result[start : start + size] = session.run(None, {takes.name: dense})[0]
+        return result
+
+    return answer
+
+
+def from_form(form: Form) -> Answering:
+    """What answers by a form itself."""
+    return form.outputs
