@@ -48,24 +48,24 @@ def number(value: Any, decimals: int | None = None) -> str:
 
 
 def decimals(low: Any, high: Any) -> int:
-    """How many decimals an interval deserves: two significant digits of its width, at most six.
+    """How many decimals an interval deserves: two significant digits of half its width, at most six.
 
     >>> decimals(0.926, 0.993), decimals(49.1, 60.2), decimals(0, 0)
-    (3, 0, 3)
+    (3, 1, 3)
     """
     if not isinstance(low, int | float) or not isinstance(high, int | float):
         return 3
-    width = abs(high - low)
-    if not 0 < width < math.inf:
+    half = abs(high - low) / 2
+    if not 0 < half < math.inf:
         return 3
-    return min(6, max(0, 1 - math.floor(math.log10(width))))
+    return min(6, max(0, 1 - math.floor(math.log10(half))))
 
 
 def interval(low: Any, high: Any, digits: int | None = None) -> str:
     """An interval.
 
     >>> interval(0.9263, 0.9932), interval(-12.4, 3.06)
-    ('0.926 to 0.993', '−12 to 3')
+    ('0.926 to 0.993', '−12.4 to 3.1')
     """
     digits = decimals(low, high) if digits is None else digits
     return f"{number(low, digits)} to {number(high, digits)}"

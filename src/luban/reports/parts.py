@@ -82,7 +82,7 @@ def chosen(document: Document, style: Style) -> list[str]:
         label += f" ({', '.join(named)}{more})"
     lines = paragraph(f"model   {label}: {text(model.get('reason', ''), 300)}", style, more=8)
     calibration, threshold = mapping(document.get("calibration")), mapping(document.get("threshold"))
-    if calibration:
+    if calibration and calibration.get("method") != "none":
         told = f"calibrated by {text(calibration.get('method', ''))}: {text(calibration.get('reason', ''), 300)}"
         lines += paragraph(told, style, indent=8)
     if threshold and threshold.get("value") != 0.5:

@@ -176,7 +176,9 @@ def footprint(view: View) -> Facts:
         facts.append(("How it is estimated", text(document["method"], 400)))
     constants = mapping(document.get("constants"))
     if constants:
-        told = "; ".join(f"{text(name, 60)}: {telling.value(value, 120)}" for name, value in constants.items())
+        told = "; ".join(
+            f"{text(name, 60).replace('_', ' ')} {telling.value(value, 120)}" for name, value in constants.items()
+        )
         facts.append(("With", told))
     return facts
 
