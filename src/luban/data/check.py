@@ -110,7 +110,7 @@ def _read(values: pl.Series, column: Column, how: str | None) -> pl.Series:
     if column.dtype == "Boolean":
         return boolean.parse(values)
     if column.kind == "boolean":
-        words = values.cast(pl.String) if column.dtype == "String" else values
+        words = _text(values) if column.dtype == "String" else values
         return _where(words, boolean.parse(words).is_not_null())
     return _as_text(values, column)
 
@@ -153,7 +153,11 @@ def _as_text(values: pl.Series, column: Column) -> pl.Series:
     if column.dtype.startswith(("Int", "UInt")) and values.dtype.is_float():
         whole = values.cast(pl.Int64, strict=False)
         return whole if (whole.cast(pl.Float64) == values).all() else values
-    return values.cast(pl.String, strict=False) if column.dtype == "String" else values
+    return _text(values) if column.dtype == "String" else values
+
+
+def _text(values: pl.Series) -> pl.Series:
+    return values if values.dtype == pl.String else values.cast(pl.String, strict=False)
 
 
 def _is_number(dtype: str) -> bool:
