@@ -17,8 +17,10 @@ from luban.protocols import Metric, Task
 
 ROUNDS = 25
 """Models that are added at most, one model possibly several times: weights are multiples of 1 / ROUNDS or coarser."""
-MOST_ROWS = 10_000
-"""Held-out rows that choose, at most; evenly many of each part of the data."""
+PATIENCE = 6
+"""Models that are added without a gain before it ends: a small weight helps only once other models were repeated."""
+MOST_OUTPUTS, FEWEST_ROWS = 20_000, 2_000
+"""Held-out rows that choose: at most so many outputs of one model together, but not fewer rows than that."""
 PARTS = 5
 _BLOCKS = 40
 _SMALLEST_GAIN = 1e-9
@@ -46,19 +48,19 @@ def select(
     Of equally good models the first is taken.
     """
     rows = np.arange(len(target))
-    if len(rows) > MOST_ROWS:
-        rows = np.sort(np.random.default_rng(derive(seed, "selection", "rows")).choice(rows, MOST_ROWS, replace=False))
+    most = max(MOST_OUTPUTS // outputs[0].shape[1], FEWEST_ROWS)
+    if len(rows) > most:
+        rows = np.sort(np.random.default_rng(derive(seed, "selection", "rows")).choice(rows, most, replace=False))
     judge = _Judge(
         np.stack([o[rows] for o in outputs]), target[rows], None if weight is None else weight[rows], metric, task
     )
     everything = np.arange(len(rows))
-    single = _best(judge, everything)
-    alone = _only(single, len(outputs))
+    alone = _only(_best(judge, everything), len(outputs))
     greedy = _greedy(judge, everything)
     if np.count_nonzero(greedy) == 1:
         place = int(np.argmax(greedy))
         return Selected(_only(place, len(outputs)).tolist(), f"adding any other model does not improve {metric.name}")
-    gain, error = _cross_judged(judge, single, seed)
+    gain, error = _cross_judged(judge, seed)
     told = (
         f"on rows that did not choose it an ensemble improves {metric.name} by {gain:.4g}, standard error {error:.2g}"
     )
@@ -100,7 +102,7 @@ def _best(judge: _Judge, rows: Array) -> int:
 
 
 def _greedy(judge: _Judge, rows: Array) -> Array:
-    """(models,) weights: starting from the best model, whichever helps most is added until none does."""
+    """(models,) weights: from the best model on, whichever helps most is added; the best of all these mixtures."""
     outputs = judge.outputs[:, rows]
     counts = _only(_best(judge, rows), len(outputs))
     total = outputs[int(np.argmax(counts))].copy()
@@ -108,25 +110,26 @@ def _greedy(judge: _Judge, rows: Array) -> Array:
     for chosen in range(1, ROUNDS):
         scores = [judge.score((total + model) / (chosen + 1), rows) for model in outputs]
         place = int(np.argmax(scores))
-        if not scores[place] > best_score + _SMALLEST_GAIN * abs(best_score):
-            break
         counts[place] += 1
         total += outputs[place]
-        best, best_score = counts.copy(), scores[place]
+        if scores[place] > best_score + _SMALLEST_GAIN * abs(best_score):
+            best, best_score = counts.copy(), scores[place]
+        elif counts.sum() >= best.sum() + PATIENCE:
+            break
     return best / best.sum()
 
 
-def _cross_judged(judge: _Judge, single: int, seed: int) -> tuple[float, float]:
-    """How much better ensembles chosen on other rows do than the best single model, and its standard error."""
+def _cross_judged(judge: _Judge, seed: int) -> tuple[float, float]:
+    """How much better ensembles do than single models, both chosen on other rows, and its standard error."""
     count = len(judge.target)
     random = np.random.default_rng(derive(seed, "selection", "parts"))
     part = random.permutation(count) % min(PARTS, count)
-    mixed = np.empty_like(judge.outputs[0])
+    mixed, unmixed = np.empty_like(judge.outputs[0]), np.empty_like(judge.outputs[0])
     for held_out in range(int(part.max()) + 1):
-        weights = _greedy(judge, np.flatnonzero(part != held_out))
-        inside = part == held_out
-        mixed[inside] = np.einsum("m,mro->ro", weights, judge.outputs[:, inside])
-    together, alone = judge.task.answers(mixed), judge.task.answers(judge.outputs[single])
+        inside, rest = part == held_out, np.flatnonzero(part != held_out)
+        mixed[inside] = np.einsum("m,mro->ro", _greedy(judge, rest), judge.outputs[:, inside])
+        unmixed[inside] = judge.outputs[_best(judge, rest)][inside]
+    together, alone = judge.task.answers(mixed), judge.task.answers(unmixed)
 
     def gains(weights: Array) -> Array:
         return judge.scores(together, weights) - judge.scores(alone, weights)
