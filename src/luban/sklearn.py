@@ -51,10 +51,9 @@ class _Estimator(BaseEstimator):
         tags.input_tags.allow_nan = True
         return tags
 
-    def _validated(self, X: Any, y: Any = None) -> Any:
-        if y is None:
-            return validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
-        return validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
+    def _to_fit(self, X: Any, y: Any) -> tuple[Array, Array]:
+        X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
+        return X, y
 
     def _fit(self, X: Array, y: Array, task: str, classes: tuple[str, ...]) -> Self:
         seed = int(check_random_state(self.random_state).randint(2**31 - 1)) if self.random_state is not None else 0
@@ -69,7 +68,7 @@ class _Estimator(BaseEstimator):
 
     def _answers(self, X: Any) -> Any:
         check_is_fitted(self)
-        values = self._validated(X)
+        values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
         answerer = self.bundle_.answerer
         frame = pl.DataFrame({name: values[:, place] for place, name in enumerate(answerer.preprocessor.columns)})
         return answerer.task.answers(answerer.outputs(answerer.preprocessor.transform(frame)), answerer.threshold)
@@ -91,7 +90,7 @@ class LubanClassifier(ClassifierMixin, _Estimator):
 
     def fit(self, X: Any, y: Any) -> Self:
         """Fits all rows. Raises ValueError for inputs that scikit-learn's estimators refuse too."""
-        X, y = self._validated(X, y)
+        X, y = self._to_fit(X, y)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -117,7 +116,7 @@ class LubanRegressor(RegressorMixin, _Estimator):
 
     def fit(self, X: Any, y: Any) -> Self:
         """Fits all rows. Raises ValueError for inputs that scikit-learn's estimators refuse too."""
-        X, y = self._validated(X, y)
+        X, y = self._to_fit(X, y)
         return self._fit(X, np.asarray(y, dtype=np.float64), "regression", ())
 
     def predict(self, X: Any) -> Array:

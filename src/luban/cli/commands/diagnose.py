@@ -8,7 +8,6 @@ import click
 
 from luban.cli import options
 from luban.cli.help import LOOK
-from luban.cli.options import ROWS, option
 from luban.cli.running import Talk, Verb
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 @click.argument("place", metavar="DATA|BUNDLE")
 @options.target
 @options.about_data
-@option("--against", metavar="DATA", group=ROWS, help="With a bundle: rows to compare with its own.")
 @options.threads
 @options.require
 @options.common
