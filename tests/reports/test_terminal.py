@@ -30,7 +30,7 @@ def fitted(task: str, **changes: Any) -> dict[str, Any]:
 def test_fit_tells_score_baseline_model_findings_place_and_next_commands() -> None:
     told = terminal.show("fit", fitted("binary"), Style())
     for part in (
-        "accuracy  0.974  0.925 to 0.991     0.487  higher is better",
+        "accuracy   0.974    0.925 to 0.991     0.487  higher is better",
         "Better than the simplest model, beyond chance.",
         "svm(C=10) 75 %",
         "calibrated by temperature",
