@@ -46,13 +46,15 @@ import numpy as np
 from pathlib import Path
 from luban.data import loader
 from luban.data.open import open_dataset
+from luban.schema.schema import Column, Schema
 rows, folder = int(sys.argv[1]), Path(sys.argv[2])
 line = ",".join(["0.123456789"] * 8) + ",some words of text {}\\n"
 with (folder / f"{rows}.csv").open("w") as file:
     file.write(",".join("abcdefghi") + "\\n")
     for first in range(0, rows, 10_000):
         file.write("".join(line.format(row) for row in range(first, first + 10_000)))
-data = open_dataset(folder / f"{rows}.csv")
+schema = Schema(tuple(Column(n, "number", "input", "", "Float64") for n in "abcdefgh"))
+data = open_dataset(folder / f"{rows}.csv", like=schema)
 seen = sum(part.height for part in loader.slices(data.frame, size=16_384))
 assert seen == rows
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -67,5 +69,5 @@ def test_ten_times_the_rows_do_not_take_ten_times_the_memory(tmp_path: Path, mon
         command = [sys.executable, "-c", PEAK, str(rows), str(tmp_path)]
         return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-    # From so many rows on the blocks in flight are full: 10 MB and 100 MB of text.
-    assert peak(800_000) <= 1.25 * peak(80_000)
+    # Text of 10 MB and of 100 MB; measured 1.08.
+    assert peak(800_000) <= 1.2 * peak(80_000)

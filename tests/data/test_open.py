@@ -260,7 +260,7 @@ def test_any_text_survives_being_written_as_csv(
 
 
 def test_large_files_are_read_in_blocks_that_cut_rows_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from luban.data.sources import _plain
+    from luban.data.sources import _plain, _rows
 
     table = pl.DataFrame(
         {
@@ -272,5 +272,6 @@ def test_large_files_are_read_in_blocks_that_cut_rows_anywhere(tmp_path: Path, m
     table.write_csv(tmp_path / "a.csv")
     for size in (7, 64, 1000):
         monkeypatch.setattr(_plain, "PIECE", size)
+        monkeypatch.setattr(_rows, "COLUMN", 1)
         monkeypatch.setenv("LUBAN_CACHE", str(tmp_path / f"cache{size}"))
         assert open_dataset(tmp_path / "a.csv").frame.collect().equals(table)

@@ -27,7 +27,7 @@ EXACT = 1_000_000
 """Rows up to which different values are counted exactly."""
 TOGETHER = 100
 """Columns that are estimated together ..."""
-VALUES = 8_000_000
+VALUES = 2_000_000
 """... and values that are counted together."""
 FEWEST = 10
 """Rows below which it says nothing that all values differ."""

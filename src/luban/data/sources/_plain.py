@@ -14,7 +14,8 @@ from luban.core.lazy import require
 
 HEAD = 1 << 18
 """Bytes that a format, an encoding and a dialect are guessed from."""
-PIECE = 1 << 22
+PIECE = 1 << 20
+"""Bytes that are read together; memory grows with it."""
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 COMPRESSED = (".gz", ".gzip", ".zst", ".zstd")
@@ -70,10 +71,10 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         raise _broken(path, error) from None
 
 
-def pieces(path: Path) -> Iterator[bytes]:
+def pieces(path: Path, size: int | None = None) -> Iterator[bytes]:
     """The decompressed bytes of a file, in pieces."""
     with opened(path) as file:
-        while piece := file.read(PIECE):
+        while piece := file.read(size or PIECE):
             yield piece
 
 

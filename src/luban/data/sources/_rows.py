@@ -24,6 +24,8 @@ MOST_RAGGED = 0.3
 """Of more ragged rows than this share, the guess of the delimiter is wrong or the file is."""
 LONGEST = 1 << 26
 """Characters of a value; more means that a quote was never closed."""
+COLUMN = 400
+"""Bytes of a block for each column, at least."""
 _NEWLINE, _RETURN = 10, 13
 
 
@@ -47,7 +49,8 @@ def blocks(path: Path, dialect: Dialect) -> Iterator[bytes]:
     Raises DataError for a NUL byte, and for a value without an end.
     """
     rest, line = b"", 0
-    for piece in _plain.pieces(path):
+    # Each block costs time for each column, so wide tables come in larger ones.
+    for piece in _plain.pieces(path, max(_plain.PIECE, COLUMN * len(dialect.names))):
         _no_zero(piece, line + rest.count(b"\n"), path)
         block = rest + piece
         end = _last_row(block, dialect)

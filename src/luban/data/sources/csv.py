@@ -21,7 +21,7 @@ from luban.data.sources._dialect import Dialect
 from luban.protocols import Reading, Wish
 
 ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".data", ".psv")
-ROW_GROUP = 50_000
+ROW_GROUP = 20_000
 """Rows of a Parquet file that are written, and later read, together."""
 
 

@@ -19,7 +19,7 @@ from luban.data.sources import _plain
 from luban.protocols import Reading, Wish
 
 ENDINGS = (".jsonl", ".ndjson", ".jsonlines")
-ROW_GROUP = 50_000
+ROW_GROUP = 20_000
 
 
 @final
