@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import gzip
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -223,3 +225,22 @@ def test_columns_and_kinds_that_are_not_there(tmp_path: Path) -> None:
 def _written(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
+
+
+FULL = """
+import resource, sys
+from luban.core.errors import ResourceError
+from luban.data.open import open_dataset
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+try:
+    open_dataset(sys.argv[1])
+except ResourceError as error:
+    print(error.exit_code, error, error.fix)
+"""
+
+
+def test_a_disk_that_fills_while_writing(tmp_path: Path) -> None:
+    path = _written(tmp_path / "big.csv", "a,b\n" + "".join(f"{i * 0.37},{i * 7919}\n" for i in range(60_000)))
+    done = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("7 ") and "LUBAN_CACHE" in done.stdout
+    assert not list((tmp_path / "cache" / "tables").iterdir())

@@ -6,6 +6,7 @@ the table. What a column is used for is in `roles`.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -252,7 +253,7 @@ def _text_kind(count: Count, texts: pl.Series) -> tuple[str, str]:
     if len(distinct) <= 10 and boolean.parse(distinct).is_not_null().all():
         return "boolean", f"only {' and '.join(repr(word) for word in sorted(distinct)[:4])}"
     for suffixes, kind in ((IMAGES, "image"), (AUDIO, "audio")):
-        if _share(texts, lambda text, known=suffixes: PurePath(text).suffix.lower() in known) >= NEARLY_ALL:
+        if _share(texts, functools.partial(_ends_in, suffixes)) >= NEARLY_ALL:
             return kind, f"paths of {kind} files"
     if _share(texts, lambda text: _SERIES.fullmatch(text) is not None) >= NEARLY_ALL:
         return "series", "lists of numbers, written as text"
@@ -264,6 +265,10 @@ def _text_kind(count: Count, texts: pl.Series) -> tuple[str, str]:
     if count.all_differ:
         return "identifier", "no text repeats"
     return "category", f"{count.distinct:,} different texts"
+
+
+def _ends_in(suffixes: frozenset[str], text: str) -> bool:
+    return PurePath(text).suffix.lower() in suffixes
 
 
 def _share(texts: pl.Series, test: Callable[[str], bool]) -> float:

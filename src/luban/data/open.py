@@ -6,12 +6,14 @@ A place is a path, a glob, a folder, `-` for stdin, `sample:NAME`, or a table of
 from __future__ import annotations
 
 import glob
+import hashlib
+import io
 import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import polars as pl
 
@@ -36,6 +38,8 @@ LARGE = 50 << 20
 """Bytes of a file from which it is said that it is read."""
 BY_CONTENT = ("parquet", "arrow", "jsonlines", "csv")
 """The formats of files, in the order in which they are asked."""
+ENDINGS = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".arrow", ".feather", ".ipc")
+"""Of the files in a folder, those that are its data."""
 TEXT_KINDS = ("audio", "category", "datetime", "identifier", "image", "series", "text")
 _SAMPLE = "sample:"
 _STDIN = "-"
@@ -116,27 +120,23 @@ def _wishes(asked: Mapping[str, str], like: Schema | None) -> dict[str, Wish]:
 def _of_frame(x: Any) -> _Found:
     frame = frame_of(x)
     digest = _Digest()
-    frame.rechunk().write_ipc_stream(digest)
-    return _Found("data", "the data", digest.hexdigest(), Reading(frame=frame.lazy(), facts={"format": "a table"}))
+    frame.rechunk().write_ipc_stream(cast(IO[bytes], digest))
+    return _Found("data", "the data", digest.hash.hexdigest(), Reading(frame=frame.lazy(), facts={"format": "a table"}))
 
 
-class _Digest:
+class _Digest(io.RawIOBase):
     """A file that keeps only the fingerprint of what is written. Final."""
 
     def __init__(self) -> None:
-        import hashlib
+        super().__init__()
+        self.hash = hashlib.sha256()
 
-        self._digest = hashlib.sha256()
+    def writable(self) -> bool:
+        return True
 
-    def write(self, data: bytes) -> int:
-        self._digest.update(data)
+    def write(self, data: Any) -> int:
+        self.hash.update(data)
         return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()
 
 
 # Places
@@ -180,20 +180,13 @@ def _of_folder(path: Path, wishes: Mapping[str, Wish], console: Console) -> _Fou
             where=str(path),
             fix=f"luban inspect {path} shows what it holds",
         )
-    endings = (*_csv_endings(), ".parquet", ".pq", ".jsonl", ".ndjson", ".arrow", ".feather", ".ipc")
-    files = sorted(each for each in path.iterdir() if each.is_file() and _plain.ending(each) in endings)
+    files = sorted(each for each in path.iterdir() if each.is_file() and _plain.ending(each) in ENDINGS)
     if files:
         return _of_files(files, str(path), _name(path), wishes, console)
     reading = registry.find("data.sources", "class-folders").read(path, wishes, Path())
     paths = reading.frame.collect()["path"].to_list()
     content = fingerprint.of_json([[each, Path(each).stat().st_size] for each in paths])
     return _Found(_name(path), str(path), content, reading)
-
-
-def _csv_endings() -> tuple[str, ...]:
-    from luban.data.sources.csv import ENDINGS
-
-    return ENDINGS
 
 
 def _of_files(files: list[Path], where: str, name: str, wishes: Mapping[str, Wish], console: Console) -> _Found:

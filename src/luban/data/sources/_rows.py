@@ -139,7 +139,8 @@ def never_closed(where: str, line: int) -> DataError:
 
 def _outside(places: np.ndarray[Any, Any], quotes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The places that have an even number of quotes before them."""
-    return places[np.searchsorted(quotes, places) % 2 == 0]
+    outside: np.ndarray[Any, Any] = places[np.searchsorted(quotes, places) % 2 == 0]
+    return outside
 
 
 def _quotes_are_around_values(data: np.ndarray[Any, Any], quotes: np.ndarray[Any, Any], dialect: Dialect) -> bool:
