@@ -164,9 +164,11 @@ def _of_place(place: str, wishes: Mapping[str, Wish], console: Console) -> _Foun
 
 def _missing(path: Path) -> UsageError:
     if path.parent.is_dir():
-        near = nearest(path.name, [each.name for each in path.parent.iterdir() if not each.name.startswith(".")])
-        if near is not None:
-            return UsageError("there is no such file.", where=str(path), fix=f"did you mean {path.with_name(near)}?")
+        # Without endings: every other CSV would be near.
+        there = {each.stem: each for each in sorted(path.parent.iterdir()) if not each.name.startswith(".")}
+        close = nearest(path.stem, there)
+        if close is not None:
+            return UsageError("there is no such file.", where=str(path), fix=f"did you mean {there[close]}?")
     known = registry.names("data.samples")
     near = nearest(path.name, known)
     hint = f"did you mean {_SAMPLE}{near}?" if near else "check the path; the samples are shown by: luban sample"
