@@ -23,9 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import harness
 import numpy as np
 import polars as pl
+
+import harness
 
 SECONDS = 30
 QUICK_SECONDS = 8

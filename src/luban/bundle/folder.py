@@ -91,8 +91,12 @@ def _read(folder: int, name: str, path: str, size: int | None, most: int) -> byt
     except OSError as error:
         what = "a link" if error.errno == errno.ELOOP else f"not a plain file ({error.strerror})"
         raise BundleError(f"this is {what}; a bundle holds plain files only.", where=path, fix=AGAIN) from None
-    with os.fdopen(handle, "rb") as file:
+    try:
         expected = _checked_size(os.fstat(handle), path, size, most)
+    except BundleError:
+        os.close(handle)
+        raise
+    with os.fdopen(handle, "rb") as file:
         data = file.read(expected)
         if len(data) != expected or file.read(1):
             raise BundleError("this file changed while it was read.", where=path, fix="try again")

@@ -114,8 +114,9 @@ def read(document: Any) -> Manifest:
     if document["parent"] is not None:
         _check_text(document, "parent", _SHA256)
     files = {path: _listed(path, entry) for path, entry in document["files"].items()}
-    if document["runtime"] not in files:
-        raise BundleError(f"the manifest lets {shown(document['runtime'])} answer, which it does not list.", where=NAME)
+    answers = document["runtime"]
+    if not isinstance(answers, str) or answers not in files or not answers.startswith(("model/", "runtime/")):
+        raise BundleError(f"the manifest lets {shown(document['runtime'])} answer, which no bundle does.", where=NAME)
     if document["content_sha256"] != content_sha256(files):
         raise BundleError("content_sha256 is not the fingerprint of the files that the manifest lists.", where=NAME)
     if not isinstance(document["signature"], dict) or not isinstance(document["cpu"], dict):

@@ -47,9 +47,13 @@ def examine(examination: Examination) -> list[Finding]:
     column = None if most_telling is None else examination.names[most_telling]
     by_what = f", most of all by '{column}'" if column else ""
     if examination.split == "given":
-        advice = "If they come from where the model will be used, add such rows to the training data; else choose others."
+        advice = (
+            "If they come from where the model will be used, add such rows to the training data; else choose others."
+        )
     else:
-        advice = f"The split is '{examination.split}': {examination.split_reason}. Look at it before trusting the score."
+        advice = (
+            f"The split is '{examination.split}': {examination.split_reason}. Look at it before trusting the score."
+        )
     return [
         Finding(
             condition=condition.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 def process_started() -> float:
@@ -29,6 +30,7 @@ class Deadline:
 
     at: float
     """The moment, on the `time.monotonic` clock; infinity for none."""
+    NEVER: ClassVar[Deadline]
 
     @classmethod
     def after(cls, seconds: float | None, *, started: float | None = None) -> Deadline:
@@ -43,3 +45,6 @@ class Deadline:
     def earlier(self, seconds: float) -> Deadline:
         """The deadline that leaves this many seconds for what comes after."""
         return Deadline(self.at - seconds)
+
+
+Deadline.NEVER = Deadline(float("inf"))

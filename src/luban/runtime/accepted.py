@@ -1,7 +1,8 @@
 """Which ONNX models luban runs: those that its own forms draw. Checked before any library may execute them.
 
 A model of a stranger can name files, carry functions and loops, or hold tree references that native code follows
-without looking. So the list of operators and the layout of trees are here in the code, and what is not on it is refused.
+without looking. So the list of operators and the layout of trees are here in the code, and what is not on it is
+refused.
 """
 
 from __future__ import annotations
@@ -25,8 +26,34 @@ MOST_CELLS = 1 << 26
 _TREES = "TreeEnsembleRegressor"
 OPERATORS = {
     "": frozenset(
-        "Add ArgMax Cast Concat Div Equal Exp Gather Greater Identity LessOrEqual Log MatMul Max Min Mul Neg Pow "
-        "ReduceMax Relu Sigmoid Softmax Sqrt Sub Tanh TopK".split()
+        [
+            "Add",
+            "ArgMax",
+            "Cast",
+            "Concat",
+            "Div",
+            "Equal",
+            "Exp",
+            "Gather",
+            "Greater",
+            "Identity",
+            "LessOrEqual",
+            "Log",
+            "MatMul",
+            "Max",
+            "Min",
+            "Mul",
+            "Neg",
+            "Pow",
+            "ReduceMax",
+            "Relu",
+            "Sigmoid",
+            "Softmax",
+            "Sqrt",
+            "Sub",
+            "Tanh",
+            "TopK",
+        ]
     ),
     "ai.onnx.ml": frozenset({_TREES}),
 }

@@ -22,7 +22,10 @@ Done = Callable[[Unit, float], None]
 
 
 class Pool:
-    """Some worker processes on one work folder. Final; use it as a context manager."""
+    """Some worker processes on one work folder. Final; use it as a context manager.
+
+    They start at once, so that they are ready when the first unit comes; the rows may still be encoded meanwhile.
+    """
 
     def __init__(self, folder: WorkFolder, name: str, *, seed: int, workers: int, threads: int) -> None:
         self.folder = folder

@@ -22,6 +22,7 @@ from luban.recipe.recipe import Candidate, Models, Recipe
 from luban.training.fitting import settings
 from luban.training.pool import Pool
 from luban.training.work_folder import EVERYTHING, WHOLE, Training, Unit, WorkFolder
+from luban.training.worker import fit_unit
 
 AUTO = "auto"
 ENSEMBLE = "ensemble"
@@ -126,6 +127,15 @@ def search(
 
         pool.run(queue, until, ended)
     return [_outcome(folder, training, candidate, folds, everything) for candidate in asked]
+
+
+def now(folder: WorkFolder, training: Training, candidate: Candidate, *, everything: bool) -> Outcome:
+    """What comes of a candidate that is fitted in this process, whatever the time."""
+    folds = int(training.folds[0].max()) + 1
+    for unit in units(candidate, folds, everything=everything):
+        if not folder.finished(unit):
+            fit_unit(folder, training, unit, threads=1)
+    return _outcome(folder, training, candidate, folds, everything)
 
 
 def _outcome(folder: WorkFolder, training: Training, candidate: Candidate, folds: int, everything: bool) -> Outcome:

@@ -45,11 +45,13 @@ def main(path: str, name: str, seed_text: str, threads_text: str) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     folder = WorkFolder(Path(path))
-    training = folder.training(name, int(seed_text))
     import luban.training.fitting
 
     luban.training.fitting.warm_up()
+    training = None
     for line in sys.stdin:
+        # Workers start before the rows are encoded; whoever gives the first unit has written them.
+        training = training or folder.training(name, int(seed_text))
         unit = Unit.from_json(json.loads(line))
         started = time.process_time()
         try:

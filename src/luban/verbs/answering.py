@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 from luban.batch import Answers, Array, Inputs
 from luban.bundle.bundle import Stored, rebuild_form
 from luban.core import registry
+from luban.data.check import conform
 from luban.data.preprocessor import Preprocessor
 from luban.protocols import Task
 from luban.runtime import answering
-from luban.data.check import conform
 from luban.schema.schema import Schema
 from luban.training.conformal import Conformal
 

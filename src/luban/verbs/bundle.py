@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from luban.bundle import store
+from luban.bundle import folder, store
 from luban.bundle.bundle import Stored
+from luban.core.errors import BundleError
 from luban.evidence.finding import Finding
 from luban.evidence.measurement import Measurement
 from luban.recipe.recipe import Recipe
@@ -63,9 +64,17 @@ class Bundle:
     @functools.cached_property
     def answerer(self) -> Answerer:
         """What answers rows; made at the first question."""
+        return self.answering()
+
+    def answering(self, threads: int = 1) -> Answerer:
+        """What answers rows on this many threads. Raises BundleError, naming the bundle, for a model that cannot."""
         from luban.verbs.answering import Answerer
 
-        return Answerer.of(self.stored)
+        try:
+            return Answerer.of(self.stored, threads=threads)
+        except BundleError as error:
+            where = " ".join(str(part) for part in (self.path, error.where) if part is not None)
+            raise BundleError(error.message, where=where or None, fix=error.fix or folder.AGAIN) from None
 
     def predict(self, x: Any) -> Any:
         """The predictions for the rows of `x`: a series or array of the library that `x` came from.

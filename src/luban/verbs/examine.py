@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from luban.core import registry
+from luban.core.deadline import Deadline
 from luban.core.seed import derive
 from luban.data import loader
 from luban.evidence.finding import Finding
@@ -45,7 +46,7 @@ def examine(prepared: Prepared) -> Examination:
     )
 
 
-def findings(examination: Examination) -> tuple[list[Finding], list[NotRun]]:
+def findings(examination: Examination, until: Deadline = Deadline.NEVER) -> tuple[list[Finding], list[NotRun]]:
     """What the conditions of the data found, the primary finding first; and which could not be examined, and why.
 
     A cause silences its symptoms: they are listed with it and not told again.
@@ -55,6 +56,9 @@ def findings(examination: Examination) -> tuple[list[Finding], list[NotRun]]:
     for name in registry.names("conditions"):
         condition: Condition = registry.find("conditions", name)
         if condition.group != "data" or examination.task.name not in condition.tasks:
+            continue
+        if until.left() <= 0:
+            not_run.append((condition.id, "the time for examining was over"))
             continue
         try:
             found += condition.examine(examination)

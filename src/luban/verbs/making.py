@@ -30,6 +30,8 @@ from luban.verbs.repairing import Examined, examine_and_repair
 ENDING = 0.15
 """Share of `--time` kept for what follows the search: measuring, drawing, writing."""
 ENDING_AT_LEAST = 3.0
+EXAMINING = 0.4
+"""Share of `--time` after which no further condition is examined."""
 MAIN = "main"
 
 
@@ -47,13 +49,15 @@ def make(
     """The bundle of a recipe on a data set, in memory. Deterministic in data, recipe and version, but for `--time`."""
     with Meter() as meter:
         console.say(f"{dataset.name}: {dataset.rows:,} rows, {len(dataset.schema.columns)} columns")
-        examined = examine_and_repair(dataset, given, recipe, effect=proving.effect, ask=ask)
-        examined = _within(examined, dataset, given, allowed)
-        prepared = examined.prepared
-        _tell(examined, console)
-        training = encoding.encode(prepared, folder, MAIN)
-        until = _search_until(allowed)
-        with Pool(folder, MAIN, seed=prepared.recipe.seed, **_workers(training, allowed)) as pool:
+        with Pool(folder, MAIN, seed=recipe.seed, **_workers(dataset, allowed)) as pool:
+            examined = examine_and_repair(
+                dataset, given, recipe, effect=proving.effect, ask=ask, until=_examine_until(allowed)
+            )
+            examined = _within(examined, dataset, given, allowed)
+            prepared = examined.prepared
+            _tell(examined, console)
+            training = encoding.encode(prepared, folder, MAIN)
+            until = _search_until(allowed)
             if prepared.task.supervised:
                 made = _predictor(prepared, training, folder, pool, until, allowed.deadline, console)
             else:
@@ -82,6 +86,12 @@ def make(
         runtime=made.runtime,
     )
     return writing.with_pages(stored, dataset.name)
+
+
+def _examine_until(allowed: Limits) -> Deadline:
+    if allowed.seconds is None:
+        return allowed.deadline
+    return allowed.deadline.earlier((1 - EXAMINING) * allowed.seconds)
 
 
 def _search_until(allowed: Limits) -> Deadline:
@@ -113,10 +123,9 @@ def _within(examined: Examined, dataset: Dataset, given: Given, allowed: Limits)
     return replace(examined, prepared=fewer, findings=(*examined.findings, finding))
 
 
-def _workers(training: Training, allowed: Limits) -> dict[str, int]:
+def _workers(dataset: Dataset, allowed: Limits) -> dict[str, int]:
     """A worker for each thread where memory allows it, since a fit on one thread wastes none; else one with all."""
-    inputs = training.batch.inputs
-    size = inputs.nbytes if hasattr(inputs, "nbytes") else inputs.data.nbytes + inputs.indices.nbytes
+    size = 4 * dataset.rows * len(dataset.schema.columns)
     room = allowed.memory - (400 << 20)
     # Each worker holds a fold's copy of the rows and what the trainer makes of them.
     workers = max(1, min(allowed.threads, int(room / max(4 * size, 150 << 20))))
@@ -149,6 +158,9 @@ def _predictor(
     everything = recipe.train.refit == "all"
     asked = search.candidates(recipe.model, training.work, prepared.task.baseline)
     outcomes = search.search(folder, pool, training, asked, everything=everything, until=until, console=console)
+    if outcomes[0].status == "skipped":
+        # However little time there was, there is a usable bundle: the baseline takes a moment, and no worker.
+        outcomes[0] = search.now(folder, training, asked[0], everything=everything)
     held_out = training.held_out(0)
     chosen, scores = choose(
         [replace(outcome, outputs=None if outcome.outputs is None else outcome.outputs[held_out])

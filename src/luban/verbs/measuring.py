@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,12 +26,13 @@ from luban.training.choosing import Chosen
 from luban.training.measuring import measure
 from luban.training.work_folder import Training, WorkFolder
 from luban.verbs import encoding
-from luban.verbs.answering import Answerer
 from luban.verbs.bundle import Bundle
 from luban.verbs.preparing import Given, Prepared, prepare, sampled
 
 EXPLAINED = 2_000
 """Test rows by which the importance of columns is measured, at most."""
+IMPORTANCE_SECONDS = 5.0
+"""CPU seconds for it: of slow models and many columns fewer rows are shuffled, and at least 50."""
 DRAWN = 500
 """Points of the residual picture, at most."""
 BINS = 10
@@ -198,9 +200,12 @@ def importance(prepared: Prepared, answer: Answering, chosen: Chosen, deadline: 
     def answers(frame: Any) -> Answers:
         return prepared.task.answers(answer(prepared.preprocessor.transform(frame)), chosen.threshold)
 
+    frame = loader.take(prepared.frame, rows, columns)
+    few = _affordable(answers, frame, len(columns))
+    rows, frame = rows[:few], frame[:few]
     found = permuting.permutation(
         answers,
-        loader.take(prepared.frame, rows, columns),
+        frame,
         columns,
         prepared.target[rows],
         metric,
@@ -210,11 +215,21 @@ def importance(prepared: Prepared, answer: Answering, chosen: Chosen, deadline: 
     return {"metric": metric.name, "rows": len(rows), "importance": found}
 
 
+def _affordable(answers: Callable[[Any], Answers], frame: Any, columns: int) -> int:
+    """How many of the rows can be answered for each column, several times, within `IMPORTANCE_SECONDS`."""
+    tried = min(len(frame), 200)
+    started = time.process_time()
+    answers(frame[:tried])
+    each = max(time.process_time() - started, 1e-4) / max(tried, 1)
+    affordable = int(IMPORTANCE_SECONDS / (each * max(columns, 1) * permuting.REPEATS))
+    return min(len(frame), max(affordable, 50))
+
+
 def answered(bundle: Bundle, data: Any, *, threads: int | None = None, console: Console = SILENT) -> Rows:
     """A bundle's answers on the rows of data whose target is known; the rows are read in slices."""
     from luban.verbs.answering import SLICE
 
-    answerer = bundle.answerer if threads is None else Answerer.of(bundle.stored, threads=threads)
+    answerer = bundle.answerer if threads is None else bundle.answering(threads)
     name = bundle.stored.facts.get("target")
     if name is None:
         raise DataError(

@@ -59,10 +59,8 @@ def predict(
 
     Raises UsageError, DataError that names file, column and row, BundleError, ResourceError.
     """
-    from luban.verbs.answering import Answerer
-
     found = opened(bundle)
-    answerer = found.answerer if threads is None else Answerer.of(found.stored, threads=threads)
+    answerer = found.answerer if threads is None else found.answering(threads)
     tables = _tables(answerer, data, console)
     if out is not None:
         return _into_file(tables, Path(out), format)

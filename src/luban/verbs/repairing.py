@@ -7,9 +7,10 @@ is accepted when a paired comparison on held-out rows shows a gain. Whatever is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from luban.core import registry
+from luban.core.deadline import Deadline
 from luban.core.errors import DataError
 from luban.data.dataset import Dataset
 from luban.evidence.finding import Finding, Repair
@@ -43,11 +44,19 @@ def examine_and_repair(
     *,
     effect: Effect,
     ask: Callable[[str], bool] | None = None,
+    until: Deadline = Deadline.NEVER,
 ) -> Examined:
-    """The rows, examined; with `repair` on, every safe edit tried, and kept where it is shown to help."""
+    """The rows, examined; with `repair` on, every safe edit tried, and kept where it is shown to help.
+
+    until: when no further condition is examined. What was cut short is not repaired either, and the recipe says so:
+    fitting it again then examines without repairing, and gives the same bundle.
+    """
     prepared = prepare(dataset, given, recipe)
     examination = examine.examine(prepared)
-    found, not_run = examine.findings(examination)
+    found, not_run = examine.findings(examination, until)
+    if until.left() <= 0:
+        unrepaired = prepared.recipe.model_copy(update={"repair": "off"})
+        return Examined(replace(prepared, recipe=unrepaired), tuple(found), tuple(not_run), ())
     repairs: list[Repair] = []
     seen = list(found)
     tried: set[tuple[str, str]] = set()

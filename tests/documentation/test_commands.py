@@ -1,0 +1,83 @@
+"""Every command and every piece of Python in the documentation runs, page by page, in the order of the page."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from documentation.pages import PAGES, ROOT, Block, blocks, commands
+
+ENVIRONMENT = {
+    **os.environ,
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "PYTHONWARNINGS": "error",
+}
+RUN = [
+    page
+    for page in PAGES
+    if "reference" not in page.parts and any(b.language in ("sh", "python") for b in blocks(page))
+]
+SAME = {"README.zh-CN.md": "README.md"}
+"""Pages whose code must equal another's, and so runs with it."""
+
+
+def run(arguments: list[str], folder: Path) -> None:
+    done = subprocess.run(arguments, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{arguments[-1]}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+
+
+def script(block: Block) -> str:
+    """What is run for a block of `sh` or `console`; `make` would run the tests in the tests."""
+    lines = block.text.splitlines()
+    if block.language == "console":
+        lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    return "\n".join(line for line in lines if not line.startswith("make "))
+
+
+FOLDERS = {page.parent: [other for other in RUN if other.parent == page.parent] for page in RUN}
+"""Pages in one folder share a working folder: a fit that a page repeats is answered from the bundle of the first."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pages", FOLDERS.values(), ids=[folder.name for folder in FOLDERS])
+def test_what_pages_tell_to_type_runs(pages: list[Path], tmp_path: Path) -> None:
+    for page in pages:
+        if page.name in SAME:
+            continue
+        for block in blocks(page):
+            if block.language in ("sh", "console"):
+                # The tour of the README makes files that the commands below it make too.
+                folder = tmp_path / block.language
+                folder.mkdir(exist_ok=True)
+                run(["bash", "-euo", "pipefail", "-c", script(block)], folder)
+            elif block.language == "python":
+                run([sys.executable, "-c", block.text], tmp_path / "sh")
+
+
+@pytest.mark.parametrize("translated, original", SAME.items())
+def test_a_translation_has_the_same_code(translated: str, original: str) -> None:
+    assert blocks(ROOT / translated) == blocks(ROOT / original)
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
+def test_each_make_target_that_is_named_exists(page: Path) -> None:
+    targets = {found[1] for line in commands(page) if (found := re.match(r"make (\w+)", line))}
+    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert targets <= known
+
+
+def test_both_readmes_start_with_the_two_commands() -> None:
+    for name in ("README.md", "README.zh-CN.md"):
+        assert [line.split("#")[0].strip() for line in commands(ROOT / name)[:2]] == ["make demo", "make test"]
+
+
+def test_the_tour_shows_what_the_program_printed() -> None:
+    tour = next(block for block in blocks(ROOT / "README.md") if block.language == "console")
+    lines = tour.text.splitlines()
+    assert 15 <= len(lines) <= 30
+    assert any("95% interval" in line for line in lines)

@@ -1,0 +1,95 @@
+"""Pages: links lead somewhere, the reference is what the code says, and examples run."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from documentation.pages import PAGES, ROOT
+
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+EXAMPLES = sorted(ROOT.glob("examples/*.py"))
+ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for link in LINK.findall(text):
+        if link.startswith("https://"):
+            continue
+        place, _, anchor = link.partition("#")
+        target = page if not place else (page.parent / place)
+        assert target.exists(), link
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, link
+
+
+def test_every_page_can_be_reached() -> None:
+    linked = {
+        (page.parent / link.partition("#")[0]).resolve()
+        for page in PAGES
+        for link in LINK.findall(page.read_text(encoding="utf-8"))
+        if not link.startswith("https://") and link.partition("#")[0]
+    }
+    lonely = [page for page in PAGES if page.resolve() not in linked and page.parent != ROOT]
+    assert [page.name for page in lonely if page != ROOT / "docs" / "README.md"] == []
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    assert generate().stale() == [], "run make docs"
+
+
+def test_the_test_above_sees_a_page_that_is_out_of_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = generate()
+    monkeypatch.setattr(module, "REFERENCE", tmp_path)
+    for name, page in module.PAGES.items():
+        (tmp_path / name).write_text(page(), encoding="utf-8")
+    assert module.stale() == []
+    (tmp_path / "recipe.md").write_text("old", encoding="utf-8")
+    (tmp_path / "gone.md").write_text("no page", encoding="utf-8")
+    assert module.stale() == ["recipe.md", "gone.md"]
+
+
+def test_every_setting_of_the_reference_has_a_meaning() -> None:
+    module = generate()
+    for name in ("recipe.md", "models.md"):
+        rows = [line for line in module.PAGES[name]().splitlines() if line.startswith("| `")]
+        assert rows
+        assert [row for row in rows if row.endswith("|  |")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.stem)
+def test_each_example_runs(example: Path, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-W", "error", str(example)], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.strip()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_demo_shows_score_answer_and_what_to_try_next() -> None:
+    environment = {**ENVIRONMENT, "DEMO_TIME": "12"}
+    demo = ["bash", str(ROOT / "examples" / "demo.sh")]
+    done = subprocess.run(demo, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "95% interval" in done.stdout
+    assert "probability_malignant" in done.stdout
+    assert [line.split()[1] for line in done.stdout.splitlines()[-3:]] == ["predict", "diagnose", "report"]
