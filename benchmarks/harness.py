@@ -31,6 +31,11 @@ class Options:
     peers: dict[str, str] = field(default_factory=dict)
 
 
+def say(text: str) -> None:
+    """A line for whoever waits; the figures are what stdout ends with."""
+    print(text, file=sys.stderr, flush=True)
+
+
 @dataclass(frozen=True)
 class Figure:
     """One figure. value is None where this machine cannot measure it; the reason says why. goal: what it should be."""

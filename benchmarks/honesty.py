@@ -252,7 +252,7 @@ def figures(options: harness.Options) -> list[harness.Figure]:
             hit = bool(set(FOUND[case.fault]) & quiet)
             hits.setdefault(case.fault, []).append(hit)
             seen = ("found" if hit else "MISSED") + f" ({', '.join(sorted(loud)) or 'silent'})"
-        options.say(f"{case.fault:16} {case.table:14} {seen}")
+        harness.say(f"{case.fault:16} {case.table:14} {seen}")
     every = [hit for found in hits.values() for hit in found]
     told = [_share("recall", every, ">=", 0.90)]
     told += [_share(f"recall-{fault}", found, ">=", 0.75) for fault, found in sorted(hits.items())]

@@ -186,7 +186,7 @@ def figures(options: harness.Options) -> list[harness.Figure]:
             results.setdefault(table.name, []).append(runs)
             baselines.setdefault(table.name, []).append(baseline(table, train, test))
             told = ", ".join(f"{name} {run.score:.4f}" for name, run in runs.items())
-            options.say(f"{table.name} split {seed}: {told}; luban chose {runs['luban'].extra['chosen']}")
+            harness.say(f"{table.name} split {seed}: {told}; luban chose {runs['luban'].extra['chosen']}")
     return [
         *_accuracies(found, results, names),
         *_scores(results, baselines, names),

@@ -19,7 +19,7 @@ _TRACE = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """Straight between knots, level outside. x: (knots,) float64 rising; y: (knots,) float64 in [0, 1], never falling."""
+    """Straight between knots, level outside. x: (knots,) float64, rising. y: (knots,) in [0, 1], never falling."""
 
     x: Array
     y: Array
