@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import harness
 import numpy as np
 import polars as pl
 
+import harness
 from luban.evidence.intervals import wilson
 
 SEEDS = (0, 1, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from luban.core.lazy import attributes
+from luban.core.version import VERSION
 
 if TYPE_CHECKING:
     from luban.core.errors import LubanError as LubanError
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from luban.verbs.fit import fit as fit
     from luban.verbs.sample import sample as sample
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["Bundle", "LubanError", "diagnose", "fit", "load", "sample"]
 __getattr__, __dir__ = attributes(
     __name__,

@@ -22,6 +22,7 @@ from luban.bundle.bundle import Stored
 from luban.core import fingerprint
 from luban.core.errors import BundleError
 from luban.core.strict_json import parse, shown
+from luban.core.version import VERSION
 
 NAME = "manifest.json"
 MOST_BYTES = 16 << 20
@@ -65,12 +66,10 @@ class Manifest:
 
 def describe(stored: Stored, files: Mapping[str, bytes], *, format: int, runtime: str) -> Manifest:
     """The manifest of a bundle that this luban writes now, on this machine."""
-    from luban import __version__
-
     listed = {path: Listed(fingerprint.of_bytes(data), len(data)) for path, data in sorted(files.items())}
     return Manifest(
         format=format,
-        luban=__version__,
+        luban=VERSION,
         parent=stored.parent,
         runtime=runtime,
         content_sha256=content_sha256(listed),

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
-import luban
 from luban.cli.help import OUTPUT, SECTIONS, Option, option_entries, write_groups
 from luban.cli.running import Verb, run
 from luban.core.errors import UsageError
 from luban.core.suggest import did_you_mean, fold
+from luban.core.version import VERSION
 
 
 class Verbs(click.Group):
@@ -63,9 +63,7 @@ def verbs() -> tuple[str, ...]:
     },
     epilog="Start with: luban fit sample:breast-cancer --target diagnosis --time 30",
 )
-@click.version_option(
-    luban.__version__, message="luban %(version)s", cls=Option, group=OUTPUT, help="Show the version."
-)
+@click.version_option(VERSION, message="luban %(version)s", cls=Option, group=OUTPUT, help="Show the version.")
 @click.pass_context
 def group(context: click.Context) -> None:
     """From a person's data to a model they can depend on."""

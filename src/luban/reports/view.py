@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from luban.core.errors import BundleError
+from luban.core.version import VERSION
 from luban.evidence.finding import Finding
 from luban.evidence.measurement import Measurement, Part
 from luban.recipe.recipe import Recipe
@@ -38,11 +39,7 @@ class View:
     @classmethod
     def of(cls, stored: Stored, name: str) -> Self:
         """The view of a stored bundle."""
-        import luban
-
-        return cls(
-            name, stored.recipe, stored.schema, stored.evidence, list(stored.history), luban.__version__, stored.facts
-        )
+        return cls(name, stored.recipe, stored.schema, stored.evidence, list(stored.history), VERSION, stored.facts)
 
     def document(self, name: str) -> Document:
         """A document of the evidence; empty where there is none."""

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import luban
 from luban.bundle import store
 from luban.bundle.bundle import Stored
 from luban.core import files, fingerprint
 from luban.core.console import SILENT, Console
 from luban.core.errors import Interrupted, UsageError
+from luban.core.version import VERSION
 from luban.data.open import open_dataset
 from luban.recipe.recipe import Recipe
 from luban.training.limits import limits
@@ -98,7 +98,7 @@ def fit(
     key = {
         "recipe": fingerprint.of_json(asked.model_dump(mode="json")),
         "data": fingerprint.of_json([dataset.fingerprint, *given.fingerprints]),
-        "version": luban.__version__,
+        "version": VERSION,
     }
     folder = WorkFolder(place.with_name(f"{place.name}.run"))
     done = None if force else _finished(place, key)

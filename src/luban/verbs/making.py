@@ -16,7 +16,7 @@ from luban.data.dataset import Dataset
 from luban.data.profile import profile
 from luban.evidence.finding import Finding, Signal, Where
 from luban.evidence.footprint import Meter
-from luban.recipe.edit import RecipeEdit
+from luban.recipe.edit import RecipeEdit, changed
 from luban.recipe.recipe import Recipe
 from luban.training import search
 from luban.training.choosing import HeldOut, choose
@@ -173,6 +173,9 @@ def _predictor(
     repeats = 1
     if len(training.folds) > 1:
         repeats = search.run_repeats(folder, pool, training, members, until)
+        if repeats < len(training.folds):
+            # The time was over; fitting this recipe again shall not measure more often.
+            recipe = changed(recipe, {"train.repeats": repeats})
     measured = chosen.form(lambda candidate: search.fitted(folder, candidate, everything=False))
     form = chosen.form(lambda candidate: search.fitted(folder, candidate, everything=True)) if everything else measured
     exported = exporting.export(form, training)
