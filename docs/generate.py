@@ -185,8 +185,7 @@ def _fields(part: type[BaseModel], above: str = "") -> Iterable[tuple[str, str, 
             continue
         default = field.get_default(call_default_factory=True)
         shown = "" if default is PydanticUndefined else _shown(default)
-        bounds = ", ".join(filter(None, map(_bound, field.metadata)))
-        values = _values(field.annotation) + (f" ({bounds})" if bounds else "")
+        values = _bounded(field.annotation, field.metadata)
         yield f"`{above}{name}`", _cell(values), f"`{shown}`" if shown else "", _cell(told.get(name, ""))
 
 
@@ -217,6 +216,8 @@ def _values(annotation: Any) -> str:
         return ", ".join(f"`{value}`" for value in typing.get_args(annotation))
     inner = typing.get_args(annotation)
     origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _bounded(inner[0], [limit for field in inner[1:] for limit in field.metadata])
     if origin is dict:
         return f"mapping to {_values(inner[1])}" if inner else "mapping"
     if origin in (tuple, list):
@@ -227,6 +228,12 @@ def _values(annotation: Any) -> str:
         return "anything"
     words = {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}
     return words.get(annotation, getattr(annotation, "__name__", str(annotation)).lower())
+
+
+def _bounded(annotation: Any, limits: Iterable[Any]) -> str:
+    """A type and its limits."""
+    bounds = ", ".join(filter(None, map(_bound, limits)))
+    return _values(annotation) + (f" ({bounds})" if bounds else "")
 
 
 def _bound(limit: Any) -> str:

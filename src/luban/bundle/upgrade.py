@@ -1,7 +1,7 @@
 """The formats of the bundle that were ever released, and how each is read as what a bundle holds today.
 
 The next format adds a file `format_2.py` and a line below; `CURRENT` follows. The read function of an older format
-then fills in what that format did not have yet. Each format has a golden bundle in `tests/golden/`.
+then fills in what that format did not have yet. Each format has a golden bundle in `tests/bundle/golden/`.
 """
 
 from __future__ import annotations

@@ -77,6 +77,8 @@ class Mixture:
         checked.end()
         if clusters > MOST_OUTPUTS or whitening.size > _MOST_CELLS:
             raise checked.fail(f"{clusters} clusters of {width} inputs are more than luban writes")
+        if np.tril(whitening, -1).any():
+            raise checked.fail("a whitening is not upper triangular")
         if np.diagonal(whitening, axis1=1, axis2=2).min() <= 0 or weights.min() <= 0:
             raise checked.fail("a cluster has a weight or a whitening that is not above zero")
         if abs(float(weights.sum()) - 1.0) > 1e-6:

@@ -28,8 +28,8 @@ def fitted(batch: Batch, work: Work, classify: Classifying, regress: Regressing)
     if work.task == "regression":
         return regress(batch.inputs, target, batch.weight)
     if work.task != "multilabel":
-        return _classes(batch.inputs, target, work.outputs, _weight(target, batch.weight, work), classify)
-    members = [_classes(batch.inputs, labels, 2, _weight(labels, batch.weight, work), classify) for labels in target.T]
+        return _classes(batch.inputs, target, work.outputs, balanced(target, batch.weight, work), classify)
+    members = [_classes(batch.inputs, labels, 2, balanced(labels, batch.weight, work), classify) for labels in target.T]
     stack: Form = registry.find("forms", "stack")(tuple(members))
     return stack
 
@@ -47,7 +47,7 @@ def _classes(inputs: Inputs, target: Array, outputs: int, weight: Array | None, 
     return placed
 
 
-def _weight(target: Array, weight: Array | None, work: Work) -> Array | None:
+def balanced(target: Array, weight: Array | None, work: Work) -> Array | None:
     """The weights of the rows; balanced so that each class weighs the same, where that is asked for."""
     if work.class_weight != "balanced":
         return weight

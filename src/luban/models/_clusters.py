@@ -19,11 +19,11 @@ Labelling = Callable[[Array, int], Array]
 """`(rows to fit, clusters)`: the label of each of the judged rows."""
 
 
-def some(rows: int, seed: int) -> Array:
-    """The numbers of the rows that judge, ascending."""
-    if rows <= MOST_JUDGED:
+def some(rows: int, seed: int, most: int = MOST_JUDGED) -> Array:
+    """The numbers of the rows that judge, ascending: all of them, or as many as `most` drawn at random."""
+    if rows <= most:
         return np.arange(rows)
-    return np.sort(np.random.default_rng(derive(seed, "judged")).choice(rows, MOST_JUDGED, replace=False))
+    return np.sort(np.random.default_rng(derive(seed, "judged")).choice(rows, most, replace=False))
 
 
 def choose(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -22,7 +22,7 @@ class Settings(Section):
 
     trees: int = Field(200, ge=1, le=5_000)
     """How many trees vote."""
-    columns: Literal["root", "third", "all"] | float = "root"
+    columns: Literal["root", "third", "all"] | Annotated[float, Field(gt=0, le=1)] = "root"
     """How many columns each split looks at: the square root of all, a third, all, or a share."""
     leaf: int | None = Field(None, ge=1)
     """Rows in a leaf, at least; 1 where nothing is said, more where there are very many rows."""

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from luban.batch import Array, Batch, Inputs
+from luban.batch import Array, Batch
 from luban.core import registry
 from luban.models import _answering
 from luban.protocols import Entry, Form, Work
@@ -37,21 +37,26 @@ class Constant:
         return None
 
     def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
-        def regress(inputs: Inputs, values: Array, weight: Array | None) -> Form:
-            middle = (
-                _median(values, weight) if work.loss in ("absolute", "huber") else np.average(values, weights=weight)
-            )
-            return _form(np.array([middle]), inputs)
+        target, width = batch.target, int(batch.inputs.shape[1])
+        assert target is not None, f"{work.task} needs a target"
+        if work.task == "regression":
+            absolute = work.loss in ("absolute", "huber")
+            middle = _median(target, batch.weight) if absolute else np.average(target, weights=batch.weight)
+            return _form(np.array([middle]), width)
 
-        def classify(inputs: Inputs, codes: Array, classes: int, weight: Array | None) -> Form:
+        def shares(codes: Array, classes: int) -> Form:
+            weight = _answering.balanced(codes, batch.weight, work)
             counts = np.bincount(codes, weight, minlength=classes) + 1.0
-            return _form(counts / counts.sum(), inputs)
+            return _form(counts / counts.sum(), width)
 
-        return _answering.fitted(batch, work, classify, regress)
+        if work.task != "multilabel":
+            return shares(target, work.outputs)
+        stack: Form = registry.find("forms", "stack")(tuple(shares(labels, 2) for labels in target.T))
+        return stack
 
 
-def _form(answer: Array, inputs: Inputs) -> Form:
-    form: Form = registry.find("forms", "constant")(answer.astype(np.float64), int(inputs.shape[1]))
+def _form(answer: Array, width: int) -> Form:
+    form: Form = registry.find("forms", "constant")(answer.astype(np.float64), width)
     return form
 
 

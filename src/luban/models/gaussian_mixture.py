@@ -17,7 +17,7 @@ from luban.recipe.recipe import Candidate, Section
 WIDEST = 200
 """Columns, at most: a distribution has half their square of covariances."""
 MOST_ROWS = 50_000
-"""Rows that are fitted; of more a sample."""
+"""Rows that are fitted; of more a sample drawn at random."""
 
 
 class Settings(Section):
@@ -66,7 +66,7 @@ class GaussianMixture:
             most = max(1, min(settings.most, len(judged) // (2 * work.width + 2)))
             choice = _clusters.choose(range(1, most + 1), score, label, len(judged), "BIC", seed)
             clusters = choice.clusters
-        fitted = _fit(inputs[:MOST_ROWS], min(clusters, len(inputs)), settings, seed)
+        fitted = _fit(inputs[_clusters.some(len(inputs), seed, MOST_ROWS)], min(clusters, len(inputs)), settings, seed)
         whitening = fitted.precisions_cholesky_
         if settings.covariance == "diagonal":
             whitening = np.stack([np.diag(row) for row in whitening])

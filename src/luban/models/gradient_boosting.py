@@ -40,7 +40,7 @@ class Settings(Section):
     """The share of the columns that each tree looks at."""
     rows: float = Field(1.0, gt=0, le=1)
     """The share of the rows that each tree looks at."""
-    l2: float = Field(1.0, ge=0)
+    l2: float = Field(1.0, ge=0, le=1e12)
     """The penalty of the squared leaf values."""
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from luban.batch import Array, Batch
 from luban.core import registry
-from luban.models import _clusters
+from luban.models import _answering, _clusters
 from luban.protocols import Entry, Form, Work
 from luban.recipe.recipe import Candidate, Section
 
@@ -72,7 +72,9 @@ def _fit(inputs: Any, clusters: int, seed: int) -> Any:
     from sklearn.cluster import KMeans as Lloyd
 
     starts = 10 if inputs.shape[0] <= 10_000 else 3
-    return Lloyd(n_clusters=clusters, n_init=starts, random_state=seed).fit(inputs)
+    # Where fewer rows differ than there are clusters, some centres are equal, and the first of them answers.
+    with _answering.unconverged():
+        return Lloyd(n_clusters=clusters, n_init=starts, random_state=seed).fit(inputs)
 
 
 model = KMeans()

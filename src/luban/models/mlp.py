@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, ClassVar, Literal, final
+from typing import Annotated, Any, ClassVar, Literal, final
 
 import numpy as np
 from pydantic import Field
@@ -23,11 +23,11 @@ ENOUGH_TO_STOP = 1_000
 class Settings(Section):
     """What can be set about the network."""
 
-    units: tuple[int, ...] = Field((64, 32), min_length=1, max_length=8)
+    units: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field((64, 32), min_length=1, max_length=8)
     """The units of each hidden layer."""
     activation: Literal["relu", "tanh", "logistic"] = "relu"
     """What each unit makes of its sum."""
-    l2: float = Field(1e-3, ge=0)
+    l2: float = Field(1e-3, ge=0, le=1e12)
     """The penalty of the squared weights."""
     learning_rate: float = Field(1e-3, gt=0, le=1)
     """The step of Adam."""

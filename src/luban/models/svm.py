@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import combinations
-from typing import Any, ClassVar, Literal, final
+from typing import Annotated, Any, ClassVar, Literal, final
 
 import numpy as np
 from pydantic import Field
@@ -37,9 +37,9 @@ class Settings(Section):
     """`rbf` bends the boundary around single rows, `linear` keeps it straight."""
     C: float = Field(1.0, gt=0, le=1e12)
     """How much a row on the wrong side costs."""
-    gamma: Literal["scale", "auto"] | float = "scale"
+    gamma: Literal["scale", "auto"] | Annotated[float, Field(gt=0, le=1e12)] = "scale"
     """How fast a row's influence falls with distance: a number, 1 / (columns * variance), or 1 / columns."""
-    epsilon: float = Field(0.1, ge=0)
+    epsilon: float = Field(0.1, ge=0, le=1e12)
     """Half the width of the tube around values, in standard deviations of the target."""
 
 
@@ -257,6 +257,10 @@ def _regress(inputs: Inputs, values: Array, weight: Array | None, *, settings: S
     machine = SVR(C=settings.C, epsilon=settings.epsilon, kernel="rbf", gamma=gamma, cache_size=300)
     machine.fit(dense, target, sample_weight=weight)
     support = machine.support_vectors_.astype(np.float32)
+    if not len(support):
+        # Every value lies within the tube: no row bends it, and one answer is left.
+        constant: Form = registry.find("forms", "constant")(machine.intercept_ * spread + middle, dense.shape[1])
+        return constant
     return _kernel(support, machine.dual_coef_.T * spread, machine.intercept_ * spread + middle, gamma, "identity")
 
 

@@ -89,7 +89,6 @@ def check(data: bytes, *, width: int | None = None, outputs: int | None = None) 
         raise _refused("it has tensors of a kind that is not used")
     for tensor in graph.initializer:
         _check_tensor(tensor)
-    _check_ends(graph, width, outputs)
     given = _check_ends(graph, width, outputs)
     _check_names(graph)
     for node in graph.node:

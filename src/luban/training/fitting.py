@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from luban.batch import Batch
@@ -30,14 +31,23 @@ def settings(candidate: Candidate) -> Section:
     try:
         return kind.model_validate(candidate.settings)
     except ValidationError as invalid:
-        raise UsageError(_explain(invalid.errors()[0], kind), where=f"model.{candidate.model}") from None
+        raise UsageError(_explain(invalid.errors(), kind), where=f"model.{candidate.model}") from None
 
 
-def _explain(problem: Any, kind: type[Section]) -> str:
-    key = ".".join(map(str, problem["loc"]))
-    if problem["type"] == "extra_forbidden":
+_WANTED = "Input should be "
+"""How pydantic begins to say what a field takes."""
+
+
+def _explain(problems: Sequence[Any], kind: type[Section]) -> str:
+    """The first wrong setting. What may be one of several things has a problem with each of them."""
+    first = problems[0]
+    key = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
         return f"there is no setting '{key}'. {did_you_mean(key, kind.model_fields)}"
-    return f"the setting '{key}' cannot be {problem['input']!r}: {problem['msg']}."
+    said = [problem["msg"] for problem in problems if problem["loc"][0] == key]
+    wanted = [message.removeprefix(_WANTED) for message in said if message.startswith(_WANTED)]
+    what = f"it should be {', or '.join(wanted)}" if wanted else first["msg"]
+    return f"the setting '{key}' cannot be {first['input']!r}: {what}."
 
 
 def warm_up() -> None:
