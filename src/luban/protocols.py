@@ -8,6 +8,9 @@ A table becomes a model on this way, and each stop is a kind of plugin:
 A *model* trains; what it returns is a *form*: the fitted estimator as plain arrays that answer by themselves, can be
 written down as data, and can be drawn as an ONNX graph. A bundle stores forms, so opening one needs no trainer.
 
+Most models see a row as one line of a matrix. Networks see it as *tensors*, one for each column of texts, pictures,
+sounds or series, and one for all other columns together; they are trained by the loop in `training/gradient.py`.
+
 A plugin is a file in the folder of its family and defines one object with the family's name in the singular
 (`features/number.py` defines `feature`). `luban.core.registry` finds it; there is no list to add it to.
 """
@@ -19,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
-from luban.batch import Answers, Array, Batch, Inputs
+from luban.batch import Answers, Array, Batch, Inputs, Ragged
 from luban.evidence.finding import Finding
 from luban.evidence.measurement import Direction
 from luban.recipe.recipe import Candidate, Features, Recipe, Section
@@ -28,6 +31,7 @@ from luban.schema.schema import Schema
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,12 @@ class State:
 
 
 class Feature(Protocol):
-    """A data type (`features/`): how the values of one column become numbers."""
+    """A data type (`features/`): how the values of one column become numbers.
+
+    tensor: how a network sees the column; None where it sees the same numbers as any other model.
+    """
+
+    tensor: ClassVar[TensorFeature | None]
 
     def fit(self, values: pl.Series, settings: Features) -> State:
         """What is learned from the training rows of a column: medians, scales, categories, vocabularies."""
@@ -65,12 +74,53 @@ class Feature(Protocol):
 
 
 @dataclass(frozen=True)
+class Shape:
+    """What a network sees of one part of a row.
+
+    kind, size:  vector    (width,)                    float32, already scaled
+                 tokens    (vocabulary,)               int32 numbers of words or pieces; 0 pads
+                 image     (channels, height, width)   uint8
+                 sequence  (channels,)                 float32 steps of a series, or frames of a sound
+    longest: steps of the longest row of tokens or of a sequence; longer rows are cut to it.
+    center, spread: what the values of each channel are standardised by, in the network's first layer; empty for none.
+    """
+
+    kind: Literal["vector", "tokens", "image", "sequence"]
+    size: tuple[int, ...]
+    longest: int = 1
+    center: tuple[float, ...] = ()
+    spread: tuple[float, ...] = ()
+
+    @property
+    def ragged(self) -> bool:
+        """Whether rows differ in length."""
+        return self.kind in ("tokens", "sequence")
+
+
+class TensorFeature(Protocol):
+    """How a network sees the values of a column."""
+
+    def fit(self, values: pl.Series, settings: Features) -> State:
+        """What is learned from the training rows of a column: a vocabulary, a size, the means of channels."""
+
+    def encode(self, values: pl.Series, state: State) -> Array | Ragged:
+        """(rows, *size) for an image, else Ragged; finite, whatever the values are. Each row has at least one step."""
+
+    def shape(self, state: State) -> Shape:
+        """What `encode` gives."""
+
+    def check(self, state: State) -> None:
+        """Raises BundleError when a state read from a bundle could not come from `fit`."""
+
+
+@dataclass(frozen=True)
 class Work:
     """What a model is asked to do, and how large it is.
 
     task: the name of the task. outputs: how many numbers answer a row (classes, labels, clusters, or 1).
     rows, width: the size of the training inputs. sparse: whether they are (csr).
     loss, class_weight: from the recipe's `train` part.
+    shapes: of the tensors by name, for networks; empty where the inputs are a matrix.
     """
 
     task: str
@@ -80,6 +130,7 @@ class Work:
     sparse: bool = False
     loss: str = "auto"
     class_weight: str = "none"
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
 
 
 class NoGraph(Exception):  # noqa: N818 - not an error: the form then answers itself
@@ -158,6 +209,33 @@ class Model(Protocol):
 
     def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
         """The fitted form. Deterministic in its arguments; the number of threads changes nothing of the result."""
+
+
+class NetworkModel(Protocol):
+    """An architecture (`models/`), trained by gradients.
+
+    takes: the kinds of `Shape` that it encodes itself; other parts of a row get the usual encoder of their kind.
+    """
+
+    name: ClassVar[str]
+    trainer: ClassVar[Literal["gradient"]]
+    tasks: ClassVar[frozenset[str]]
+    takes: ClassVar[frozenset[str]]
+    Settings: ClassVar[type[Section]]
+
+    def portfolio(self, work: Work) -> Iterable[Entry]:
+        """As for a `Model`."""
+
+    def declines(self, work: Work) -> str | None:
+        """As for a `Model`."""
+
+    def build(self, work: Work, settings: Section) -> nn.Module:
+        """The network, with fresh weights drawn from torch's random state.
+
+        Its `forward(inputs)` takes tensors by name: each part of `work.shapes`, and beside each ragged one, which is
+        padded with zeros, its lengths as `<name>.lengths`, (rows,) int64. It returns (rows, work.outputs) float32:
+        what the task's `loss` takes, before any softmax.
+        """
 
 
 class Task(Protocol):

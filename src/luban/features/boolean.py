@@ -5,13 +5,13 @@ The words that mean true and false are here and nowhere else: inference and targ
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 import polars as pl
 
 from luban.core.errors import BundleError
-from luban.protocols import State
+from luban.protocols import State, TensorFeature
 from luban.recipe.recipe import Features
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def parse(values: pl.Series) -> pl.Series:
 @final
 class Boolean:
     """One column of true and false."""
+
+    tensor: ClassVar[TensorFeature | None] = None
 
     def fit(self, values: pl.Series, settings: Features) -> State:
         truth = parse(values)

@@ -6,14 +6,14 @@ category was rare, and for a missing value where none was missing, all outputs a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 import polars as pl
 
 from luban.batch import Array
 from luban.core.errors import BundleError
-from luban.protocols import State
+from luban.protocols import State, TensorFeature
 from luban.recipe.recipe import Features
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ _MOST = 1_000_000
 @final
 class Category:
     """One column of categories, as text."""
+
+    tensor: ClassVar[TensorFeature | None] = None
 
     def fit(self, values: pl.Series, settings: Features) -> State:
         """The categories that reach the frequency floor, the commonest first; at most `category_limit` of them."""

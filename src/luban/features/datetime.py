@@ -6,7 +6,7 @@ The parts are those of the wall clock that the column shows, not of UTC.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,7 @@ import polars as pl
 from luban.batch import Array
 from luban.core.errors import BundleError
 from luban.features import _scaling
-from luban.protocols import State
+from luban.protocols import State, TensorFeature
 from luban.recipe.recipe import Features
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def _parsed(values: pl.Series, how: str | None) -> pl.Series:
 @final
 class Datetime:
     """A column of dates or times."""
+
+    tensor: ClassVar[TensorFeature | None] = None
 
     def fit(self, values: pl.Series, settings: Features) -> State:
         how = reading(values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,7 @@ import polars as pl
 from luban.batch import Array
 from luban.core.errors import BundleError
 from luban.features import _scaling
-from luban.protocols import State
+from luban.protocols import State, TensorFeature
 from luban.recipe.recipe import Features
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class Block:
 @final
 class Number:
     """A number column: its scaled value, and an indicator of missing values where training rows had any."""
+
+    tensor: ClassVar[TensorFeature | None] = None
 
     def fit(self, values: pl.Series, settings: Features) -> State:
         raw = _floats(values)

@@ -8,7 +8,7 @@ A missing text is an empty one: all its outputs are 0.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 import polars as pl
@@ -16,7 +16,7 @@ import polars as pl
 from luban.core.errors import BundleError
 from luban.features import _pieces
 from luban.features._pieces import Kind
-from luban.protocols import State
+from luban.protocols import State, TensorFeature
 from luban.recipe.recipe import Features
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ _KINDS: tuple[Kind, ...] = ("words", "characters")
 @final
 class Text:
     """A column of texts."""
+
+    tensor: ClassVar[TensorFeature | None] = None
 
     def fit(self, values: pl.Series, settings: Features) -> State:
         """The terms in most texts, at most `text_terms` of each kind, and how rare each is."""

@@ -10,14 +10,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from luban.recipe.optimisation import Optimisation
+from luban.recipe.section import Section as Section
+
 Kind = str
 """The name of a data type: a folder of `features`, or `identifier` or `constant`."""
-
-
-class Section(BaseModel):
-    """Abstract. A part of the recipe: frozen, and a key that it does not know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Split(Section):
@@ -48,10 +45,22 @@ class Features(Section):
     """At most this many categories of a column get an own indicator, the frequent ones first."""
     text_terms: int = Field(30_000, ge=100)
     """At most this many words and as many character pieces of a text column are weighed."""
+    vocabulary: int = Field(8_000, ge=100, le=1_000_000)
+    """At most this many tokens that networks know of a text column; learned from training rows."""
+    longest: int | Literal["auto"] = Field("auto", union_mode="left_to_right")
+    """Tokens, frames or steps to which longer rows are cut; `auto` takes what 99% of the training rows have."""
+    image_size: int | Literal["auto"] = Field("auto", union_mode="left_to_right")
+    """The height and width of images; `auto` takes that of the training images, up to 64."""
+    color: Literal["auto", "gray", "rgb"] = "auto"
+    """The channels of images; `auto` takes one where no training image has colours."""
+    sample_rate: int | Literal["auto"] = Field("auto", union_mode="left_to_right")
+    """Samples a second of sounds; `auto` takes the commonest of the training rows, up to 16,000."""
+    mel_bands: int = Field(64, ge=8, le=512)
+    """Frequency bands of a sound's spectrogram."""
 
 
-class Train(Section):
-    """What is optimised, and what happens to the chosen model."""
+class Train(Optimisation):
+    """What is optimised, how networks are trained, and what happens to the chosen model."""
 
     metric: str | None = None
     """What candidates are compared by; None takes the task's own."""
@@ -63,7 +72,7 @@ class Train(Section):
     """How probabilities are corrected on rows not used to fit; `auto` only where that is shown to help."""
     threshold: Literal["auto", "metric", "cost"] | float = "auto"
     """From which probability the positive class is answered: 0.5 (`auto`), the best for metric or cost, or a number."""
-    cost: dict[str, float] = {}
+    cost: dict[str, float] = Field(default_factory=dict)
     """With threshold `cost`: what a `false-positive` and a `false-negative` cost."""
     refit: Literal["train", "all"] = "train"
     """`all` fits the final model on the test rows as well; the card then says so."""
@@ -77,7 +86,9 @@ class Candidate(Section):
     """One model with its settings, as it competes."""
 
     model: str
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
+    train: dict[str, Any] = Field(default_factory=dict)
+    """What a network's training measured or chose where the recipe's `train` says `auto`; recorded by a run."""
 
     @property
     def label(self) -> str:
@@ -121,7 +132,7 @@ class Recipe(Section):
     """The kind of question; None lets the target decide."""
     positive: str | None = None
     """The class that counts as positive; None takes the rarer one."""
-    columns: dict[str, Kind] = {}
+    columns: dict[str, Kind] = Field(default_factory=dict)
     """Data types that override what was inferred, by column."""
     drop: tuple[str, ...] = ()
     """Columns that are left out."""

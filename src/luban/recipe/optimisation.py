@@ -1,0 +1,64 @@
+"""How networks are trained: the part of the recipe's `train` that only they read. `auto` is measured or chosen by the
+run, and the bundle's recipe then holds the value.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from luban.recipe.section import Section
+
+Auto = Literal["auto"]
+
+
+class Optimisation(Section):
+    """Abstract. What the training loop of networks reads; `Train` adds what all models share."""
+
+    epochs: int | Auto = Field("auto", union_mode="left_to_right")
+    """Passes over the training rows, at most. `auto` takes what the data's size asks for and `--time` allows."""
+    batch_size: int | Auto = Field("auto", union_mode="left_to_right")
+    """Rows of a step."""
+    tokens: int | Auto = Field("auto", union_mode="left_to_right")
+    """Steps of tokens or sequences in a batch at most, padding included; rows of like length come together."""
+    accumulate: int = Field(1, ge=1, le=10_000)
+    """Batches whose gradients are added up before a step."""
+    optimizer: str = "adamw"
+    """`sgd`, `adam`, `adamw`, or the name of another optimiser in `torch.optim`."""
+    learning_rate: float | Auto = Field("auto", union_mode="left_to_right")
+    """The largest step size; `auto` finds it by a range test (Smith, 2017)."""
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """Of `sgd`."""
+    nesterov: bool = False
+    """Whether the momentum of `sgd` looks ahead (Nesterov, 1983)."""
+    weight_decay: float = Field(0.01, ge=0)
+    """L2: shrinks the weights at each step; `adamw` apart from the gradient (Loshchilov and Hutter, 2019)."""
+    l1: float = Field(0.0, ge=0)
+    """L1: the weight of the sum of absolute weights in the loss."""
+    schedule: Literal["constant", "cosine", "linear", "one-cycle"] = "cosine"
+    """How the learning rate goes on after the warm-up."""
+    warmup: float = Field(0.05, ge=0, lt=1)
+    """Share of the steps in which the learning rate rises from zero."""
+    clip: float | None = Field(1.0, gt=0)
+    """The largest norm of a step's gradient; None leaves it."""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """Share of the target that is spread over all classes (Szegedy et al., 2016)."""
+    stopping: float = Field(0.1, ge=0, lt=1)
+    """Share of the training rows that say when to stop, and which weights were best; 0 trains to the last epoch."""
+    patience: int = Field(5, ge=1)
+    """Epochs without gain after which it stops."""
+    ema: float = Field(0.0, ge=0, lt=1)
+    """Decay of the moving average of weights that answers in their place; 0 for none."""
+    augment: dict[str, Any] | Auto = Field("auto", union_mode="left_to_right")
+    """Changes of training rows by name with their strength, `{"flip": 0.5}`; `{}` for none."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """`auto` takes bfloat16 where it is measured to be faster and its losses agree."""
+    checkpoint_layers: bool = False
+    """Whether activations are calculated again in the backward pass, which saves memory (Chen et al., 2016)."""
+    compile: bool = False
+    """Whether torch compiles the network; it needs a C compiler."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where it trains; `auto` takes a GPU that is there."""
+    checkpoint_seconds: float = Field(30.0, gt=0)
+    """How often the state of the training is written; at the end of each epoch it is as well."""
