@@ -25,13 +25,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 from luban.batch import Answers, Array, Batch, Inputs, Ragged
 from luban.evidence.finding import Finding
 from luban.evidence.measurement import Direction
-from luban.recipe.recipe import Candidate, Features, Recipe, Section
+from luban.recipe.recipe import Candidate, Features, Recipe, Section, Train
 from luban.schema.schema import Schema
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
-    from torch import nn
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -249,6 +249,10 @@ class Task(Protocol):
     """The metric that candidates are compared by where the recipe names none."""
     baseline: ClassVar[str]
     """The model that every result is compared with."""
+    link: ClassVar[str]
+    """What turns a network's outputs into answers: `softmax`, `sigmoid`, or `identity` for standardised values."""
+    loss: ClassVar[Callable[[Tensor, Tensor, Train], Tensor]]
+    """`loss(outputs, target, train)`: (rows,) what a network minimises, for each row by itself."""
 
     def classes(self, target: pl.Series, positive: str | None) -> tuple[str, ...]:
         """The classes or labels in the order of their codes; the positive class is the last of two. May be empty."""

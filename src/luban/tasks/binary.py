@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 
 from luban.batch import Answers, Array
-from luban.tasks import _labels
+from luban.tasks import _labels, _losses
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,6 +31,8 @@ class Binary:
     )
     compared_by: ClassVar[str] = "log-loss"
     baseline: ClassVar[str] = "constant"
+    link: ClassVar[str] = "softmax"
+    loss = staticmethod(_losses.of_classes)
 
     def classes(self, target: pl.Series, positive: str | None) -> tuple[str, ...]:
         """The negative class, then the positive one: the one that was named, else the rarer."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from luban.batch import Answers, Array
 from luban.core.errors import UsageError
-from luban.tasks import _labels
+from luban.tasks import _labels, _losses
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,6 +29,8 @@ class Multiclass:
     )
     compared_by: ClassVar[str] = "log-loss"
     baseline: ClassVar[str] = "constant"
+    link: ClassVar[str] = "softmax"
+    loss = staticmethod(_losses.of_classes)
 
     def classes(self, target: pl.Series, positive: str | None) -> tuple[str, ...]:
         if positive is not None:

@@ -9,7 +9,7 @@ import polars as pl
 
 from luban.batch import Answers, Array
 from luban.core.errors import UsageError
-from luban.tasks import _labels
+from luban.tasks import _labels, _losses
 
 
 @final
@@ -21,6 +21,8 @@ class Multilabel:
     metrics: ClassVar[tuple[str, ...]] = ("f1", "accuracy", "roc-auc", "average-precision", "log-loss", "brier")
     compared_by: ClassVar[str] = "log-loss"
     baseline: ClassVar[str] = "constant"
+    link: ClassVar[str] = "sigmoid"
+    loss = staticmethod(_losses.of_labels)
 
     def classes(self, target: pl.Series, positive: str | None) -> tuple[str, ...]:
         if positive is not None:

@@ -9,6 +9,7 @@ import polars as pl
 
 from luban.batch import Answers, Array
 from luban.core.errors import DataError, UsageError
+from luban.tasks import _losses
 
 
 @final
@@ -20,6 +21,8 @@ class Regression:
     metrics: ClassVar[tuple[str, ...]] = ("rmse", "mae", "r2", "median-absolute-error")
     compared_by: ClassVar[str] = "rmse"
     baseline: ClassVar[str] = "constant"
+    link: ClassVar[str] = "identity"
+    loss = staticmethod(_losses.of_values)
 
     def classes(self, target: pl.Series, positive: str | None) -> tuple[str, ...]:
         """None. Raises DataError where the target holds texts, or one value only."""

@@ -1,0 +1,54 @@
+"""What networks minimise, for each row by itself, so that weights, mixed rows and accumulation stay exact.
+
+outputs: (rows, outputs) as the network gives them, before any softmax.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from luban.core.errors import UsageError
+from luban.recipe.recipe import Train
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def of_classes(outputs: Tensor, target: Tensor, train: Train) -> Tensor:
+    """(rows,) cross-entropy. target: (rows,) int64 codes, or (rows, classes) shares of mixed rows.
+
+    >>> import torch
+    >>> of_classes(torch.zeros(1, 4), torch.tensor([2]), Train()).exp().round().tolist()  # four classes, none likelier
+    [4.0]
+    """
+    from torch.nn import functional
+
+    _only(train.loss, "classes", ("auto", "cross-entropy"))
+    return functional.cross_entropy(outputs, target, reduction="none", label_smoothing=train.label_smoothing)
+
+
+def of_labels(outputs: Tensor, target: Tensor, train: Train) -> Tensor:
+    """(rows,) binary cross-entropy, the mean over the labels. target: (rows, labels) of 0 to 1."""
+    from torch.nn import functional
+
+    _only(train.loss, "labels", ("auto", "cross-entropy"))
+    smooth = target.to(outputs.dtype) * (1 - train.label_smoothing) + train.label_smoothing / 2
+    return functional.binary_cross_entropy_with_logits(outputs, smooth, reduction="none").mean(dim=1)
+
+
+def of_values(outputs: Tensor, target: Tensor, train: Train) -> Tensor:
+    """(rows,) squared error (`auto`), absolute error, or Huber's with its corner at 1 (1964), the mean over outputs.
+
+    target: (rows,) or (rows, outputs), standardised by the training rows.
+    """
+    from torch.nn import functional
+
+    _only(train.loss, "values", ("auto", "squared", "absolute", "huber"))
+    kinds = {"absolute": functional.l1_loss, "huber": functional.huber_loss}
+    each = kinds.get(train.loss, functional.mse_loss)(outputs, target.reshape(outputs.shape), reduction="none")
+    return each.mean(dim=1)
+
+
+def _only(loss: str, what: str, fitting: tuple[str, ...]) -> None:
+    if loss not in fitting:
+        raise UsageError(f"the loss '{loss}' is not one for {what}.", where="train.loss", fix=" or ".join(fitting))
