@@ -119,7 +119,10 @@ class Datetime:
         moment = pl.Series(_moment(state.values["median"])[None])
         if how in UNITS:
             return moment.cast(pl.Int64)[0] // UNITS[how]
-        return moment[0] if how is None else moment.dt.replace_time_zone("UTC").dt.to_string(how)[0]
+        # `%#z` reads every way of writing a zone, so it cannot write one.
+        return (
+            moment[0] if how is None else moment.dt.replace_time_zone("UTC").dt.to_string(how.replace("%#z", "%z"))[0]
+        )
 
     def unscaled(self, state: State) -> State:
         """The state that does the same with a linear time in days since 1970."""

@@ -83,7 +83,8 @@ class Text:
                 raise BundleError(f"the {kind} of a text column must be a list of texts.")
             if keys.shape != (len(terms),) or keys.dtype != np.int64 or idf.shape != keys.shape or idf.dtype != float:
                 raise BundleError(f"the {kind} of a text column must have one key and one idf each.")
-            if (np.diff(keys) <= 0).any() or not np.array_equal(keys, _pieces.keys(terms, kind)):
+            # Compared, not subtracted: keys lie so far apart that their difference would overflow.
+            if (keys[1:] <= keys[:-1]).any() or not np.array_equal(keys, _pieces.keys(terms, kind)):
                 raise BundleError(f"the {kind} of a text column do not match their keys, or are not in their order.")
             if not (np.isfinite(idf).all() and (idf >= 1).all() and (idf < 100).all()):
                 raise BundleError(f"the idf of the {kind} of a text column must lie between 1 and 100.")
