@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -98,3 +99,16 @@ def test_the_asked_data_type_counts() -> None:
 def test_texts_that_are_no_dates_are_remembered() -> None:
     column = open_dataset({"when": [f"2024-01-{i % 28 + 1:02}" for i in range(60)] + ["unknown"]}).schema["when"]
     assert (column.kind, column.missing_words) == ("datetime", ("unknown",))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "missing"),
+    [(["none"] * 50 + ["bank", "shop"] * 5, "category", 0), (["none"] * 50 + ["1", "2"] * 5, "number", 50 / ROWS)],
+)
+def test_none_is_a_missing_number_only_beside_numbers(
+    values: list[str], kind: str, missing: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.csv"
+    pl.DataFrame({"x": values, "y": range(ROWS)}).write_csv(path)
+    column = open_dataset(path).schema["x"]
+    assert (column.kind, column.missing) == (kind, pytest.approx(missing))

