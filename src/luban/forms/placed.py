@@ -45,7 +45,8 @@ class Placed:
         inner, *more = _members.unpack(state)
         places = checked.array("places", "int64", inner.output_width)
         checked.end(parts=True)
-        if more or places[0] < 0 or places[-1] >= width or (np.diff(places) <= 0).any():
+        # Compared with each other, not subtracted: far numbers would overflow.
+        if more or places.min() < 0 or places.max() >= width or (places[1:] <= places[:-1]).any():
             raise checked.fail("its places are not places of different outputs")
         return cls(inner, places, width)
 

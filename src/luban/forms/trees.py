@@ -19,7 +19,7 @@ import numpy as np
 from luban.batch import Array, Inputs
 from luban.forms import _links
 from luban.forms._checked import MOST_OUTPUTS, Checked
-from luban.forms._rows import in_pieces, is_sparse
+from luban.forms._rows import check_width, in_pieces, is_sparse
 from luban.protocols import Builder, NoGraph, State
 
 MOST_DEEP = 512
@@ -68,8 +68,7 @@ class Trees:
             return in_pieces(inputs, self.width, self.output_width, lambda rows: self._answer(rows, self.features))
         # Trees look at few of the many columns of a sparse matrix, so only those are made dense.
         used, place = self._used
-        if inputs.shape[1] != self.width:
-            raise ValueError(f"trees for rows of {self.width} numbers were given {inputs.shape[1]}.")
+        check_width(inputs, self.width)
         return in_pieces(inputs[:, used], len(used), self.output_width, lambda rows: self._answer(rows, place))
 
     @cached_property
