@@ -27,7 +27,7 @@ CLASSIFYING = [case for case in LEARNING if case[1] != "regression"]
 WORKS = [
     Work(task, outputs, rows, width, sparse)
     for task, outputs in (("regression", 1), ("binary", 2), ("multiclass", 12), ("multilabel", 4), ("clustering", 1))
-    for rows, width in ((50, 3), (5_000, 40), (300_000, 40), (2_000_000, 200_000))
+    for rows, width in ((50, 3), (100, 4_000), (5_000, 40), (300_000, 40), (2_000_000, 200_000))
     for sparse in (False, True)
 ]
 LARGE = Work("clustering", 1, 2_000_000, 200_000, True)
@@ -240,6 +240,9 @@ def test_it_says_in_words_what_it_declines(name: str) -> None:
     for work in WORKS:
         reason = ESTIMATORS[name].declines(work)
         assert reason is None or re.fullmatch(r"[a-z].{20,}\.", reason), reason
+        # A limit that is told is one that the table is beyond.
+        for limit in re.findall(r"at most ([\d,]+)|([\d,]+) is the most", reason or ""):
+            assert int("".join(limit).replace(",", "")) < max(work.rows, work.width), reason
 
 
 def test_some_models_decline_a_table_that_is_large_wide_and_sparse() -> None:

@@ -44,7 +44,9 @@ class GaussianMixture:
         return (Entry(2, Candidate(model=self.name, settings={})),) if work.width <= 50 else ()
 
     def declines(self, work: Work) -> str | None:
-        if work.sparse or work.width > WIDEST:
+        if work.sparse:
+            return "its covariances grow with the square of the columns, and texts make many of them."
+        if work.width > WIDEST:
             return (
                 f"its covariances grow with the square of the columns; {WIDEST} is the most, here are {work.width:,}."
             )

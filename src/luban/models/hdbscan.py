@@ -40,7 +40,9 @@ class Hdbscan:
     def declines(self, work: Work) -> str | None:
         if work.rows > MOST_ROWS:
             return f"it keeps every row and compares all with all; {MOST_ROWS:,} is the most, here are {work.rows:,}."
-        if work.sparse or work.width > WIDEST:
+        if work.sparse:
+            return "texts make columns so many and so empty that all rows are about equally far apart."
+        if work.width > WIDEST:
             return f"in {work.width:,} columns all rows are about equally far apart; {WIDEST} is the most."
         return None
 

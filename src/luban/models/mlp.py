@@ -50,7 +50,9 @@ class MultilayerPerceptron:
         return (Entry(10, Candidate(model=self.name, settings={})),)
 
     def declines(self, work: Work) -> str | None:
-        if work.sparse or work.width > WIDEST:
+        if work.sparse:
+            return "it takes no texts, which make columns so many and so empty; linear takes them."
+        if work.width > WIDEST:
             return f"it takes at most {WIDEST:,} columns, here are {work.width:,}; linear takes them."
         return None
 
