@@ -153,6 +153,12 @@ class Builder(Protocol):
     def double(self, name: str) -> str:
         """The name of the tensor as float64: graphs calculate in it, as forms do."""
 
+    def network(self, module: nn.Module, shapes: Mapping[str, Shape]) -> str:
+        """Adds the nodes of a torch module on the tensors of these shapes; the name of its (rows, outputs) float32.
+
+        Raises NoGraph with the reason where torch cannot export it.
+        """
+
 
 class Form(Protocol):
     """A fitted estimator as data (`forms/`). Final classes, frozen; equal states answer alike on every machine."""

@@ -47,6 +47,10 @@ class Checked:
             raise self.fail(f"'{name}' holds a number that is not finite or beyond {LARGEST:g}")
         return np.ascontiguousarray(array)
 
+    def known(self, name: str) -> None:
+        """Says that this array was read by other means."""
+        self._arrays.discard(name)
+
     def whole(self, name: str, low: int, high: int) -> int:
         """A JSON integer from `low` to `high`."""
         value = self._value(name)

@@ -18,6 +18,8 @@ class Optimisation(Section):
 
     epochs: int | Auto = Field("auto", union_mode="left_to_right")
     """Passes over the training rows, at most. `auto` takes what the data's size asks for and `--time` allows."""
+    until_epoch: int | None = Field(None, ge=1)
+    """The last epoch that is trained, of those that are planned; recorded by a run that time cut short."""
     batch_size: int | Auto = Field("auto", union_mode="left_to_right")
     """Rows of a step."""
     tokens: int | Auto = Field("auto", union_mode="left_to_right")
@@ -46,8 +48,8 @@ class Optimisation(Section):
     """Share of the target that is spread over all classes (Szegedy et al., 2016)."""
     stopping: float = Field(0.1, ge=0, lt=1)
     """Share of the training rows that say when to stop, and which weights were best; 0 trains to the last epoch."""
-    patience: int = Field(5, ge=1)
-    """Epochs without gain after which it stops."""
+    patience: int | Auto = Field("auto", union_mode="left_to_right")
+    """Epochs without gain after which it stops; `auto` takes a quarter of all, since a falling rate gains late."""
     ema: float = Field(0.0, ge=0, lt=1)
     """Decay of the moving average of weights that answers in their place; 0 for none."""
     augment: dict[str, Any] | Auto = Field("auto", union_mode="left_to_right")
@@ -61,4 +63,4 @@ class Optimisation(Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where it trains; `auto` takes a GPU that is there."""
     checkpoint_seconds: float = Field(30.0, gt=0)
-    """How often the state of the training is written; at the end of each epoch it is as well."""
+    """How often the state of a training is written; and at the end of an epoch, where that takes next to no time."""

@@ -20,6 +20,13 @@ DEFAULT_MEMORY = 3 << 29
 CELLS_PER_SECOND = 150_000
 """Encoded numbers that the first candidate's fits get through in a second of `--time`, on one slow core, by trial."""
 
+LIBRARIES = 700 << 20
+"""Memory of the two processes of a fit before there are rows, by trial."""
+COPIES = 5
+"""How often the encoded rows are in memory at once, by trial with gradient boosting, the greediest of them."""
+ROW = 100
+"""Bytes that a row takes beside its numbers: target, weight, folds, outputs, in both processes."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -40,8 +47,8 @@ class Limits:
 
     def rows(self, width: float) -> tuple[int, str]:
         """How many rows of this many stored numbers are trained on at most, and which limit says so."""
-        # The encoded rows, a fold's copy and the trainer's own are alive at once; libraries come on top.
-        in_memory = int(max(self.memory - (400 << 20), self.memory // 4) / 4 / (4 * max(width, 1)))
+        # The encoded rows, a fold's copy and the trainer's own are alive at once, beside targets, folds and outputs.
+        in_memory = int(max(self.memory - LIBRARIES, self.memory // 8) / (COPIES * 4 * max(width, 1) + ROW))
         by_memory = f"--memory {units.read_size(self.memory)} ({self.memory_reason})"
         if self.seconds is None:
             return max(in_memory, 1000), by_memory

@@ -144,6 +144,11 @@ class WorkFolder:
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
 
+    def leave(self) -> None:
+        """Removes the folder where no unit is finished: it holds nothing that continues, and would be in the way."""
+        if not any(self.units.glob("*")):
+            self.remove()
+
     # What is trained on
 
     def write_training(self, name: str, target: Array | None, weight: Array | None, folds: Array, work: Work) -> None:

@@ -1,0 +1,212 @@
+"""A trained network: the name and settings of its architecture, and its weights. It answers by torch, or by its graph.
+
+The architecture is looked up by its name among the models of this package, as whoever rebuilds a form looks up its
+kind: a bundle decides which weights are read, never which code is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
+
+import numpy as np
+
+from luban import collate
+from luban.batch import Array, Inputs
+from luban.core import registry
+from luban.core.errors import BundleError
+from luban.core.lazy import require
+from luban.forms import _links
+from luban.forms._checked import LARGEST, MOST_INPUTS, MOST_OUTPUTS, Checked
+from luban.protocols import Builder, NetworkModel, Shape, State, Work
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CELLS = 1 << 19
+"""Numbers of the inputs that are answered at once, padding included."""
+MOST_ROWS = 1_024
+_KINDS = {"vector": 1, "tokens": 1, "image": 3, "sequence": 1}
+"""The kinds of shapes, and how many numbers give the size of each."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network of luban's own.
+
+    model, settings: the architecture. work: what it was asked to do, with the shapes of its tensors.
+    weights: parameters and buffers by name, float32 or int64. link: what follows its outputs.
+    scale, offset: what a value is multiplied by and moved by; 1 and 0 for probabilities.
+    """
+
+    kind: ClassVar[str] = "network"
+    model: str
+    settings: Mapping[str, Any]
+    work: Work
+    weights: Mapping[str, Array]
+    link: str
+    scale: float = 1.0
+    offset: float = 0.0
+
+    @property
+    def width(self) -> int:
+        return self.work.width
+
+    @property
+    def output_width(self) -> int:
+        return _links.output_width(self.link, self.work.outputs)
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """The network with its weights, ready to answer."""
+        torch = require("torch", extra="nets", purpose="answering by a network")
+        module = build(self.model, self.settings, self.work)
+        # Arrays of a file may not be written to, and torch expects to be allowed.
+        weights = {name: torch.from_numpy(np.array(array)) for name, array in self.weights.items()}
+        module.load_state_dict(weights, assign=True)
+        return module.eval()
+
+    def outputs(self, inputs: Inputs) -> Array:
+        import torch
+
+        rows = int(inputs.shape[0])
+        answers = np.empty((rows, self.output_width))
+        lengths = collate.lengths(inputs)
+        # Rows of like length together: padding is work for nothing.
+        order = np.arange(rows) if lengths is None else np.argsort(lengths, kind="stable")
+        for numbers in _pieces(order, lengths, self._cells()):
+            with torch.inference_mode():
+                raw = self.module(collate.to_torch(inputs, numbers)).to(torch.float64).numpy()
+            answers[numbers] = _links.apply(self.link, raw) * self.scale + self.offset
+        return answers
+
+    def _cells(self) -> int:
+        """Numbers of one step of a row."""
+        return max(sum(1 if s.kind == "tokens" else int(np.prod(s.size)) for s in self.work.shapes.values()), 1)
+
+    def state(self) -> State:
+        shapes = {name: vars(shape) for name, shape in self.work.shapes.items()}
+        values = {"model": self.model, "settings": dict(self.settings), "work": {**vars(self.work), "shapes": shapes}}
+        # JSON knows lists only; what is written must equal what is read.
+        values["work"]["shapes"] = {name: {k: _plain(v) for k, v in s.items()} for name, s in shapes.items()}
+        return State({**values, "link": self.link, "scale": self.scale, "offset": self.offset}, dict(self.weights))
+
+    @classmethod
+    def rebuild(cls, state: State) -> Self:
+        checked = Checked(cls.kind, state)
+        link = checked.choice("link", _links.LINKS)
+        scale, offset = checked.number("scale", -LARGEST, LARGEST), checked.number("offset", -LARGEST, LARGEST)
+        model, settings, work = (checked.optional(name) for name in ("model", "settings", "work"))
+        weights = {}
+        for name, array in state.arrays.items():
+            dtype = np.asarray(array).dtype.name
+            if dtype not in ("float32", "int64"):
+                raise checked.fail(f"'{name[:60]}' holds {dtype}, and weights are float32 or int64")
+            weights[name] = np.asarray(array) if not np.ndim(array) else checked.array(name, dtype, *np.shape(array))
+            checked.known(name)
+        checked.end()
+        if not isinstance(model, str) or not isinstance(settings, dict):
+            raise checked.fail("it does not name its architecture")
+        asked = _work(checked, work)
+        if not _links.fits(link, asked.outputs):
+            raise checked.fail(f"the link '{link}' does not follow {asked.outputs} outputs")
+        _check_weights(checked, model, settings, asked, weights)
+        return cls(model, settings, asked, weights, link, scale, offset)
+
+    def graph(self, builder: Builder, inputs: str) -> str:
+        """The nodes that torch's exporter writes for the module, then the link and the scale in float64."""
+        raw = builder.network(self.module, self.work.shapes)
+        answers = _links.draw(self.link, builder, builder.double(raw))
+        if (self.scale, self.offset) == (1.0, 0.0):
+            return answers
+        scaled = builder.node("Mul", answers, builder.constant(np.array(self.scale)))
+        return builder.node("Add", scaled, builder.constant(np.array(self.offset)))
+
+
+def build(model: str, settings: Mapping[str, Any], work: Work) -> nn.Module:
+    """The network of an architecture, with fresh weights."""
+    architecture: NetworkModel = registry.find("models", model)
+    return architecture.build(work, architecture.Settings.model_validate(dict(settings)))
+
+
+def _pieces(order: Array, lengths: Array | None, cells: int) -> list[Array]:
+    """The rows in pieces of at most CELLS numbers when padded, and at least one row."""
+    if lengths is None:
+        size = int(np.clip(CELLS // cells, 1, MOST_ROWS))
+        return [order[first : first + size] for first in range(0, len(order), size)]
+    found, first = [], 0
+    while first < len(order):
+        size = min(MOST_ROWS, len(order) - first)
+        # The longest row of a piece is its last.
+        while size > 1 and size * lengths[order[first + size - 1]] * cells > CELLS:
+            size = size // 2
+        found.append(order[first : first + size])
+        first += size
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _work(checked: Checked, document: Any) -> Work:
+    """The work that a state names. What builds a module is checked number by number."""
+    try:
+        shapes = {str(name): _shape(checked, shape) for name, shape in document["shapes"].items()}
+        work = replace(Work(**{**document, "shapes": {}}), shapes=shapes)
+        numbers = (work.outputs, work.rows, work.width)
+        words = (work.task, work.loss, work.class_weight)
+    except (TypeError, KeyError, AttributeError):
+        raise checked.fail("what it was asked to do is not told as luban tells it") from None
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers) or not shapes:
+        raise checked.fail("what it was asked to do has no sizes")
+    if not 1 <= work.outputs <= MOST_OUTPUTS or work.width > MOST_INPUTS or not isinstance(work.sparse, bool):
+        raise checked.fail(f"it has {work.outputs} outputs of {work.width} inputs")
+    if not all(isinstance(word, str) for word in words):
+        raise checked.fail("what it was asked to do is not told in words")
+    return work
+
+
+def _shape(checked: Checked, document: Mapping[str, Any]) -> Shape:
+    shape = Shape(
+        kind=document["kind"],
+        size=tuple(document["size"]),
+        longest=document["longest"],
+        center=tuple(document["center"]),
+        spread=tuple(document["spread"]),
+    )
+    sizes = (*shape.size, shape.longest)
+    if set(document) != set(vars(shape)) or shape.kind not in _KINDS or len(shape.size) != _KINDS[shape.kind]:
+        raise checked.fail("a tensor has a shape that luban does not know")
+    if not all(isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= MOST_INPUTS for n in sizes):
+        raise checked.fail(f"a tensor has the shape {sizes}")
+    channels = (*shape.center, *shape.spread)
+    if not all(isinstance(n, float | int) and np.isfinite(n) and abs(n) <= LARGEST for n in channels):
+        raise checked.fail("a tensor is standardised by what is no number")
+    return shape
+
+
+def _check_weights(checked: Checked, model: str, settings: Any, work: Work, weights: Mapping[str, Array]) -> None:
+    """Raises BundleError unless the weights are those of this architecture, which is built without memory to see it."""
+    from pydantic import ValidationError
+
+    if model not in registry.names("models") or registry.find("models", model).trainer != "gradient":
+        raise checked.fail(f"'{model[:40]}' is not an architecture of this luban")
+    torch = require("torch", extra="nets", purpose="answering by a network")
+    try:
+        with torch.device("meta"):
+            wanted = build(model, settings, work).state_dict()
+    except (ValidationError, ValueError, TypeError, RuntimeError) as error:
+        raise BundleError(f"the network cannot be built: {str(error)[:120]}") from None
+    odd = sorted(wanted.keys() ^ weights.keys())
+    if odd:
+        raise checked.fail(f"its weights lack '{odd[0][:60]}', or have it without need")
+    for name, tensor in wanted.items():
+        if tuple(tensor.shape) != weights[name].shape or str(tensor.dtype) != f"torch.{weights[name].dtype.name}":
+            raise checked.fail(f"'{name[:60]}' has the shape {weights[name].shape} instead of {tuple(tensor.shape)}")
+
+
+form = Network

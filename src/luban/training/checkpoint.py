@@ -1,0 +1,165 @@
+"""The state of a training on disk: written whole, read only if it is whole, and without pickle.
+
+    <folder>/<step>-<first 16 hex digits of its sha256>.safetensors
+
+Two are kept: if the newest is damaged, whatever did that, the training goes on from the one before.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from luban.core import files, fingerprint
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.optim import Optimizer
+
+KEPT = 2
+_ENDING = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A state: JSON values, and tensors by name."""
+
+    step: int
+    values: Mapping[str, Any]
+    tensors: Mapping[str, Tensor] = field(repr=False)
+
+
+@final
+class Checkpoints:
+    """The states in a folder. Writing goes on behind the training; the next write waits for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._writing: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def latest(self) -> Saved | None:
+        """The newest state that is whole, or None."""
+        for path in sorted(self.folder.glob(f"*{_ENDING}"), key=_step, reverse=True):
+            saved = _read(path)
+            if saved is not None:
+                return saved
+        return None
+
+    def write(self, saved: Saved) -> None:
+        """Takes a copy of the state and writes it on another thread; an error is raised by the next call, or `wait`."""
+        self.wait()
+        copy = Saved(saved.step, saved.values, {name: t.detach().clone() for name, t in saved.tensors.items()})
+        self._writing = threading.Thread(target=self._write, args=(copy,))
+        self._writing.start()
+
+    def wait(self) -> None:
+        """Returns when what was given to `write` is on disk. Raises ResourceError where it could not be written."""
+        if self._writing is not None:
+            self._writing.join()
+            self._writing = None
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def _write(self, saved: Saved) -> None:
+        from safetensors.torch import save
+
+        try:
+            with files.storage_errors(self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+            document = {"step": saved.step, "values": saved.values}
+            tensors = {name: tensor.contiguous() for name, tensor in saved.tensors.items()}
+            data = save(tensors, metadata={"luban": json.dumps(document, allow_nan=False)})
+            files.write(self.folder / f"{saved.step}-{fingerprint.of_bytes(data)[:16]}{_ENDING}", data)
+            for old in sorted(self.folder.glob(f"*{_ENDING}"), key=_step)[:-KEPT]:
+                old.unlink(missing_ok=True)
+        # It belongs to the thread that trains.
+        except BaseException as error:  # noqa: BLE001
+            self._error = error
+
+
+@final
+class Writing:
+    """When states are written: every so many seconds; at the ends of epochs where it is cheap; never without a folder.
+
+    RARELY bounds the share of the time that writing at the ends of epochs takes.
+    """
+
+    RARELY = 0.01
+
+    def __init__(self, checkpoints: Checkpoints | None, seconds: float) -> None:
+        self._checkpoints = checkpoints
+        self._seconds = seconds
+        self._last = time.monotonic()
+        self._cost = 0.0
+
+    def within_epoch(self, state: Callable[[], Saved]) -> None:
+        if self._checkpoints is not None and time.monotonic() - self._last >= self._seconds:
+            self._write(state)
+
+    def at_epoch(self, state: Callable[[], Saved]) -> None:
+        if self._checkpoints is not None and time.monotonic() - self._last >= self._cost / self.RARELY:
+            self._write(state)
+
+    def now(self, state: Callable[[], Saved]) -> None:
+        """Writes the state and returns when it is on disk."""
+        if self._checkpoints is not None:
+            self._write(state)
+            self._checkpoints.wait()
+
+    def wait(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.wait()
+
+    def _write(self, state: Callable[[], Saved]) -> None:
+        assert self._checkpoints is not None
+        started = time.monotonic()
+        self._checkpoints.write(state())
+        self._last = time.monotonic()
+        self._cost = self._last - started
+
+
+def _step(path: Path) -> int:
+    number = path.name.partition("-")[0]
+    return int(number) if number.isdigit() else -1
+
+
+def _read(path: Path) -> Saved | None:
+    """The state in a file; None where its bytes are not those that were written."""
+    from safetensors import safe_open
+
+    if fingerprint.of_bytes(path.read_bytes())[:16] != path.name.removesuffix(_ENDING).partition("-")[2]:
+        return None
+    with safe_open(path, framework="pt") as file:
+        document = json.loads(file.metadata()["luban"])
+        return Saved(document["step"], document["values"], _tensors(file))
+
+
+def _tensors(file: Any) -> dict[str, Tensor]:
+    return {name: file.get_tensor(name) for name in list(file.keys())}
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """What the optimiser remembers of each parameter, as tensors by name."""
+    import torch
+
+    return {
+        f"{number}.{name}": value if isinstance(value, torch.Tensor) else torch.tensor(value, dtype=torch.float64)
+        for number, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+
+
+def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Gives an optimiser over the same parameters what `optimizer_tensors` took of another."""
+    state: dict[int, dict[str, Any]] = {}
+    for key, tensor in tensors.items():
+        number, _, name = key.partition(".")
+        state.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

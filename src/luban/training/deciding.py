@@ -1,0 +1,249 @@
+"""What `auto` becomes in the training of a network, and why. Decided or measured before the first step, on copies.
+
+The choices are written down before the training starts; whoever continues it reads them, and the bundle's recipe holds
+them, so that fitting it again measures nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from luban import collate
+from luban.batch import Array, Batch
+from luban.core import registry
+from luban.core.seed import derive
+from luban.forms.network import build
+from luban.protocols import Task, Work
+from luban.recipe.recipe import Candidate, Train
+from luban.training import augmenting, gathering, signals
+from luban.training.gathering import Part
+from luban.training.loss import Loss, loss_of
+from luban.training.optimizing import optimizer
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+STEPS = 4_000
+"""Steps that a training aims at where no time was asked for."""
+FEWEST_EPOCHS, MOST_EPOCHS = 10, 150
+SMALLEST_BATCH, LARGEST_BATCH = 8, 128
+BATCHES = 40
+"""Batches of an epoch that small data is cut into."""
+TESTED = 60
+"""Steps of the range test."""
+LOWEST_RATE, HIGHEST_RATE = 1e-6, 1.0
+LEAST_RATE, MOST_RATE = 1e-5, 0.1
+"""What the range test may answer."""
+WORSE = 4.0
+"""The range test ends where the smoothed loss is so many times its best."""
+LEAST_PATIENCE = 5
+TRIED = 8
+"""Batches that are measured on."""
+USED = 0.85
+"""Share of the time that epochs are planned for; the rest is for looking at the held-out rows and writing."""
+FASTER = 1.1
+"""How many times as fast bfloat16 must be."""
+AGREES = 0.02
+"""How far its loss may lie from that of float32, relative to it."""
+SLOW_STEP = 0.005
+"""CPU seconds of a step from which it is worth measuring whether bfloat16 is faster."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """train: the recipe's part with nothing left open. reasons: by key, in words, of what was open."""
+
+    train: Train
+    reasons: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"train": self.train.model_dump(mode="json"), "reasons": dict(self.reasons)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Choices:
+        return cls(Train.model_validate(document["train"]), document["reasons"])
+
+    def chosen(self) -> dict[str, Any]:
+        """The values of what was open."""
+        return {key: getattr(self.train, key) for key in sorted(self.reasons)}
+
+
+def decide(
+    batch: Batch, work: Work, candidate: Candidate, train: Train, *, seed: int, seconds: float | None = None
+) -> Choices:
+    """What is open in the training of a candidate on these rows, decided.
+
+    train: the recipe's part; what the candidate has recorded of its own stands before it. seconds: wall time for the
+    whole training, or None. Deterministic but for what is measured: the precision of slow steps, and epochs by time.
+    """
+    import torch
+
+    began = time.monotonic()
+    train = Train.model_validate({**train.model_dump(), **candidate.train})
+    task: Task = registry.find("tasks", work.task)
+    found = sizes(train, len(batch), collate.lengths(batch.inputs))
+    train, reasons = found.train, dict(found.reasons)
+    if train.augment == "auto":
+        names, reasons["augment"] = augmenting.usual(work, len(batch))
+        train = train.model_copy(update={"augment": names})
+    where, why = device(train.device)
+    if train.device == "auto":
+        reasons["device"] = why
+    rows = gathering.rows_of(batch, work, task, train, seed)
+    order = gathering.order(rows, train, seed)
+    torch.manual_seed(derive(seed, "deciding"))
+    module = build(candidate.model, candidate.settings, work).to(where)
+    parts = [gathering.part(rows, rows.train[places], where) for places in order.epoch(0)[:TRIED]]
+    loss = loss_of(task, train)
+    step_seconds = 0.0
+    if train.learning_rate == "auto":
+        tested = learning_rate(module, parts, train, loss)
+        train, step_seconds = train.model_copy(update={"learning_rate": tested.rate}), tested.seconds
+        reasons["learning_rate"] = tested.reason
+    elif train.precision == "auto" or train.epochs == "auto":
+        step_seconds = learning_rate(module, parts, train, loss, steps=TRIED).seconds
+    if train.precision == "auto":
+        chosen, reasons["precision"] = precision(module, parts, loss, step_seconds, where)
+        train = train.model_copy(update={"precision": chosen})
+    if train.epochs == "auto":
+        left = None if seconds is None else seconds - (time.monotonic() - began)
+        steps = math.ceil(order.steps / train.accumulate)
+        count, reasons["epochs"] = epochs(steps, step_seconds * train.accumulate, left)
+        train = train.model_copy(update={"epochs": count})
+    if train.patience == "auto":
+        assert isinstance(train.epochs, int), "the number of epochs was decided before"
+        reasons["patience"] = f"a quarter of {train.epochs} epochs, and at least {LEAST_PATIENCE}"
+        train = train.model_copy(update={"patience": max(train.epochs // 4, LEAST_PATIENCE)})
+    return Choices(train.model_copy(update={"device": where}), reasons)
+
+
+def _mean(loss: Loss, module: nn.Module, part: Part) -> Tensor:
+    return loss(module, part, float(len(part.rows)) if part.weight is None else float(part.weight.sum()))
+
+
+def sizes(train: Train, rows: int, lengths: Array | None) -> Choices:
+    """The sizes of batches, from the number of rows and their lengths."""
+    reasons = {}
+    size = train.batch_size
+    if size == "auto":
+        size = int(np.clip(2 ** round(math.log2(max(rows / BATCHES, 1))), SMALLEST_BATCH, LARGEST_BATCH))
+        reasons["batch_size"] = (
+            f"{rows:,} rows make about {BATCHES} batches, of {SMALLEST_BATCH} to {LARGEST_BATCH} rows"
+        )
+    tokens = train.tokens
+    if tokens == "auto" and lengths is not None:
+        tokens = max(size * math.ceil(float(np.median(lengths))), int(lengths.max()))
+        reasons["tokens"] = f"{size} rows of the median length, {np.median(lengths):g}"
+    return Choices(train.model_copy(update={"batch_size": size, "tokens": tokens}), reasons)
+
+
+def device(asked: str) -> tuple[str, str]:
+    """Where to train, and why. Raises UsageError for a GPU that is not there."""
+    import torch
+
+    from luban.core.errors import UsageError
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if asked == "auto":
+        found = next(name for name, is_there in there.items() if is_there)
+        return found, "a GPU is there" if found != "cpu" else "no GPU is there"
+    if not there[asked]:
+        raise UsageError(
+            f"no {asked} device is there.", where="train.device", fix="--set train.device=auto trains on what there is"
+        )
+    return asked, "as asked"
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The range test: the rate, and the wall seconds of a step."""
+
+    rate: float
+    reason: str
+    seconds: float
+
+
+def learning_rate(module: nn.Module, parts: list[Part], train: Train, loss: Loss, steps: int = TESTED) -> Tested:
+    """The learning rate by a range test (Smith, 2017): it rises from step to step until the loss explodes.
+
+    A tenth of the rate at which the smoothed loss was least. The module is copied and stays as it is.
+    """
+    import torch
+
+    trial = copy.deepcopy(module).train()
+    optimiser = optimizer(trial, train, LOWEST_RATE)
+    growth = (HIGHEST_RATE / LOWEST_RATE) ** (1 / (TESTED - 1))
+    rate, smooth, best, least = LOWEST_RATE, 0.0, LOWEST_RATE, math.inf
+    times = []
+    for step in range(steps):
+        started = time.perf_counter()
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        value = _mean(loss, trial, parts[step % len(parts)])
+        value.backward()
+        if train.clip is not None:
+            torch.nn.utils.clip_grad_norm_(trial.parameters(), train.clip)
+        optimiser.step()
+        optimiser.zero_grad()
+        seen = value.item()
+        times.append(time.perf_counter() - started)
+        smooth = seen if step == 0 else 0.9 * smooth + 0.1 * seen
+        if not math.isfinite(seen) or smooth > WORSE * least:
+            break
+        if smooth < least:
+            least, best = smooth, rate
+        rate *= growth
+    chosen = float(np.clip(best / 10, LEAST_RATE, MOST_RATE))
+    # Two digits: a rate that was measured to more would pretend.
+    chosen = float(f"{chosen:.2g}")
+    reason = f"a tenth of {best:.1e}, where the loss was least in a range test of {len(times)} steps"
+    return Tested(chosen, reason, sorted(times)[len(times) // 2])
+
+
+def precision(module: nn.Module, parts: list[Part], loss: Loss, seconds: float, device: str) -> tuple[str, str]:
+    """float32 or bfloat16, and why: measured in turns on a copy. seconds: of a step in float32."""
+    import torch
+
+    if seconds < SLOW_STEP and device == "cpu":
+        return "float32", f"a step takes {seconds * 1e3:.1f} ms, too little for bfloat16 to pay"
+    trial = copy.deepcopy(module).eval()
+    times: dict[bool, list[float]] = {False: [], True: []}
+    losses: dict[bool, list[float]] = {False: [], True: []}
+    for turn in range(4):
+        for lower in (False, True):
+            started = signals.now()
+            with torch.autocast(device, torch.bfloat16, enabled=lower):
+                value = _mean(loss, trial, parts[turn % len(parts)])
+            value.backward()
+            times[lower].append(signals.now() - started)
+            losses[lower].append(value.item())
+    ratio = min(times[False]) / max(min(times[True]), 1e-9)
+    apart = max(abs(a - b) / max(abs(a), 1e-6) for a, b in zip(losses[False], losses[True], strict=True))
+    if ratio >= FASTER and apart <= AGREES:
+        return "bfloat16", f"{ratio:.1f} times as fast as float32 here, and its losses differ by {apart:.1%}"
+    why = f"bfloat16 is {ratio:.2f} times as fast here" if ratio < FASTER else f"its losses differ by {apart:.1%}"
+    return "float32", why
+
+
+def epochs(steps: int, step_seconds: float, left: float | None) -> tuple[int, str]:
+    """How many epochs, and why. steps: of an epoch. left: wall seconds, or None without a limit."""
+    wanted = int(np.clip(math.ceil(STEPS / max(steps, 1)), FEWEST_EPOCHS, MOST_EPOCHS))
+    reason = f"about {STEPS:,} steps, in {FEWEST_EPOCHS} to {MOST_EPOCHS} epochs of {steps:,}"
+    if left is None:
+        return wanted, reason
+    affordable = max(int(USED * left / max(steps * step_seconds, 1e-9)), 1)
+    # A limit is there to be used: more epochs than usual help where there is time.
+    most = 2 * wanted
+    if affordable < most:
+        return (
+            affordable,
+            f"what {left:.0f} s allow, at {step_seconds * 1e3:.2g} ms a step and {steps:,} steps an epoch",
+        )
+    return most, f"twice as many as usual ({reason}), since there is time"

@@ -1,0 +1,225 @@
+"""From the rows of a training to the tensors of its steps, gathered ahead of the loop where they are large."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from luban import collate
+from luban.batch import Array, Batch, Inputs, Ragged
+from luban.core.seed import derive
+from luban.protocols import Task, Work
+from luban.recipe.recipe import Train
+from luban.training import batches
+from luban.training.distributed import Team
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+LARGE = 1 << 18
+"""Numbers of a batch from which it is gathered on another thread."""
+TOGETHER = 32
+"""Batches of rows of equal size that are gathered in one go, as long as they are small."""
+FEWEST_STOPPING = 50
+"""Rows below which too few would say when to stop: then it trains to the last epoch."""
+ANSWERED = 512
+"""Rows whose loss is measured at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows of a training.
+
+    target: as the loss takes it. weight: (rows,) float32 or None. train, stopping: numbers of the rows that are learned
+    from, and of those that say when to stop. scale, offset: what standardised values are multiplied by and moved by.
+    """
+
+    inputs: Inputs
+    target: Array
+    weight: Array | None
+    train: Array
+    stopping: Array
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Rows that pass the network together. rows: their numbers."""
+
+    rows: Array
+    tensors: dict[str, Tensor]
+    target: Tensor
+    weight: Tensor | None
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What comes between two steps of the optimiser. total: the weight of all its rows, in all processes."""
+
+    parts: list[Part]
+    total: float
+
+
+def rows_of(batch: Batch, work: Work, task: Task, train: Train, seed: int) -> Rows:
+    """The rows of a training: what the loss takes as target and weight, and which rows say when to stop."""
+    target = batch.target
+    assert target is not None, "networks of this task have a target"
+    weight = _weights(batch, work)
+    scale, offset = 1.0, 0.0
+    if task.link == "identity":
+        offset = float(np.average(target, weights=batch.weight))
+        scale = float(np.sqrt(np.average((target - offset) ** 2, weights=batch.weight))) or 1.0
+        target = ((target - offset) / scale).astype(np.float32)
+    elif target.ndim == 2:
+        target = target.astype(np.float32)
+    numbers = np.random.default_rng(derive(seed, "stopping")).permutation(len(batch))
+    count = round(train.stopping * len(batch))
+    count = count if count >= FEWEST_STOPPING else 0
+    return Rows(
+        inputs=batch.inputs,
+        target=np.asarray(target),
+        weight=weight,
+        train=np.sort(numbers[count:]),
+        stopping=np.sort(numbers[:count]),
+        scale=scale,
+        offset=offset,
+    )
+
+
+def _weights(batch: Batch, work: Work) -> Array | None:
+    """(rows,) float32 of mean 1, balanced over classes where that is asked; None where all are equal."""
+    target, weight = batch.target, batch.weight
+    if work.class_weight == "balanced" and work.task in ("binary", "multiclass"):
+        own = np.ones(len(batch)) if weight is None else np.asarray(weight)
+        shares = np.bincount(target, own, minlength=work.outputs)  # type: ignore[arg-type]
+        weight = own / shares[target]
+    return None if weight is None else (np.asarray(weight) / np.mean(weight)).astype(np.float32)
+
+
+def order(rows: Rows, train: Train, seed: int) -> batches.Order:
+    """How the rows that are learned from are put into batches."""
+    assert isinstance(train.batch_size, int), "the size of batches is decided"
+    lengths = collate.lengths(rows.inputs)
+    tokens = train.tokens if isinstance(train.tokens, int) else None
+    return batches.Order(
+        rows=len(rows.train),
+        size=train.batch_size,
+        seed=seed,
+        tokens=tokens,
+        lengths=None if lengths is None else lengths[rows.train],
+    )
+
+
+def steps(rows: Rows, epoch: list[Array], place: int, train: Train, device: str, team: Team) -> Iterator[Step]:
+    """The steps of an epoch from a batch on. epoch: places among the training rows, by batch."""
+    groups = [epoch[first : first + train.accumulate] for first in range(place, len(epoch), train.accumulate)]
+    told = [([rows.train[places] for places in group]) for group in groups]
+    cells = _cells(rows.inputs) * max((len(places) for places in epoch), default=1)
+    if cells >= LARGE:
+        yield from batches.ahead(told, lambda group: _step(rows, group, device, team))
+        return
+    if collate.lengths(rows.inputs) is None and team.size == 1:
+        size = max(1, min(TOGETHER, LARGE // max(cells * train.accumulate, 1)))
+        for first in range(0, len(told), size):
+            yield from _together(rows, told[first : first + size], device)
+        return
+    for group in told:
+        yield _step(rows, group, device, team)
+
+
+def _step(rows: Rows, group: list[Array], device: str, team: Team) -> Step:
+    total = _total(rows, group)
+    return Step([part(rows, team.share(numbers), device) for numbers in group], total)
+
+
+def _total(rows: Rows, group: list[Array]) -> float:
+    if rows.weight is None:
+        return float(sum(map(len, group)))
+    return float(sum(rows.weight[numbers].sum() for numbers in group))
+
+
+def part(rows: Rows, numbers: Array, device: str = "cpu") -> Part:
+    """These rows as tensors on a device."""
+    import torch
+
+    tensors = {name: tensor.to(device) for name, tensor in collate.to_torch(rows.inputs, numbers).items()}
+    weight = None if rows.weight is None else torch.from_numpy(rows.weight[numbers]).to(device)
+    return Part(numbers, tensors, torch.from_numpy(rows.target[numbers]).to(device), weight)
+
+
+def _together(rows: Rows, groups: list[list[Array]], device: str) -> Iterator[Step]:
+    """Several steps whose rows have equal size: one selection for all, then views of it."""
+    whole = part(rows, np.concatenate([numbers for group in groups for numbers in group]), device)
+    first = 0
+    for group in groups:
+        parts = []
+        for numbers in group:
+            piece = slice(first, first + len(numbers))
+            tensors = {name: tensor[piece] for name, tensor in whole.tensors.items()}
+            weight = None if whole.weight is None else whole.weight[piece]
+            parts.append(Part(numbers, tensors, whole.target[piece], weight))
+            first += len(numbers)
+        yield Step(parts, _total(rows, group))
+
+
+def mean_loss(module: nn.Module, rows: Rows, train: Train, loss: Any, device: str) -> float:
+    """The mean loss of the rows that say when to stop, the network as it answers."""
+    import torch
+
+    numbers = rows.stopping
+    lengths = collate.lengths(rows.inputs)
+    if lengths is not None:
+        numbers = numbers[np.argsort(lengths[numbers], kind="stable")]
+    training, total, value = module.training, _total(rows, [numbers]), 0.0
+    module.eval()
+    with torch.inference_mode():
+        for first in range(0, len(numbers), ANSWERED):
+            value += loss(module, part(rows, numbers[first : first + ANSWERED], device), total).item()
+    module.train(training)
+    return value if math.isfinite(value) else math.inf
+
+
+def prepared(module: nn.Module, train: Train) -> nn.Module:
+    """The module, made to calculate activations again in the backward pass, and compiled, where that is asked."""
+    import torch
+
+    if train.checkpoint_layers:
+        _calculate_again(module)
+    if train.compile:
+        module.compile()
+    assert isinstance(module, torch.nn.Module)
+    return module
+
+
+def _calculate_again(module: nn.Module) -> None:
+    """Lets the parts of each sequence of layers keep their inputs only (Chen et al., 2016)."""
+    from torch import nn
+    from torch.utils.checkpoint import checkpoint
+
+    for layers in module.modules():
+        if isinstance(layers, nn.Sequential | nn.ModuleList) and len(layers) > 1:
+            for layer in layers:
+                forward = layer.forward
+
+                def again(*inputs: Any, forward: Any = forward, layer: nn.Module = layer, **named: Any) -> Any:
+                    if not layer.training:
+                        return forward(*inputs, **named)
+                    return checkpoint(forward, *inputs, use_reentrant=False, **named)
+
+                layer.forward = again  # type: ignore[method-assign]
+
+
+def _cells(inputs: Inputs) -> int:
+    """Numbers of a row, on average."""
+    found = 0.0
+    for values in collate.parts(inputs).values():
+        if isinstance(values, Ragged):
+            found += values.values.size / max(len(values), 1)
+        else:
+            found += values.size / max(len(values), 1)
+    return int(found)

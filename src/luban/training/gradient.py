@@ -1,0 +1,248 @@
+"""The training loop of networks, top to bottom: resume, batches, loss, gradient, step, signals, checkpoint, stop.
+
+What `auto` becomes is in `deciding`, how rows come together in `batches` and `gathering`, what is recorded in
+`signals`, what survives a kill in `checkpoint`. The loop is a function of its arguments: killed and continued at any
+step, it ends with the same weights, bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from luban.batch import Batch
+from luban.core import registry
+from luban.core.errors import Interrupted
+from luban.core.seed import derive
+from luban.forms.network import Network, build
+from luban.protocols import Task, Work
+from luban.recipe.recipe import Candidate, Train
+from luban.training import deciding, gathering, nonfinite
+from luban.training.augmenting import augmented
+from luban.training.checkpoint import Checkpoints, Saved, Writing, optimizer_tensors, restore_optimizer
+from luban.training.distributed import ALONE, Team
+from luban.training.gathering import Rows, rows_of
+from luban.training.keeping import Kept
+from luban.training.loss import Loss, loss_of
+from luban.training.optimizing import factor, optimizer
+from luban.training.signals import Recorder, now
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Tell = Callable[[Mapping[str, Any]], None]
+"""`tell(line)`: a line for the history of the run."""
+
+
+@dataclass
+class Progress:
+    """Where a training is: what a checkpoint holds beside tensors. place: batches of the epoch that are done."""
+
+    epoch: int = 0
+    place: int = 0
+    step: int = 0
+    loss: float = 0.0
+    best_loss: float = math.inf
+    best_epoch: int = -1
+    ended: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "best_loss": self.best_loss if math.isfinite(self.best_loss) else None}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Progress:
+        return cls(**{**document, "best_loss": math.inf if document["best_loss"] is None else document["best_loss"]})
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The form, and how many epochs it took where time cut it short, else None."""
+
+    form: Network
+    until_epoch: int | None
+
+
+def fit(
+    batch: Batch,
+    work: Work,
+    candidate: Candidate,
+    train: Train,
+    *,
+    seed: int,
+    folder: Path | None = None,
+    until: float | None = None,
+    tell: Tell = lambda line: None,
+    interrupted: Callable[[], bool] = lambda: False,
+    team: Team = ALONE,
+) -> Trained:
+    """The trained network of a candidate.
+
+    train: the recipe's part, in which nothing is left open (`deciding.decide`).
+    folder: where checkpoints go and are found again; None keeps nothing. until: when the time is over, on the clock of
+    `time.monotonic`. interrupted: asked after each step; when true it checkpoints and stops.
+    team: the processes that train together.
+
+    Raises TrainingError that names step, batch and layer for a loss that is not finite, Interrupted, ResourceError.
+    """
+    import torch
+
+    task: Task = registry.find("tasks", work.task)
+    rows = rows_of(batch, work, task, train, seed)
+    torch.manual_seed(derive(seed, "weights"))
+    module = build(candidate.model, candidate.settings, work)
+    torch.manual_seed(derive(seed, "training", team.rank))
+    progress = _train(module, work, rows, train, loss_of(task, train), seed, folder, until, tell, interrupted, team)
+    weights = {
+        name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy()
+        for name, tensor in module.state_dict().items()
+    }
+    form = Network(candidate.model, dict(candidate.settings), work, weights, task.link, rows.scale, rows.offset)
+    return Trained(form, progress.epoch if progress.ended == "time" else None)
+
+
+def _train(
+    module: nn.Module,
+    work: Work,
+    rows: Rows,
+    train: Train,
+    loss: Loss,
+    seed: int,
+    folder: Path | None,
+    until: float | None,
+    tell: Tell,
+    interrupted: Callable[[], bool],
+    team: Team,
+) -> Progress:
+    """Trains the module in place; at the end it has the weights that answer."""
+    import torch
+
+    assert isinstance(train.epochs, int), "the number of epochs is decided"
+    assert isinstance(train.learning_rate, float), "the learning rate is decided"
+    assert isinstance(train.patience, int), "the patience is decided"
+    device, _ = deciding.device(train.device)
+    lower = torch.autocast(device, torch.bfloat16) if train.precision == "bfloat16" else nullcontext()
+    network = team.wrapped(gathering.prepared(module, train).to(device))
+    optimiser = optimizer(module, train, train.learning_rate)
+    order = gathering.order(rows, train, seed)
+    steps = math.ceil(order.steps / train.accumulate) * train.epochs
+    kept, recorder, progress = Kept(module, train.ema), Recorder(module), Progress()
+    checkpoints = Checkpoints(folder) if folder is not None and team.leads else None
+    saved = Checkpoints(folder).latest() if folder is not None else None
+    if saved is not None:
+        progress = _restore(saved, module, optimiser, kept)
+        tell({"continues": progress.step, "epoch": progress.epoch})
+    writing = Writing(checkpoints, train.checkpoint_seconds)
+
+    def state() -> Saved:
+        return _state(progress, module, optimiser, kept)
+
+    while progress.epoch < (train.until_epoch or train.epochs) and not progress.ended:
+        module.train()
+        epoch = order.epoch(progress.epoch)
+        for step in gathering.steps(rows, epoch, progress.place, train, device, team):
+            started, watched = now(), recorder.watching(progress.step)
+            rate = train.learning_rate * factor(train.schedule, train.warmup, progress.step, steps)
+            for parameters in optimiser.param_groups:
+                parameters["lr"] = rate
+            value = 0.0
+            with recorder.armed() if watched else nullcontext():
+                for part in step.parts:
+                    with lower:
+                        share = loss(network, augmented(part, train, work), step.total)
+                    share.backward()
+                    value += share.item()
+            value, norm = team.total(value), team.clip(module, train.clip)
+            if not (math.isfinite(value) and math.isfinite(norm)):
+                raise nonfinite.explained(module, step, loss, progress.step, progress.epoch, value, norm)
+            if watched:
+                recorder.before()
+            optimiser.step()
+            if watched:
+                recorder.after()
+                told = {"step": progress.step, "loss": value, "rate": rate, "gradient": norm}
+                tell({**told, "layers": recorder.to_json()})
+            optimiser.zero_grad(set_to_none=True)
+            kept.average()
+            progress.step += 1
+            progress.place += len(step.parts)
+            progress.loss += value
+            recorder.timed(progress.step - 1, now() - started)
+            if interrupted():
+                writing.now(state)
+                raise Interrupted("the training was stopped.", fix="type the same command to continue")
+            if until is not None and progress.best_epoch >= 0 and team.agreed(time.monotonic() > until):
+                # What is left of the time is for the rows that wait for an answer; this epoch counts for nothing.
+                progress.ended = "time"
+                break
+            writing.within_epoch(state)
+        if progress.ended:
+            break
+        _end_epoch(module, rows, train, loss, progress, kept, device, tell)
+        progress.epoch, progress.place, progress.loss = progress.epoch + 1, 0, 0.0
+        if rows.stopping.size and progress.epoch - 1 - progress.best_epoch >= train.patience:
+            progress.ended = "patience"
+        elif until is not None and team.agreed(time.monotonic() > until):
+            progress.ended = "time"
+        writing.at_epoch(state)
+    writing.wait()
+    kept.give_back(module)
+    module.to("cpu").eval()
+    return progress
+
+
+def _end_epoch(
+    module: nn.Module,
+    rows: Rows,
+    train: Train,
+    loss: Loss,
+    progress: Progress,
+    kept: Kept,
+    device: str,
+    tell: Tell,
+) -> None:
+    """Looks at the rows that say when to stop, and keeps the weights where they are the best so far."""
+    steps = max(progress.place / train.accumulate, 1)
+    line: dict[str, Any] = {"epoch": progress.epoch, "train_loss": progress.loss / math.ceil(steps)}
+    with kept.answering(module):
+        if rows.stopping.size:
+            value = gathering.mean_loss(module, rows, train, loss, device)
+            line["stopping_loss"] = value
+        else:
+            # Without rows to tell, the last weights are as good as any: each epoch is the best so far.
+            value = progress.best_loss if math.isfinite(progress.best_loss) else 0.0
+        if not rows.stopping.size or value < progress.best_loss:
+            progress.best_loss, progress.best_epoch = value, progress.epoch
+            kept.best(module)
+    tell(line)
+
+
+def _state(progress: Progress, module: nn.Module, optimiser: Any, kept: Kept) -> Saved:
+    import torch
+
+    tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
+    tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(optimiser).items()}
+    tensors |= {f"kept.{name}": tensor for name, tensor in kept.tensors().items()}
+    tensors["random"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    return Saved(progress.step, progress.to_json(), tensors)
+
+
+def _restore(saved: Saved, module: nn.Module, optimiser: Any, kept: Kept) -> Progress:
+    import torch
+
+    def under(prefix: str) -> dict[str, Tensor]:
+        return {n.removeprefix(prefix): t for n, t in saved.tensors.items() if n.startswith(prefix)}
+
+    module.load_state_dict(under("module."))
+    restore_optimizer(optimiser, under("optimizer."))
+    kept.restore(under("kept."))
+    torch.set_rng_state(saved.tensors["random"])
+    if "random.cuda" in saved.tensors:
+        torch.cuda.set_rng_state(saved.tensors["random.cuda"])
+    return Progress.from_json(saved.values)

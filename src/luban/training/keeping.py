@@ -1,0 +1,67 @@
+"""The weights that a training keeps beside those it changes: the best so far, and their moving average."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@final
+class Kept:
+    """Copies of a module's weights.
+
+    decay: of the moving average that answers in the weights' place (Polyak and Juditsky, 1992); 0 for none.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self._parameters = [p for p in module.parameters() if p.requires_grad]
+        self._decay = decay
+        self._average = [p.detach().clone() for p in self._parameters] if decay else []
+        self._best: dict[str, Tensor] = {}
+
+    def average(self) -> None:
+        """Moves the average towards the weights of now."""
+        if self._average:
+            import torch
+
+            torch._foreach_lerp_(self._average, [p.detach() for p in self._parameters], 1 - self._decay)
+
+    @contextmanager
+    def answering(self, module: nn.Module) -> Iterator[None]:
+        """While it is held the module has the weights that would answer: the average, where there is one."""
+        if not self._average:
+            yield
+            return
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
+        for parameter, average in zip(self._parameters, self._average, strict=True):
+            parameter.data, average.data = average.data, parameter.data
+
+    def best(self, module: nn.Module) -> None:
+        """Keeps the weights of the module as the best so far."""
+        self._best = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+
+    def give_back(self, module: nn.Module) -> None:
+        """Gives the module the best weights."""
+        if self._best:
+            module.load_state_dict(self._best)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that is kept, by name."""
+        averages = {f"average.{number}": tensor for number, tensor in enumerate(self._average)}
+        return {**averages, **{f"best.{name}": tensor for name, tensor in self._best.items()}}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes back what `tensors` gave."""
+        for number, average in enumerate(self._average):
+            average.copy_(tensors[f"average.{number}"])
+        self._best = {n.removeprefix("best."): t.clone() for n, t in tensors.items() if n.startswith("best.")}

@@ -1,0 +1,77 @@
+"""Optimisers by name, and how the learning rate goes over the steps."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from luban.core.errors import UsageError
+from luban.core.suggest import did_you_mean
+from luban.recipe.optimisation import Optimisation
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+
+
+def optimizer(module: nn.Module, how: Optimisation, learning_rate: float) -> Optimizer:
+    """The optimiser of the recipe over all parameters that learn.
+
+    Weight decay leaves out what has one axis: biases, and the scales and shifts of normalisation, which need none.
+    Raises UsageError for a name that torch does not have.
+    """
+    import torch
+
+    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    decayed = [parameter for parameter in learning if parameter.ndim > 1]
+    others = [parameter for parameter in learning if parameter.ndim <= 1]
+    groups = [
+        {"params": parameters, "weight_decay": decay}
+        for parameters, decay in ((decayed, how.weight_decay), (others, 0.0))
+        if parameters
+    ]
+    name = how.optimizer.lower().replace("-", "")
+    if name == "sgd":
+        nesterov = how.nesterov and how.momentum > 0
+        return torch.optim.SGD(groups, lr=learning_rate, momentum=how.momentum, nesterov=nesterov)
+    if name in ("adam", "adamw"):
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
+        return kind(groups, lr=learning_rate, fused=True)
+    found: dict[str, Any] = {each.__name__.lower(): each for each in vars(torch.optim).values() if _is_optimizer(each)}
+    if name not in found or name in ("optimizer", "lbfgs", "sparseadam"):
+        raise UsageError(
+            f"no optimiser is called '{how.optimizer}'. {did_you_mean(how.optimizer, [*found, 'sgd'])}",
+            where="train.optimizer",
+        )
+    return found[name](groups, lr=learning_rate)  # type: ignore[no-any-return]
+
+
+def _is_optimizer(each: object) -> bool:
+    from torch.optim import Optimizer
+
+    return isinstance(each, type) and issubclass(each, Optimizer)
+
+
+def factor(schedule: str, warmup: float, step: int, steps: int) -> float:
+    """What the learning rate is multiplied by at a step of `steps`, counted from 0: 0 to 1.
+
+    After a linear warm-up: `constant`; `cosine` (Loshchilov and Hutter, 2017) and `linear` down to zero; `one-cycle`
+    rises for three tenths of the steps and falls to zero, both along a cosine (Smith, 2018).
+
+    >>> [round(factor("cosine", 0.0, step, 4), 3) for step in range(5)]
+    [1.0, 0.854, 0.5, 0.146, 0.0]
+    >>> factor("constant", 0.5, 0, 4), factor("constant", 0.5, 3, 4)
+    (0.5, 1.0)
+    """
+    if schedule == "one-cycle":
+        rise = max(0.3, warmup) * steps
+        if step < rise:
+            return max(0.5 - 0.5 * math.cos(math.pi * (step + 1) / (rise + 1)), 0.04)
+        return 0.5 + 0.5 * math.cos(math.pi * min((step - rise) / max(steps - rise, 1), 1.0))
+    rise = int(warmup * steps)
+    if step < rise:
+        return (step + 1) / rise if rise > 1 else (step + 1) / (rise + 1)
+    gone = min((step - rise) / max(steps - rise, 1), 1.0)
+    if schedule == "cosine":
+        return 0.5 + 0.5 * math.cos(math.pi * gone)
+    return 1.0 - gone if schedule == "linear" else 1.0
