@@ -35,7 +35,7 @@ def size(text: str | int) -> int:
     (629145600, 1536)
     """
     found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([kmgt]?)i?b?\s*", str(text).lower())
-    if not found or float(found[1]) <= 0:
+    if not found or not 0 < float(found[1]) < float("inf"):
         raise UsageError(f"'{text}' is not an amount of memory.", where="--memory", fix="for example --memory 4G")
     return int(float(found[1]) * _BYTES[found[2]])
 
