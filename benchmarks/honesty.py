@@ -1,10 +1,11 @@
 """Planted faults: does `luban diagnose` find what was planted, and stay silent on clean tables?
 
 Real tables (those that scikit-learn carries) and generated ones, faults planted by seed. Thresholds were chosen on
-seeds from 1000 on; those reported are below 100. An alarm is a finding above a note.
+seeds from 1000 on (`--seed 1000`); those reported are below 100. An alarm is a finding above a note.
 
-Figures: recall (over all faults), recall-<fault> (each), false-alarms (share of clean tables with an alarm). Whether
-intervals cover the truth is measured by `coverage.py`.
+Figures: recall (over all faults), recall-<fault> (each), false-alarms (share of clean tables with an alarm),
+other-alarms (share of tables with a fault on which something else is raised as well; without a goal, for a fault may
+have true consequences). Whether intervals cover the truth is measured by `coverage.py`.
 """
 
 from __future__ import annotations
@@ -65,7 +66,12 @@ def real(name: str, seed: int) -> pl.DataFrame:
 
 
 def generated(kind: str, seed: int) -> pl.DataFrame:
-    """A clean table with correlated columns, a category, and classes that overlap, or values with noise."""
+    """A clean table with correlated columns, a category, and classes that overlap, or values with noise.
+
+    kind: `two classes`, `three classes`, `values`, or `orders`, in which innocent columns look like faults.
+    """
+    if kind == "orders":
+        return orders(seed)
     random = np.random.default_rng(_seed(seed, kind))
     rows, columns = int(random.integers(300, 900)), int(random.integers(6, 14))
     mixing = random.normal(size=(columns, columns)) * 0.4 + np.eye(columns)
@@ -79,6 +85,31 @@ def generated(kind: str, seed: int) -> pl.DataFrame:
     cuts = [0.0] if kind == "two classes" else [-0.5, 0.5]
     classes = np.digitize(signal + random.normal(size=rows) * 0.15, cuts)
     return frame.with_columns(y=pl.Series([f"class {code}" for code in classes]))
+
+
+def orders(seed: int) -> pl.DataFrame:
+    """A clean table whose columns look like faults and are none.
+
+    Moments over which the target does not wander, a category of many levels that helps, whole numbers that seldom
+    repeat, amounts with a long tail, and values that are missing.
+    """
+    random = np.random.default_rng(_seed(seed, "orders"))
+    rows = int(random.integers(400, 900))
+    shop = random.integers(0, 30, rows)
+    grams = random.integers(100, 100 * rows, rows)
+    amount = random.lognormal(3.0, 1.2, rows)
+    weight = random.normal(size=(rows, 3))
+    signal = random.normal(size=30)[shop] + weight @ random.normal(size=3) + 0.5 * np.log(amount)
+    signal = (signal - signal.mean()) / signal.std() + random.normal(size=rows) * 0.4
+    seconds = np.sort(random.integers(0, 365 * 86_400, rows))
+    frame = pl.DataFrame({f"weight{place}": weight[:, place] for place in range(3)}).with_columns(
+        ordered=pl.Series(np.datetime64("2023-01-01T00:00:00", "ms") + 1000 * seconds),
+        shop=pl.Series([f"shop {code}" for code in shop]),
+        grams=pl.Series(grams),
+        amount=pl.Series(np.where(random.random(rows) < 0.05, np.nan, amount)).fill_nan(None),
+        y=pl.Series(np.where(signal > 0, "kept", "returned")),
+    )
+    return frame.sample(fraction=1.0, shuffle=True, seed=int(random.integers(2**31)))
 
 
 # Faults
@@ -135,54 +166,71 @@ def shuffled(frame: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
 
 def imbalance(name: str, seed: int) -> pl.DataFrame | None:
     """One class against the rest, thinned to 1 in 51; None where fewer than 20 rows of it would remain."""
-    random = np.random.default_rng(_seed(seed, "imbalance"))
+    random = np.random.default_rng(_seed(seed, "imbalance", name))
     frame = generated("two classes", seed) if name == "generated" else real(name, seed)
     if name == "generated":
         # Large enough for 20 rows of the rare class.
-        frame = pl.concat([frame, *(generated_like(frame, random) for _ in range(3))])
+        frame = pl.concat([frame, *(generated_like(frame, random) for _ in range(6))])
     classes = frame["y"].unique().sort()
-    rare = frame["y"] == classes[int(random.integers(len(classes)))]
+    rare = (frame["y"] == classes[int(random.integers(len(classes)))]).to_numpy()
     keep = int((~rare).sum() / 50)
     if keep < 20:
         return None
-    rows = np.concatenate(
-        [np.flatnonzero(~rare.to_numpy()), random.permutation(np.flatnonzero(rare.to_numpy()))[:keep]]
-    )
-    labels = pl.Series(np.where(rare.to_numpy()[rows], "rare", "usual"))
-    thinned = frame[rows.tolist()].with_columns(y=labels)
+    rows = np.concatenate([np.flatnonzero(~rare), random.permutation(np.flatnonzero(rare))[:keep]])
+    thinned = frame[rows.tolist()].with_columns(y=pl.Series(np.where(rare[rows], "rare", "usual")))
     return thinned.sample(fraction=1.0, shuffle=True, seed=int(random.integers(2**31)))
 
 
-def generated_like(frame: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
-    """Rows like those of a table: each with a little noise, so that none is a copy."""
-    numbers = [name for name, kind in frame.schema.items() if kind.is_float()]
-    noise = {name: frame[name] + pl.Series(random.normal(size=len(frame)) * 0.3) for name in numbers}
+def generated_like(frame: pl.DataFrame, random: np.random.Generator, error: float = 0.3) -> pl.DataFrame:
+    """Rows like those of a table: each with a little noise, so that none is a copy.
+
+    error: in standard deviations of the column.
+    """
+    noise = {
+        name: frame[name] + pl.Series(random.normal(size=len(frame)) * error * float(np.std(frame[name].to_numpy())))
+        for name, kind in frame.schema.items()
+        if kind.is_float() and name != "y"
+    }
     return frame.with_columns(**noise)
 
 
 def groups(seed: int) -> pl.DataFrame:
-    """Machines that are measured several times: traits of the machine, and an outcome that is the machine's own."""
+    """Rigs that are measured several times: traits of the rig, and an outcome that is its own.
+
+    The column is not named as one of machines or persons: by such a name luban splits by groups from the start.
+    """
     random = np.random.default_rng(_seed(seed, "groups"))
     count = int(random.integers(60, 120))
     sizes = random.integers(4, 9, count)
-    machine = np.repeat(np.arange(count), sizes)
-    traits = random.normal(size=(count, 6))[machine] + random.normal(size=(len(machine), 6)) * 0.2
-    outcome = random.integers(0, 2, count)[machine]
+    rig = np.repeat(np.arange(count), sizes)
+    traits = random.normal(size=(count, 6))[rig] + random.normal(size=(len(rig), 6)) * 0.2
+    outcome = random.integers(0, 2, count)[rig]
     frame = pl.DataFrame({f"trait{place}": traits[:, place] for place in range(6)})
-    names = np.array([f"m{number:03}" for number in random.permutation(count)])[machine]
-    frame = frame.with_columns(machine=pl.Series(names), y=pl.Series(np.where(outcome == 1, "fails", "runs")))
+    names = np.array([f"r{number:03}" for number in random.permutation(count)])[rig]
+    frame = frame.with_columns(rig=pl.Series(names), y=pl.Series(np.where(outcome == 1, "fails", "runs")))
     return frame.sample(fraction=1.0, shuffle=True, seed=int(random.integers(2**31)))
 
 
-def course(seed: int) -> pl.DataFrame:
+def measured_again(name: str, seed: int) -> pl.DataFrame:
+    """A real table of which each row is a thing that was measured three to six times, with an error of each time."""
+    random = np.random.default_rng(_seed(seed, "measured again", name))
+    frame = real(name, seed)
+    things = random.permutation(len(frame))[:120]
+    which = np.repeat(things, random.integers(3, 7, len(things)))
+    again = generated_like(frame[which.tolist()], random, error=0.1)
+    again = again.with_columns(thing=pl.Series([f"no {code}" for code in random.permutation(len(frame))[which]]))
+    return again.sample(fraction=1.0, shuffle=True, seed=int(random.integers(2**31)))
+
+
+def course(kind: str, seed: int) -> pl.DataFrame:
     """Days on which a value wanders; the columns say a little of it; the rows are in no order."""
-    random = np.random.default_rng(_seed(seed, "course"))
+    random = np.random.default_rng(_seed(seed, "course", kind))
     days = int(random.integers(300, 700))
     value = np.cumsum(random.normal(size=days))
     start = np.datetime64("2022-01-01")
     frame = pl.DataFrame({"day": start + np.arange(days), "load": value * 0.2 + random.normal(size=days) * 3})
     frame = frame.with_columns(wind=pl.Series(random.normal(size=days)))
-    if seed % 2:
+    if kind == "classes":
         frame = frame.with_columns(y=pl.Series(np.where(value > np.median(value), "high", "low")))
     else:
         frame = frame.with_columns(y=pl.Series(value))
@@ -193,38 +241,43 @@ def course(seed: int) -> pl.DataFrame:
 
 CLASSES = ("breast_cancer", "wine", "iris", "digits")
 ANY = (*CLASSES, "diabetes")
+CLEAN = (*ANY, "two classes", "three classes", "values", "orders")
+PLANTED: dict[str, tuple[Callable[..., pl.DataFrame], tuple[str, ...]]] = {
+    "copied-target": (copied_target, ANY),
+    "post-outcome": (post_outcome, ANY),
+    "row-id": (row_id, ANY),
+    "constant": (constant, ANY),
+    "duplicates": (duplicates, ANY),
+    "label-noise-10": (label_noise(0.1), CLASSES),
+    "label-noise-20": (label_noise(0.2), CLASSES),
+    "shuffled-labels": (shuffled, ANY),
+}
+"""What is planted into tables as they are, and into which."""
 
 
 def cases(seeds: tuple[int, ...], quick: bool) -> Iterator[Case]:
-    """Every fault on every table where it makes sense, by seed; then clean tables."""
-    planted: dict[str, tuple[Callable[..., pl.DataFrame], tuple[str, ...]]] = {
-        "copied-target": (copied_target, ANY),
-        "post-outcome": (post_outcome, ANY),
-        "row-id": (row_id, ANY),
-        "constant": (constant, ANY),
-        "duplicates": (duplicates, ANY),
-        "label-noise-10": (label_noise(0.1), CLASSES),
-        "label-noise-20": (label_noise(0.2), CLASSES),
-        "shuffled-labels": (shuffled, ANY),
-    }
+    """Every fault on every table where it makes sense, by seed; then clean tables: 9 kinds by 7 seeds."""
     for seed in seeds:
-        for fault, (plant, tables) in planted.items():
+        for fault, (plant, tables) in PLANTED.items():
             for table in tables[:2] if quick else tables:
                 random = np.random.default_rng(_seed(seed, fault, table))
                 yield Case(fault, table, plant(real(table, seed), random))
-        yield Case("group-leak", "machines", groups(seed))
-        yield Case("time-leak", "days", course(seed))
+        yield Case("group-leak", "rigs", groups(seed))
         for table in ("breast_cancer", "wine"):
+            yield Case("group-leak", table, measured_again(table, seed))
+        for kind in ("classes", "values"):
+            yield Case("time-leak", f"days, {kind}", course(kind, seed))
+        # The columns of iris and digits have like scales: without scaling nothing is wrong with them.
+        for table in ("breast_cancer", "wine", "diabetes"):
             yield Case("scaling-off", table, real(table, seed), settings={"features.scale": "none"})
-        for table in ("generated", "digits", "breast_cancer"):
+        for table in ("generated", *CLASSES):
             frame = imbalance(table, seed)
             if frame is not None:
                 yield Case("imbalance", table, frame)
-    for seed in seeds[:1] if quick else range(seeds[0], seeds[0] + 7):
-        for table in ANY:
-            yield Case("clean", table, real(table, seed + 10))
-        for table in ("two classes", "three classes", "values", "values"):
-            yield Case("clean", table, generated(table, seed + 10 + 1000 * (table == "values")))
+    first = seeds[0] + 10
+    for seed in range(first, first + (1 if quick else 7)):
+        for kind in CLEAN:
+            yield Case("clean", kind, real(kind, seed) if kind in ANY else generated(kind, seed))
 
 
 def alarms(case: Case) -> tuple[set[str], set[str]]:
@@ -242,6 +295,7 @@ def figures(options: harness.Options) -> list[harness.Figure]:
     seeds = (first,) if options.quick else tuple(first + step for step in SEEDS)
     hits: dict[str, list[bool]] = {}
     clean: list[bool] = []
+    others: list[bool] = []
     for case in cases(seeds, options.quick):
         loud, quiet = alarms(case)
         if case.fault == "clean":
@@ -251,19 +305,20 @@ def figures(options: harness.Options) -> list[harness.Figure]:
             # What luban has already set aside, such as a row number, it tells in a note.
             hit = bool(set(FOUND[case.fault]) & quiet)
             hits.setdefault(case.fault, []).append(hit)
+            others.append(bool(loud - set(FOUND[case.fault])))
             seen = ("found" if hit else "MISSED") + f" ({', '.join(sorted(loud)) or 'silent'})"
         harness.say(f"{case.fault:16} {case.table:14} {seen}")
     every = [hit for found in hits.values() for hit in found]
     told = [_share("recall", every, ">=", 0.90)]
     told += [_share(f"recall-{fault}", found, ">=", 0.75) for fault, found in sorted(hits.items())]
-    return [*told, _share("false-alarms", clean, "<=", 0.05)]
+    return [*told, _share("false-alarms", clean, "<=", 0.05), _share("other-alarms", others)]
 
 
-def _share(name: str, hits: list[bool], op: str, goal: float) -> harness.Figure:
+def _share(name: str, hits: list[bool], op: harness.Operator = ">=", goal: float | None = None) -> harness.Figure:
     low, high = wilson(sum(hits), len(hits))
-    return harness.Figure(
-        name, sum(hits) / len(hits), low, high, (op, goal), how=f"{sum(hits)} of {len(hits)} tables, Wilson interval"
-    )
+    wanted = None if goal is None else (op, goal)
+    how = f"{sum(hits)} of {len(hits)} tables, Wilson interval"
+    return harness.Figure(name, sum(hits) / len(hits), low, high, wanted, how)
 
 
 def _codes(values: pl.Series) -> np.ndarray[Any, Any]:

@@ -2,9 +2,9 @@
 
 Rarity alone is no fault; so two signals must meet. The smallest class has less than a tenth of an even share, or the
 largest is more than 10 times as frequent (cleanlab; SageMaker Debugger); and out of fold, quick models find the classes
-unequally: the best recall exceeds the recall of a rare class by more than 0.3 (luban's catalogue). Silent with fewer
-than 10 rows of the rare class, of which nothing can be said, and when class weights are on. Repair: class weights.
-Proven by effect: the recall of the worst class rises, paired on held-out rows, and the log loss hardly grows.
+unequally: the best recall exceeds that of a rare class. Threshold 0.3 (luban's catalogue). Silent with fewer than 10
+rows of the rare class, of which nothing can be said, and when class weights are on. Repair: class weights. Proven by
+effect: the recall of the worst class rises, paired on held-out rows, and the log loss hardly grows.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 Signal: one distinct value (a constant); or a different value in every row of a whole-number column whose range hardly
 exceeds the number of rows (a row number: by chance, n whole numbers out of 3n are all different with probability
-exp(-n/6)), or of a column that the schema takes for an identifier. Origin: deepchecks' and cleanlab's exact checks; the
-range was added because amounts and measurements may all differ too. Silent on whole numbers that are spread out, on
-text, and on tables of fewer than 30 rows (10 for an unbroken count). Repair: drop the column; never the last one. A
-column that luban already leaves out is mentioned in a note. Proven structurally.
+exp(-n/6)), or of a column that the schema takes for an identifier. Thresholds: 2 different values, or one repeat; the
+range, 3 times the rows. Origin: deepchecks' and cleanlab's exact checks; the range was added because amounts and
+measurements may all differ too. Silent on whole numbers that are spread out, on text, and on tables of fewer than 30
+rows (10 for an unbroken count). Repair: drop the column; never the last one. A column that luban already leaves out is
+mentioned in a note. Proven structurally.
 """
 
 from __future__ import annotations
@@ -49,6 +50,9 @@ def examine(examination: Examination) -> list[Finding]:
 def _what(examination: Examination, column: Column) -> str | None:
     """`constant`, `row number` or `identifier`; None for a column that may help."""
     values = [frame[column.name] for frame in (examination.train, examination.test) if column.name in frame.columns]
+    if not values:
+        # Rows are taken without the columns that nobody needs; the schema has looked at these.
+        return "constant" if column.kind == "constant" else None
     both = pl.concat([part.cast(values[0].dtype, strict=False) for part in values])
     if both.dtype.is_nested() or both.is_empty():
         return None

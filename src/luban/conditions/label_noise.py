@@ -1,12 +1,15 @@
 """Wrong labels: rows whose class quick models contradict with confidence; or labels that say nothing about the inputs.
 
 Noise and true overlap of classes differ in where models are wrong: overlap is wrong where models are unsure, noise is
-wrong everywhere, also where they are surest. Signal: the share of contradicted rows among the quarter of the rows about
-which out-of-fold models are surest, in each answered class. Threshold 3%, with a Wilson interval above 1%. Out-of-fold
-confident learning (Northcutt et al., 2021) then lists the rows. Where models do no better than chance (the area under
-the ROC curve within two standard errors of 0.5), nothing ties the labels to the inputs: shuffled rows, or columns that
-do not bear on the target. Silent below 30 rows, and with fewer than 3 contradicted rows. Luban changes no label: the
-rows are named, for a person to look at.
+wrong everywhere, also where they are surest. Signal: the share of contradicted rows among those about which out-of-fold
+models are surest: the first half or the first third of each answered class, or fewer where a hundred rows in all are
+enough; a class that lies between others, of which models are nowhere as sure, is left out. Threshold 3%, with a Wilson
+interval above 2%, and both above what overlapping normal classes with so many errors in all would show there.
+Chosen by trial: of clean tables hardly a label is contradicted there, of noisy ones about the share that is wrong.
+Out-of-fold confident learning (Northcutt et al., 2021) then lists the rows. Where models do no better than chance (the
+area under the ROC curve within two standard errors of 0.5), nothing ties the labels to the inputs: shuffled rows, or
+columns that do not bear on the target. Silent below 30 rows, and with fewer than 3 contradicted rows. Luban changes no
+label: the rows are named, for a person to look at.
 """
 
 from __future__ import annotations
@@ -21,8 +24,15 @@ from luban.training import probing
 from luban.training.probing import Probe
 
 THRESHOLD = 0.03
-SURELY = 0.01
-SUREST = 0.25
+SURELY = 0.02
+SUREST = (1 / 3, 1 / 2)
+"""Shares of a class that are looked at: the third where errors abound, the half where rows are few."""
+ENOUGH = 100
+"""Rows in all that tell a share; of large tables fewer but surer rows are looked at."""
+LEAST = 0.1
+"""The smallest share of a class that is looked at."""
+AS_SURE = 0.8
+"""Of the confidence in the class that models are surest of."""
 SEVERE = 0.1
 FEWEST = 3
 CHANCE = 2.0
@@ -41,28 +51,26 @@ def examine(examination: Examination) -> list[Finding]:
 
 def _contradicted(examination: Examination, probe: Probe) -> list[Finding]:
     answer = probe.outputs.argmax(axis=1)
-    sure = _surest(probe.outputs, answer)
     wrong = answer != probe.target
-    count = int((wrong & sure).sum())
-    share = count / max(int(sure.sum()), 1)
-    low, _ = wilson(count, int(sure.sum()))
-    if share <= THRESHOLD or low <= SURELY or count < FEWEST:
+    signals = [signal for most in SUREST if (signal := _signal(probe, answer, wrong, most)) is not None]
+    if not signals:
         return []
+    signal = max(signals, key=lambda signal: signal.value - signal.threshold)
     flagged = _confident_learning(probe)
     # The rows that models contradict most surely come first.
     order = np.argsort(probe.outputs[flagged, probe.target[flagged]], kind="stable")
     numbers = examination.train_rows[probe.rows[flagged[order]]]
-    first = flagged[order[0]] if len(order) else int(np.flatnonzero(wrong & sure)[0])
+    first = flagged[order[0]] if len(order) else int(np.flatnonzero(wrong)[0])
     names = examination.classes[probe.target[first]], examination.classes[answer[first]]
     return [
         Finding(
             condition=condition.id,
-            severity="severe" if share > SEVERE else "warning",
+            severity="severe" if signal.value > SEVERE else "warning",
             where=Where(column=examination.recipe.target, rows=tuple(int(row) for row in numbers[:100])),
-            evidence=Signal("share of contradicted labels where models are surest", share, THRESHOLD, int(sure.sum())),
+            evidence=signal,
             text=(
-                f"where quick models are surest they still contradict {share:.1%} of the labels (threshold "
-                f"{THRESHOLD:.0%}), "
+                f"where quick models are surest they still contradict {signal.value:.1%} of the labels (threshold "
+                f"{signal.threshold:.0%}), "
                 f"and {len(flagged):,} labels in all look wrong; row {examination.train_rows[probe.rows[first]]} says "
                 f"'{names[0]}' and looks like '{names[1]}'. Wrong labels teach wrong answers, and make the score too "
                 "low. "
@@ -72,15 +80,47 @@ def _contradicted(examination: Examination, probe: Probe) -> list[Finding]:
     ]
 
 
-def _surest(outputs: Array, answer: Array) -> Array:
-    """(rows,) the quarter of each answered class about which the models are surest."""
+def _signal(probe: Probe, answer: Array, wrong: Array, most: float) -> Signal | None:
+    """The share of the surest rows that is contradicted; None where it is not beyond its threshold."""
+    share = min(max(ENOUGH / len(answer), LEAST), most)
+    sure = _surest(probe.outputs, answer, share)
+    count, rows = int((wrong & sure).sum()), int(sure.sum())
+    overlap = _overlap(float(wrong.mean()), share)
+    low, _ = wilson(count, rows)
+    threshold = max(THRESHOLD, overlap)
+    if count < FEWEST or count / rows <= threshold or low <= max(SURELY, overlap):
+        return None
+    return Signal("share of contradicted labels where models are surest", count / rows, threshold, rows)
+
+
+def _surest(outputs: Array, answer: Array, share: float) -> Array:
+    """(rows,) whether a row is among the share of its answered class about which the models are surest."""
     confidence = outputs[np.arange(len(answer)), answer]
-    sure = np.zeros(len(answer), dtype=bool)
+    most = {}
     for code in np.unique(answer):
         inside = np.flatnonzero(answer == code)
-        most = inside[np.argsort(-confidence[inside], kind="stable")][: max(int(len(inside) * SUREST), 1)]
-        sure[most] = True
+        most[code] = inside[np.argsort(-confidence[inside], kind="stable")][: max(int(len(inside) * share), 1)]
+    mean = {code: confidence[rows].mean() for code, rows in most.items()}
+    sure = np.zeros(len(answer), dtype=bool)
+    for code, rows in most.items():
+        sure[rows] = mean[code] >= AS_SURE * max(mean.values())
     return sure
+
+
+def _overlap(wrong: float, share: float) -> float:
+    """How often the surest share of rows is wrong where two normal classes overlap, and so many are wrong in all.
+
+    A row whose evidence is s, a standard normal number, then has the other class with a probability of ndtr(-a |s|);
+    over all rows that is arctan(1 / a) / pi.
+    """
+    from scipy.special import ndtr, ndtri
+
+    if wrong <= 0:
+        return 0.0
+    if wrong >= 0.5:
+        return 0.5
+    surest = ndtri(1 - share * (np.arange(200) + 0.5) / 400)
+    return float(ndtr(-surest / np.tan(np.pi * wrong)).mean())
 
 
 def _confident_learning(probe: Probe) -> Array:

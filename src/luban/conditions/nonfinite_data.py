@@ -1,10 +1,10 @@
 """Infinite values in the data: numbers that arithmetic made and that no model can use.
 
 A missing value (null or NaN) is a fact about the row and is no fault; an infinity is the trace of a division by zero or
-an overflow before the data came here. Source: a check of every training monitor (AutoTrainer, DeepDiagnosis, SageMaker
-Debugger). Silent when every number is finite in the 32 bits that models compute in. Repairs: luban encodes an infinity
-as a missing value, fitted on training rows; a column that holds nothing else is dropped. Proven by the absence of
-infinities.
+an overflow before the data came here. Signal: how many values of a column are infinite. Threshold 0. Source: a check of
+every training monitor (AutoTrainer, DeepDiagnosis, SageMaker Debugger). Silent when every number is finite in the 32
+bits that models compute in. Repairs: luban encodes an infinity as a missing value, fitted on training rows; a column
+that holds nothing else is dropped. Proven by the absence of infinities.
 """
 
 from __future__ import annotations
