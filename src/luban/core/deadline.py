@@ -7,6 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import ClassVar
 
+_LITTLE = 0.1
+"""Processor seconds from which the pace is known."""
+
 
 def process_started() -> float:
     """When this process started, on the `time.monotonic` clock; this call where the system does not tell."""
@@ -16,6 +19,29 @@ def process_started() -> float:
         return ticks / os.sysconf("SC_CLK_TCK") + time.monotonic() - time.clock_gettime(time.CLOCK_BOOTTIME)
     except (OSError, AttributeError, ValueError, IndexError):
         return time.monotonic()
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast this process gets on, from a moment on."""
+
+    clock: float
+    processor: float
+
+    @classmethod
+    def now(cls) -> Pace:
+        return cls(time.monotonic(), time.process_time())
+
+    def slowness(self) -> float:
+        """Seconds on the clock for each processor second since then; at least 1, and 1 while little was done.
+
+        About 1 for work of one thread on an idle machine, 3 where three processes share each core.
+
+        >>> Pace.now().slowness()
+        1.0
+        """
+        used = time.process_time() - self.processor
+        return max(1.0, (time.monotonic() - self.clock) / used) if used > _LITTLE else 1.0
 
 
 @dataclass(frozen=True)

@@ -56,11 +56,11 @@ class GradientBoosting:
     def portfolio(self, work: Work) -> Iterable[Entry]:
         if work.sparse:
             return (Entry(20, Candidate(model=self.name, settings={"learning_rate": 0.1, "columns": 0.1})),)
-        # Each class costs as many trees as two do alone, so many classes take larger steps.
-        slow, slower = (0.05, 0.03) if work.outputs <= 5 else (0.1, 0.06)
+        # Each class costs as many trees as two do alone, so many classes take larger steps, after what is quicker.
+        first, slow, slower = (2, 0.05, 0.03) if work.outputs <= 5 else (7, 0.1, 0.06)
         varied: dict[int, dict[str, Any]] = {
-            2: {"learning_rate": slow},
-            7: {"learning_rate": slow, "leaves": 7, "columns": 0.5, "rows": 0.8},
+            first: {"learning_rate": slow},
+            first + 5: {"learning_rate": slow, "leaves": 7, "columns": 0.5, "rows": 0.8},
             13: {"learning_rate": slower, "leaves": 63, "columns": 0.5},
         }
         return [Entry(order, Candidate(model=self.name, settings=settings)) for order, settings in varied.items()]

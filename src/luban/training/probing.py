@@ -200,12 +200,15 @@ def ranking(probe: Probe) -> tuple[float, float]:
 
 def _answers(inputs: Array, target: Array, asked: Array, classes: int, seed: int) -> Array:
     from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
 
     answers = []
-    with warnings.catch_warnings():
+    learners = _learners(classes, len(target), seed)
+    # Threads wait for each other in such small sums: where others use the cores too, several took six times as long.
+    with warnings.catch_warnings(), threadpool_limits(1):
         # A probe that has not converged is still a probe.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for learner in _learners(classes, len(target), seed):
+        for learner in learners:
             learner.fit(inputs, target)
             if classes:
                 aligned = np.zeros((len(asked), classes))

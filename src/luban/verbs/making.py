@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from luban.bundle.bundle import Stored
 from luban.core.console import Console
-from luban.core.deadline import Deadline
+from luban.core.deadline import Deadline, Pace
 from luban.core.seed import derive
 from luban.data.dataset import Dataset
 from luban.data.profile import profile
@@ -30,6 +30,11 @@ from luban.verbs.repairing import Examined, examine_and_repair
 ENDING = 0.15
 """Share of `--time` kept for what follows the search: measuring, drawing, writing."""
 ENDING_AT_LEAST = 3.0
+"""Seconds."""
+ENDING_AT_MOST = 0.4
+"""The share that is kept where other work keeps the machine busy, so that everything takes longer."""
+BUSY = 1.5
+"""How slow a machine is, as its `Pace` says, from which more time is kept, in proportion."""
 EXAMINING = 0.4
 """Share of `--time` after which no further condition is examined."""
 MAIN = "main"
@@ -47,6 +52,7 @@ def make(
     console: Console,
 ) -> Stored:
     """The bundle of a recipe on a data set, in memory. Deterministic in data, recipe and version, but for `--time`."""
+    pace = Pace.now()
     with Meter() as meter:
         console.say(f"{dataset.name}: {dataset.rows:,} rows, {len(dataset.schema.columns)} columns")
         with Pool(folder, MAIN, seed=recipe.seed, **_workers(dataset, allowed)) as pool:
@@ -57,7 +63,7 @@ def make(
             prepared = examined.prepared
             _tell(examined, console)
             training = encoding.encode(prepared, folder, MAIN)
-            until = _search_until(allowed)
+            until = _search_until(allowed, pace.slowness())
             if prepared.task.supervised:
                 made = _predictor(prepared, training, folder, pool, until, allowed.deadline, console)
             else:
@@ -94,10 +100,11 @@ def _examine_until(allowed: Limits) -> Deadline:
     return allowed.deadline.earlier((1 - EXAMINING) * allowed.seconds)
 
 
-def _search_until(allowed: Limits) -> Deadline:
+def _search_until(allowed: Limits, slowness: float) -> Deadline:
     if allowed.seconds is None:
         return allowed.deadline
-    return allowed.deadline.earlier(max(ENDING * allowed.seconds, ENDING_AT_LEAST))
+    ending = max(ENDING * allowed.seconds, ENDING_AT_LEAST) * max(1.0, slowness / BUSY)
+    return allowed.deadline.earlier(min(ending, max(ENDING_AT_MOST * allowed.seconds, ENDING_AT_LEAST)))
 
 
 def _within(examined: Examined, dataset: Dataset, given: Given, allowed: Limits) -> Examined:
