@@ -32,7 +32,9 @@ def opened(path: Path) -> Iterator[int]:
             "there is no such bundle.", where=str(path), fix="make one: luban fit DATA --out ..."
         ) from None
     except NotADirectoryError:
-        raise BundleError("this is a file; a bundle is a folder.", where=str(path)) from None
+        raise BundleError(
+            "this is a file; a bundle is a folder.", where=str(path), fix="the bundle comes first, then the data"
+        ) from None
     except PermissionError:
         raise ResourceError("this folder may not be read.", where=str(path), fix="ask for permission") from None
     try:

@@ -53,6 +53,23 @@ def write(path: Path, data: bytes | str) -> None:
         _sync_folder(path.parent)
 
 
+def write_once(path: Path, data: bytes | str) -> None:
+    """Writes a file whole unless it is there: of several processes the first one's content stays."""
+    content = data.encode() if isinstance(data, str) else data
+    with storage_errors(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(name, path)
+        finally:
+            os.unlink(name)
+        _sync_folder(path.parent)
+
+
 @contextmanager
 def new_file(target: Path) -> Iterator[Path]:
     """The path of a temporary sibling that takes the target's name when the block ends well; else nothing is left."""
@@ -110,8 +127,13 @@ def lock(path: Path) -> Iterator[None]:
     """Holds a lock file while the block runs; UsageError when another process holds it. It dies with its process."""
     import fcntl
 
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with storage_errors(path.parent):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except (FileNotFoundError, NotADirectoryError, FileExistsError) as error:
+            raise UsageError(
+                f"no folder can be made here ({error.strerror}).", where=str(path.parent), fix="choose another --out"
+            ) from None
         file = path.open("a")
     with file:
         try:

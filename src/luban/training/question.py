@@ -18,6 +18,8 @@ ROWS_A_CODE = 5
 """... where each stands for so many rows on average."""
 SHARE_OF_NAMES = 0.5
 """Texts of which more than this share are different are no class names."""
+CLASSES = frozenset({"binary", "multiclass", "multilabel"})
+VALUES = frozenset({"regression"})
 
 
 def decide(target: pl.Series | None, recipe: Recipe) -> tuple[str, str]:
@@ -34,6 +36,42 @@ def decide(target: pl.Series | None, recipe: Recipe) -> tuple[str, str]:
     if target is None:
         return "clustering", "no target was named, so rows that belong together are looked for"
     return _told(target)
+
+
+def suits(task: str, recipe: Recipe) -> None:
+    """Raises UsageError for a metric, loss or decision of the recipe that means nothing for this task.
+
+    >>> suits("regression", Recipe())
+    """
+    train = recipe.train
+    wanted: list[tuple[str, object, frozenset[str]]] = []
+    if train.metric is not None:
+        wanted.append(("train.metric", train.metric, registry.find("metrics", train.metric).tasks))
+    if train.loss != "auto":
+        wanted.append(("train.loss", train.loss, CLASSES if train.loss == "cross-entropy" else VALUES))
+    if train.class_weight != "none":
+        wanted.append(("train.class_weight", train.class_weight, CLASSES))
+    if train.threshold != "auto":
+        wanted.append(("train.threshold", train.threshold, frozenset({"binary"})))
+    for key, value, tasks in wanted:
+        if task not in tasks:
+            raise UsageError(
+                f"{key} cannot be '{value}' for {task}; it is for {', '.join(sorted(tasks))}.",
+                where=f"--metric {value}" if key == "train.metric" else f"--set {key}",
+                fix="leave it out, or say another --task",
+            )
+    if not isinstance(train.threshold, str) and not 0 <= train.threshold <= 1:
+        raise UsageError(
+            f"a probability lies between 0 and 1, not at {train.threshold:g}.",
+            where="--set train.threshold",
+            fix="for example --set train.threshold=0.3",
+        )
+    if train.cost and train.threshold != "cost":
+        raise UsageError(
+            "costs decide nothing unless the threshold is chosen by them.",
+            where="--set train.cost",
+            fix="add --set train.threshold=cost",
+        )
 
 
 def _asked(task: str, target: pl.Series | None) -> str:

@@ -145,8 +145,8 @@ class WorkFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def leave(self) -> None:
-        """Removes the folder where no unit is finished: it holds nothing that continues, and would be in the way."""
-        if not any(self.units.glob("*")):
+        """Removes the folder where nothing is finished: then nothing continues, and it would be in the way."""
+        if not any(file for name in ("units", "networks") for file in (self.path / name).rglob("*")):
             self.remove()
 
     # What is trained on

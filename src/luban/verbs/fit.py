@@ -94,7 +94,7 @@ def fit(
         test=None if test is None else open_dataset(test, like=dataset.schema, console=console),
         validation=None if validation is None else open_dataset(validation, like=dataset.schema, console=console),
     )
-    place = Path(out) if out is not None else Path(f"{dataset.name}.luban")
+    place = _place(out, dataset.name)
     key = {
         "recipe": fingerprint.of_json(asked.model_dump(mode="json")),
         "data": fingerprint.of_json([dataset.fingerprint, *given.fingerprints]),
@@ -113,12 +113,23 @@ def fit(
             raise Interrupted(
                 "stopped; what is finished is kept.", where=str(folder.path), fix="type the same command to continue"
             ) from None
+        except Exception:
+            folder.leave()
+            raise
         seconds = clock.monotonic() - started
         done = Bundle(stored, place, manifest.content_sha256, seconds=seconds, resumed=continues)
     else:
         folder.remove()
     gates.check(require, done.measurements, done.findings, done.to_json())
     return done
+
+
+def _place(out: str | Path | None, name: str) -> Path:
+    """Where the bundle goes."""
+    place = Path(out) if out is not None else Path(f"{name}.luban")
+    if not place.name:
+        raise UsageError("a bundle needs a name of its own.", where=f"--out {out}", fix=f"--out {name}.luban")
+    return place
 
 
 def _finished(place: Path, key: Mapping[str, str]) -> Bundle | None:

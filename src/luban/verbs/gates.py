@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from luban.core import registry
 from luban.core.errors import GateError, UsageError
 from luban.core.suggest import did_you_mean, fold
 from luban.evidence.finding import Finding
@@ -32,6 +33,15 @@ def parse(gates: Iterable[str]) -> list[tuple[str, str, float]]:
         if not found:
             raise UsageError(
                 f"'{gate}' is no gate.", where="--require", fix="for example --require 'accuracy>=0.9', or no-severe"
+            )
+        name, _, end = fold(found[1]).partition(".")
+        # A name that no metric has is told at once, not after the training.
+        if name not in registry.names("metrics"):
+            known = did_you_mean(name, registry.names("metrics"))
+            raise UsageError(f"no metric is called '{name}'. {known}", where="--require")
+        if end not in ("", "low", "high"):
+            raise UsageError(
+                f"'{found[1]}' has an unknown end.", where="--require", fix=f"{name}, {name}.low or {name}.high"
             )
         parsed.append((fold(found[1]), found[2], float(found[3])))
     return parsed
@@ -60,7 +70,7 @@ def check(
                 raise GateError(f"required {what}, but found: {found}.", where="--require", document=document)
             continue
         name, _, end = what.partition(".")
-        if name not in by_name or end not in ("", "low", "high"):
+        if name not in by_name:
             raise UsageError(f"'{what}' was not measured. {did_you_mean(name, by_name)}", where="--require")
         value = getattr(by_name[name], end or "value")
         if not _SIGNS[sign](value, bound):

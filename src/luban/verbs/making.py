@@ -20,7 +20,7 @@ from luban.recipe.edit import RecipeEdit, changed
 from luban.recipe.recipe import Recipe
 from luban.training import search
 from luban.training.choosing import HeldOut, choose
-from luban.training.limits import Limits
+from luban.training.limits import COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
 from luban.training.work_folder import Training, WorkFolder
 from luban.verbs import encoding, exporting, grouping, measuring, proving, writing
@@ -132,10 +132,9 @@ def _within(examined: Examined, dataset: Dataset, given: Given, allowed: Limits)
 
 def _workers(dataset: Dataset, allowed: Limits) -> dict[str, int]:
     """A worker for each thread where memory allows it, since a fit on one thread wastes none; else one with all."""
-    size = 4 * dataset.rows * len(dataset.schema.columns)
-    room = allowed.memory - (400 << 20)
-    # Each worker holds a fold's copy of the rows and what the trainer makes of them.
-    workers = max(1, min(allowed.threads, int(room / max(4 * size, 150 << 20))))
+    size = dataset.rows * (COPIES * 4 * len(dataset.schema.columns) + ROW)
+    # Each worker holds its libraries, a fold's copy of the rows and what the trainer makes of them.
+    workers = max(1, min(allowed.threads, int((allowed.memory - LIBRARIES / 2) / (size + LIBRARIES / 2))))
     return {"workers": workers, "threads": max(1, allowed.threads // workers)}
 
 
@@ -144,6 +143,8 @@ def _tell(examined: Examined, console: Console) -> None:
     train, test = len(prepared.division.train), len(prepared.division.test)
     console.say(f"{prepared.task.name}: {prepared.task_reason}")
     console.say(f"{train:,} rows train, {test:,} test: {prepared.division.reason}")
+    for reason, rows in prepared.dropped.items():
+        console.say(f"{rows:,} rows are left out: {reason}")
     for finding in examined.findings:
         if finding.severity != "note":
             console.say(f"{finding.severity}: {finding.text}")

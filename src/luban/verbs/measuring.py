@@ -239,13 +239,13 @@ def answered(bundle: Bundle, data: Any, *, threads: int | None = None, console: 
     if name not in dataset.frame.collect_schema().names():
         raise DataError(
             f"the column '{name}' is missing; it holds the answers to measure by.",
-            where=dataset.name,
+            where=dataset.where,
             fix="luban predict BUNDLE DATA answers rows without it",
         )
     parts: list[tuple[Array, Answers]] = []
     with console.progress("measuring rows", dataset.rows) as advance:
         done = 0
-        for rows, answers in answerer.stream(loader.slices(dataset.frame, size=SLICE), where=dataset.name):
+        for rows, answers in answerer.stream(loader.slices(dataset.frame, size=SLICE), where=dataset.where):
             parts.append((answerer.task.encode(rows[name], answerer.classes), answers))
             done += len(rows)
             advance(done, "")
@@ -253,7 +253,7 @@ def answered(bundle: Bundle, data: Any, *, threads: int | None = None, console: 
     known = np.isfinite(target) if target.dtype.kind == "f" else target >= 0
     known = known if known.ndim == 1 else known.all(axis=1)
     if not known.any():
-        raise DataError(f"no row holds a known value of '{name}'.", where=dataset.name, fix="luban inspect DATA")
+        raise DataError(f"no row holds a known value of '{name}'.", where=dataset.where, fix="luban inspect DATA")
     dropped = {"no target, or a class that the bundle does not know": int((~known).sum())} if not known.all() else {}
     return Rows(dataset.name, _joined([answers for _, answers in parts]).take(known), target[known], dropped)
 
@@ -291,7 +291,7 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
     dataset = open_dataset(data, columns=bundle.recipe.columns, console=console)
     prepared = prepare(dataset, Given(), bundle.recipe)
     numbers = encoding.test_rows(prepared)
-    answers = bundle.answerer.answers(loader.take(prepared.frame, numbers), where=dataset.name)
+    answers = bundle.answerer.answers(loader.take(prepared.frame, numbers), where=dataset.where)
     assert prepared.target is not None, "a bundle with figures has a target"
     measured = figures(
         task,

@@ -86,7 +86,7 @@ def _tables(answerer: Answerer, data: Any, console: Console) -> Iterator[pl.Data
     has_name = named is not None and named.name in dataset.frame.collect_schema().names()
     first = 0
     with console.progress("answering rows", dataset.rows) as advance:
-        for rows, answers in answerer.stream(loader.slices(dataset.frame, size=SLICE), where=dataset.name):
+        for rows, answers in answerer.stream(loader.slices(dataset.frame, size=SLICE), where=dataset.where):
             if has_name and named is not None:
                 key = rows[named.name]
             else:

@@ -75,6 +75,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
     values = _target(frame, schema)
     name, reason = question.decide(values, recipe)
     task: Task = registry.find("tasks", name)
+    question.suits(task.name, recipe)
     classes, target = ((), None) if values is None else _encoded(task, values, recipe)
     weight = _weight(frame, schema)
     divided, validation = _divided(frame, schema, recipe, task, target, parts)
@@ -82,7 +83,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         divided = replace(divided, train=sampled(divided.train, recipe.train.rows, derive(recipe.seed, "rows")))
     inputs = [column.name for column in schema.inputs]
     if not inputs:
-        raise DataError("no column is left to learn from.", where=dataset.name, fix=f"luban inspect {dataset.name}")
+        raise DataError("no column is left to learn from.", where=dataset.where, fix=f"luban inspect {dataset.where}")
     learned_from = sampled(divided.train, LEARNED_FROM, derive(recipe.seed, "preprocessing"))
     return Prepared(
         dataset=dataset,
@@ -117,7 +118,7 @@ def _stacked(dataset: Dataset, given: Given, schema: Schema) -> tuple[pl.LazyFra
         if part is not None:
             missing = [name for name in used if name not in part.frame.collect_schema().names()]
             if missing:
-                raise DataError(f"the column '{missing[0]}' is missing.", where=part.name, fix="give the same columns")
+                raise DataError(f"the column '{missing[0]}' is missing.", where=part.where, fix="give the same columns")
             frames.append(part.frame.select(used))
     stacked = frames[0] if len(frames) == 1 else pl.concat(frames, how="vertical_relaxed")
     return stacked, (counts[0], counts[1], counts[2])

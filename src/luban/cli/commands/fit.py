@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @option("--set", "set_", multiple=True, metavar="K=V", group=MODEL, help="Set a key of the recipe: split.test=0.3.")
 @option(
     "--folds",
-    type=click.IntRange(min=2),
+    type=click.IntRange(2, 50),
     metavar="K",
     group=MODEL,
     help="Parts the training rows are cut into; else 5.",
