@@ -73,6 +73,12 @@ def test_group_folds_share_out_a_rare_class():
     assert [target[folds == fold].sum() for fold in range(5)] == [5] * 5
 
 
+def test_groups_of_one_class_each_do_not_share_a_fold():
+    groups = np.repeat(np.arange(4), 5)
+    folds = split("group").folds(Rows(20, groups, True, groups), 4, 0)
+    assert np.bincount(folds).tolist() == [5] * 4
+
+
 def test_one_group_cannot_be_split():
     with pytest.raises(DataError, match="share one group"):
         split("group").holdout(Rows(10, groups=np.zeros(10)), 0.2, 0)

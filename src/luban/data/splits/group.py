@@ -27,7 +27,7 @@ class Group:
         return np.isin(group, chosen)
 
     def folds(self, rows: Rows, count: int, seed: int) -> Array:
-        """The largest groups first, each to the fold that has the fewest rows of its kind."""
+        """The largest groups first, each to the fold that has the fewest rows of its kind; of several, the smallest."""
         group, sizes = _groups(rows, 2)
         count = min(count, len(sizes))
         kinds = _kinds(rows)
@@ -36,13 +36,15 @@ class Group:
         shares = held / held.sum(axis=0)
         order = np.random.default_rng(seed).permutation(len(sizes))
         order = order[np.argsort(-sizes[order], kind="stable")]
-        filled = np.zeros((count, shares.shape[1]))
+        filled, rows_in = np.zeros((count, shares.shape[1])), np.zeros(count)
         fold_of = np.empty(len(sizes), dtype=np.int64)
         for number in order:
             # What each fold would hold beyond an even share, for the kinds of row that this group has.
-            fold = int(np.argmin((filled * (shares[number] > 0)).sum(axis=1)))
+            beyond = (filled * (shares[number] > 0)).sum(axis=1).round(9)
+            fold = int(np.lexsort((rows_in, beyond))[0])
             fold_of[number] = fold
             filled[fold] += shares[number]
+            rows_in[fold] += sizes[number]
         return fold_of[group]
 
 
