@@ -329,6 +329,7 @@ class Reading:
 
     dropped: how many rows were left out by reason; listed: up to 100 of them as (line, reason).
     missing_words: by column, texts that were read as missing beside the usual ones.
+    split: the column that says of each row whether it is `train`, `validation` or `test`, where the data come so.
     """
 
     frame: pl.LazyFrame
@@ -336,6 +337,7 @@ class Reading:
     dropped: Mapping[str, int] = field(default_factory=dict)
     listed: tuple[tuple[int, str], ...] = ()
     missing_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    split: str | None = None
 
 
 @dataclass(frozen=True)
@@ -352,10 +354,19 @@ class Wish:
 
 
 class Source(Protocol):
-    """A format of data files (`data/sources/`)."""
+    """A format of data files, or a layout of folders (`data/sources/`)."""
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Whether the file, which starts with these bytes, is of this format; endings of names count before bytes."""
+        """Whether the file, which starts with these bytes, is of this format; endings of names count before bytes.
+
+        A folder comes with an empty head.
+        """
+
+    def files(self, path: Path) -> tuple[Path, ...]:
+        """The files that `read` reads, in an order of their own; for most formats the path itself.
+
+        Raises DataError where those that belong together cannot be told.
+        """
 
     def read(self, path: Path, wishes: Mapping[str, Wish], into: Path) -> Reading:
         """The rows, lazily. What cannot be read lazily in little memory is first written to the Parquet file `into`.

@@ -22,6 +22,7 @@ class Dataset:
     facts: what was guessed while reading, in words.
     dropped: how many rows were left out by reason; listed: up to 100 of them as (line, reason).
     fingerprint: equal for equal content that is read alike.
+    split: the column that says of each row whether it is `train`, `validation` or `test`, where the data come so.
     """
 
     frame: pl.LazyFrame
@@ -33,3 +34,4 @@ class Dataset:
     facts: Mapping[str, str] = field(default_factory=dict)
     dropped: Mapping[str, int] = field(default_factory=dict)
     listed: tuple[tuple[int, str], ...] = ()
+    split: str | None = None

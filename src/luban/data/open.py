@@ -10,7 +10,7 @@ import hashlib
 import io
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, cast
@@ -22,7 +22,7 @@ from luban.core.console import SILENT, Console
 from luban.core.errors import DataError, UsageError
 from luban.core.suggest import fold, nearest
 from luban.core.units import read_size
-from luban.data import cache, check, infer, loader
+from luban.data import cache, check, infer, loader, paths
 from luban.data.catalogue import sample_path
 from luban.data.dataset import Dataset
 from luban.data.frames import frame_of, is_frame, plain_types
@@ -32,12 +32,14 @@ from luban.schema.schema import Schema
 
 __all__ = ["frame_of", "open_dataset", "sample_path"]
 
-READER = 2
+READER = 3
 """Counts up when files come to be read otherwise, so that nothing old is taken from the cache."""
 LARGE = 50 << 20
 """Bytes of a file from which it is said that it is read."""
-BY_CONTENT = ("parquet", "arrow", "jsonlines", "csv")
-"""The formats of files, in the order in which they are asked."""
+FORMATS = ("parquet", "arrow", "idx", "cifar", "ts", "jsonlines", "csv")
+"""The formats of files, in the order in which they are asked: any text may be separated values."""
+LAYOUTS = ("idx", "cifar", "ts", "class-folders")
+"""The layouts of folders, in the order in which they are asked: any folder may be one of classes."""
 ENDINGS = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".arrow", ".feather", ".ipc")
 """Of the files in a folder, those that are its data."""
 TEXT_KINDS = ("audio", "category", "datetime", "identifier", "image", "series", "text")
@@ -47,12 +49,13 @@ _STDIN = "-"
 
 @dataclass(frozen=True)
 class _Found:
-    """What was read of a place. content: the fingerprint of its bytes."""
+    """What was read of a place. content: the fingerprint of its bytes. folder: where its paths start from."""
 
     name: str
     where: str
     content: str
     reading: Reading
+    folder: Path | None = None
 
 
 def open_dataset(
@@ -75,6 +78,8 @@ def open_dataset(
     wishes = _wishes(asked, like)
     found = _of_frame(place) if is_frame(place) else _of_place(str(place), wishes, console)
     frame = plain_types(found.reading.frame)
+    if found.folder is not None:
+        frame = paths.resolved(frame, found.folder, asked, like)
     if not frame.collect_schema().names():
         raise DataError("the table has no columns.", where=found.where, fix="give columns and rows")
     rows = loader.count(frame)
@@ -96,6 +101,7 @@ def open_dataset(
         facts=found.reading.facts,
         dropped=found.reading.dropped,
         listed=found.reading.listed,
+        split=found.reading.split,
     )
 
 
@@ -182,13 +188,12 @@ def _of_folder(path: Path, wishes: Mapping[str, Wish], console: Console) -> _Fou
             where=str(path),
             fix=f"luban inspect {path} shows what it holds",
         )
-    files = sorted(each for each in path.iterdir() if each.is_file() and _plain.ending(each) in ENDINGS)
+    with cache.readable(path):
+        files = sorted(each for each in path.iterdir() if each.is_file() and _plain.ending(each) in ENDINGS)
     if files:
         return _of_files(files, str(path), _name(path), wishes, console)
-    reading = registry.find("data.sources", "class-folders").read(path, wishes, Path())
-    paths = reading.frame.collect()["path"].to_list()
-    content = fingerprint.of_json([[each, Path(each).stat().st_size] for each in paths])
-    return _Found(_name(path), str(path), content, reading)
+    name = next(name for name in LAYOUTS if registry.find("data.sources", name).recognises(path, b""))
+    return _of_source(path, name, registry.find("data.sources", name), wishes, console)
 
 
 def _of_files(files: list[Path], where: str, name: str, wishes: Mapping[str, Wish], console: Console) -> _Found:
@@ -219,7 +224,9 @@ def _of_files(files: list[Path], where: str, name: str, wishes: Mapping[str, Wis
     reading = Reading(
         pl.concat(frames, how="vertical_relaxed"), facts, dict(dropped), tuple(listed[:100]), missing_words=words
     )
-    return _Found(name, where, fingerprint.of_json([part.content for part in parts]), reading)
+    folders = {part.folder for part in parts}
+    folder = folders.pop() if len(folders) == 1 else None
+    return _Found(name, where, fingerprint.of_json([part.content for part in parts]), reading, folder)
 
 
 def _of_file(
@@ -232,7 +239,24 @@ def _of_file(
     if not size:
         raise DataError("the file is empty.", where=where, fix="check that it was written to the end")
     name, source = _source(path, head)
-    content = content or cache.content(path)
+    return _of_source(path, name, source, wishes, console, content=content, shown=shown)
+
+
+def _of_source(
+    path: Path,
+    name: str,
+    source: Source,
+    wishes: Mapping[str, Wish],
+    console: Console,
+    *,
+    content: str | None = None,
+    shown: str | None = None,
+) -> _Found:
+    """What a source reads of a file or folder; from the cache, where it was read before."""
+    where = shown or str(path)
+    files = source.files(path)
+    size = sum(file.stat().st_size for file in files)
+    content = content or _content(path, files)
     if cache.is_temporary():
         console.say("the cache cannot be written, so the data will be read anew next time (set LUBAN_CACHE)")
     wished = {column: vars(wish) for column, wish in sorted(wishes.items())}
@@ -250,11 +274,13 @@ def _of_file(
             "dropped": dict(reading.dropped),
             "listed": list(reading.listed),
             "missing_words": {column: list(words) for column, words in reading.missing_words.items()},
+            "split": reading.split,
         }
 
-    freely = cache.known_table(fingerprint.of_json([*inputs, {}]))
-    if freely is None or not _grants(*freely, wishes):
-        freely = cache.table(fingerprint.of_json([*inputs, wished]), read)
+    with cache.readable(path):
+        freely = cache.known_table(fingerprint.of_json([*inputs, {}]))
+        if freely is None or not _grants(*freely, wishes):
+            freely = cache.table(fingerprint.of_json([*inputs, wished]), read)
     table, about = freely
     # What can be read lazily where it lies was not written to the cache.
     frame = pl.scan_parquet(table, glob=False) if table.exists() else source.read(path, wishes, table).frame
@@ -264,8 +290,19 @@ def _of_file(
         dropped=about["dropped"],
         listed=tuple((line, why) for line, why in about["listed"]),
         missing_words={column: tuple(words) for column, words in about["missing_words"].items()},
+        split=about["split"],
     )
-    return _Found(_name(path), where, content, reading)
+    return _Found(_name(path), where, content, reading, None if shown else path.parent)
+
+
+def _content(path: Path, files: Sequence[Path]) -> str:
+    """The fingerprint of the files that are read. Of the many of inner folders the times stand for the bytes."""
+    if files == (path,):
+        return cache.content(path)
+    if all(file.parent == path or file.parent == path.parent for file in files):
+        return fingerprint.of_json([[file.name, cache.content(file)] for file in files])
+    states = [(file, file.stat()) for file in files]
+    return fingerprint.of_json([[str(file.absolute()), state.st_size, state.st_mtime_ns] for file, state in states])
 
 
 def _grants(table: Path, about: Mapping[str, Any], wishes: Mapping[str, Wish]) -> bool:
@@ -281,14 +318,14 @@ def _grants(table: Path, about: Mapping[str, Any], wishes: Mapping[str, Wish]) -
 
 
 def _source(path: Path, head: bytes) -> tuple[str, Source]:
-    for name in BY_CONTENT:
+    for name in FORMATS:
         source: Source = registry.find("data.sources", name)
         if source.recognises(path, head):
             return name, source
     raise DataError(
         f"this is not a format that luban reads (it starts with {head[:8]!r}).",
         where=str(path),
-        fix="give CSV, TSV, Parquet, JSON lines, Arrow or Feather",
+        fix="give CSV, TSV, Parquet, JSON lines, Arrow or Feather; or idx, CIFAR or .ts files as they come",
     )
 
 

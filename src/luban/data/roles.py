@@ -40,6 +40,8 @@ def assign(dataset: Dataset, recipe: Recipe) -> Schema:
     schema = _given(schema, recipe.split.group, "group", "named as the group")
     schema = _given(schema, recipe.weight, "weight", "named as the weight")
     schema = schema.assigned("ignored", recipe.drop, "left out, as asked")
+    if dataset.split is not None and dataset.split not in taken:
+        schema = _own_split(schema, dataset.split, recipe)
     if recipe.split.group is None and recipe.split.kind == "auto" and schema.one("time") is None:
         schema = _found_group(schema, dataset.rows)
     return schema
@@ -98,6 +100,13 @@ def _target(column: Column, dataset: Dataset) -> Column:
     plain = "number" if numeric else "category"
     kind = plain if column.kind in ("identifier", "constant", "text", "series", "image", "audio") else column.kind
     return replace(column, kind=kind, role="target", reason="named as the target")
+
+
+def _own_split(schema: Schema, name: str, recipe: Recipe) -> Schema:
+    """The schema with the split that the data came with, unless another is asked for."""
+    if recipe.split.kind != "auto":
+        return schema.assigned("ignored", [name], f"the data came split, and split.kind={recipe.split.kind} is asked")
+    return schema.assigned("split", [name], "the data came split")
 
 
 def _given(schema: Schema, name: str | None, role: Role, reason: str) -> Schema:

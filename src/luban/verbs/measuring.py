@@ -242,6 +242,8 @@ def answered(bundle: Bundle, data: Any, *, threads: int | None = None, console: 
             where=dataset.where,
             fix="luban predict BUNDLE DATA answers rows without it",
         )
+    if dataset.split is not None:
+        console.say(f"{dataset.name} came split; all its {dataset.rows:,} rows are measured, training rows among them")
     parts: list[tuple[Array, Answers]] = []
     with console.progress("measuring rows", dataset.rows) as advance:
         done = 0
@@ -283,7 +285,8 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
     """The figures on the test rows of a bundle, measured again from the raw rows; and the data's fingerprints."""
     evaluation = bundle.stored.evidence["evaluation"]
     task = bundle.answerer.task
-    if evaluation["split"]["name"] == "given":
+    # Data that came split holds its test rows itself.
+    if evaluation["split"]["name"] == "given" and bundle.schema.one("split") is None:
         rows = answered(bundle, data, console=console)
         baseline = _baseline(bundle, len(rows.target))
         seed = bundle.recipe.seed

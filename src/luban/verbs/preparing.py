@@ -1,7 +1,8 @@
 """From a data set and a recipe to rows that are ready: roles, task, target, split, preprocessing. Nothing is fitted to
 test rows here or later.
 
-Test and validation rows that were given as data of their own stand behind the training rows in one table.
+Test and validation rows that were given as data of their own stand behind the training rows in one table. Where the
+data came split, its own split is kept.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import polars as pl
 
 from luban.batch import Array
 from luban.core import registry
-from luban.core.errors import DataError
+from luban.core.errors import DataError, UsageError
 from luban.core.seed import derive
 from luban.data import division, loader, roles
 from luban.data.dataset import Dataset
@@ -78,7 +79,10 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
     question.suits(task.name, recipe)
     classes, target = ((), None) if values is None else _encoded(task, values, recipe)
     weight = _weight(frame, schema)
-    divided, validation = _divided(frame, schema, recipe, task, target, parts)
+    tested, validated, came_split = _set_aside(dataset, given, schema, parts)
+    divided, validation = _divided(frame, schema, recipe, task, target, sum(parts), tested, validated)
+    if came_split and len(tested):
+        divided = replace(divided, reason="the data came split")
     if recipe.train.rows is not None and recipe.train.rows < len(divided.train):
         divided = replace(divided, train=sampled(divided.train, recipe.train.rows, derive(recipe.seed, "rows")))
     inputs = [column.name for column in schema.inputs]
@@ -111,7 +115,7 @@ def sampled(rows: Array, most: int, seed: int) -> Array:
 
 def _stacked(dataset: Dataset, given: Given, schema: Schema) -> tuple[pl.LazyFrame, tuple[int, int, int]]:
     """One table of training, validation and test rows, in this order, and how many there are of each."""
-    used = [column.name for column in schema.columns if column.role != "ignored"]
+    used = [column.name for column in schema.columns if column.role not in ("ignored", "split")]
     frames, counts = [dataset.frame.select(used)], [dataset.rows]
     for part in (given.validation, given.test):
         counts.append(0 if part is None else part.rows)
@@ -150,28 +154,58 @@ def _weight(frame: pl.LazyFrame, schema: Schema) -> Array | None:
     return weights
 
 
+def _set_aside(
+    dataset: Dataset, given: Given, schema: Schema, parts: tuple[int, int, int]
+) -> tuple[Array, Array, bool]:
+    """The rows that test, the rows that validate, and whether the data itself says which they are.
+
+    Raises UsageError where a person and the data both do, and DataError for a part that is none.
+    """
+    trained, validated, tested = parts
+    tests = np.arange(trained + validated, trained + validated + tested)
+    validates = np.arange(trained, trained + validated)
+    column = schema.one("split")
+    if column is None:
+        return tests, validates, False
+    named = dataset.frame.select(column.name).collect().to_series()
+    for option, part, own, by_hand in (
+        ("--test", given.test, "test", tests),
+        ("--validation", given.validation, "validation", validates),
+    ):
+        rows = int((named == own).sum())
+        if len(by_hand) and rows and part is not None:
+            raise UsageError(
+                f"the data came split, with {rows:,} {own} rows of its own ('{column.name}' in {dataset.where}), and "
+                f"{option} gives {part.rows:,} more ({part.where}).",
+                where=option,
+                fix=f"leave out {option}, or the split of the data: --set split.kind=random",
+            )
+    if not (named == "train").any():
+        raise DataError("no row is one to train on.", where=f"{dataset.where}, column '{column.name}'")
+    tests = np.concatenate([np.flatnonzero((named == "test").to_numpy()), tests])
+    return tests, np.concatenate([np.flatnonzero((named == "validation").to_numpy()), validates]), True
+
+
 def _divided(
     frame: pl.LazyFrame,
     schema: Schema,
     recipe: Recipe,
     task: Task,
     target: Array | None,
-    parts: tuple[int, int, int],
+    rows: int,
+    tests: Array,
+    validates: Array,
 ) -> tuple[Division, Array | None]:
-    """The division, and the training rows that a person gave to choose and calibrate on."""
-    trained, validated, tested = parts
-    rows = np.arange(sum(parts))
+    """The division, and the training rows that are there to choose and calibrate on."""
     divided = division.divide(
         frame,
         schema,
         recipe,
         task,
         target,
-        len(rows),
-        given=rows[trained + validated :] if tested else None,
+        rows,
+        given=tests if len(tests) else None,
         # Validation rows choose, so they are never test rows.
-        kept=rows[trained : trained + validated] if validated else None,
+        kept=validates if len(validates) else None,
     )
-    if not validated:
-        return divided, None
-    return divided, divided.train[(divided.train >= trained) & (divided.train < trained + validated)]
+    return divided, divided.train[np.isin(divided.train, validates)] if len(validates) else None

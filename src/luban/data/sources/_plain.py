@@ -44,7 +44,7 @@ def ending(path: Path) -> str:
 def head(path: Path, size: int = HEAD) -> bytes:
     """The first bytes of a file, decompressed where it is compressed."""
     with opened(path) as file:
-        return _at_most(file, size)
+        return exactly(file, size)
 
 
 @contextmanager
@@ -78,12 +78,12 @@ def pieces(path: Path, size: int | None = None) -> Iterator[bytes]:
             yield piece
 
 
-def _at_most(file: IO[bytes], size: int) -> bytes:
-    # A read of a compressed file may give less than was asked for.
-    found = b""
-    while len(found) < size and (piece := file.read(size - len(found))):
+def exactly(file: IO[bytes], size: int) -> bytes:
+    """So many bytes, fewer only where the file ends. A read of a compressed file may give less than was asked for."""
+    found = bytearray()
+    while len(found) < size and (piece := file.read(min(size - len(found), PIECE))):
         found += piece
-    return found
+    return bytes(found)
 
 
 def _broken(path: Path, error: Exception) -> DataError:

@@ -23,6 +23,9 @@ class Arrow:
     def recognises(self, path: Path, head: bytes) -> bool:
         return _plain.ending(path) in (".arrow", ".feather", ".ipc", ".arrows") or head.startswith((_FILE, _STREAM))
 
+    def files(self, path: Path) -> tuple[Path, ...]:
+        return (path,)
+
     def read(self, path: Path, wishes: Mapping[str, Wish], into: Path) -> Reading:
         try:
             if _plain.head(path, len(_FILE)).startswith(_STREAM):

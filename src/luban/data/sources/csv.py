@@ -38,6 +38,9 @@ class Csv:
         ending = _plain.ending(path)
         return ending in ENDINGS or (ending != ".json" and b"\0" not in head[:1000])
 
+    def files(self, path: Path) -> tuple[Path, ...]:
+        return (path,)
+
     def read(self, path: Path, wishes: Mapping[str, Wish], into: Path) -> Reading:
         where, left = str(path), _rows.Left()
         head = _plain.head(path)

@@ -30,6 +30,9 @@ class JsonLines:
         ending = _plain.ending(path)
         return ending in ENDINGS or (ending in ("", ".json") and head.lstrip().startswith(b"{"))
 
+    def files(self, path: Path) -> tuple[Path, ...]:
+        return (path,)
+
     def read(self, path: Path, wishes: Mapping[str, Wish], into: Path) -> Reading:
         schema = _schema(path)
         if not schema:

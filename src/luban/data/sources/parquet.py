@@ -22,6 +22,9 @@ class Parquet:
     def recognises(self, path: Path, head: bytes) -> bool:
         return _plain.ending(path) in (".parquet", ".pq") or head.startswith(_MAGIC)
 
+    def files(self, path: Path) -> tuple[Path, ...]:
+        return (path,)
+
     def read(self, path: Path, wishes: Mapping[str, Wish], into: Path) -> Reading:
         frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
         try:
