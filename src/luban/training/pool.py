@@ -33,6 +33,7 @@ class Pool:
         self._arguments = [str(folder.path), name, str(seed), str(threads)]
         self._workers = [self._start(threads) for _ in range(workers)]
         self._threads = threads
+        self._stopped: set[int] = set()
 
     def _start(self, threads: int) -> subprocess.Popen[bytes]:
         # OpenMP's own default would start a thread a core in every worker; the search shares the cores itself.
@@ -65,6 +66,11 @@ class Pool:
         """
         waiting = deque(unit for unit in units if not self.folder.finished(unit))
         busy: dict[int, Unit] = {}
+        if not waiting or until.left() <= 0:
+            return
+        while self._stopped:
+            number = self._stopped.pop()
+            self._workers[number] = self._start(self._threads)
         with selectors.DefaultSelector() as ready:
             for number, worker in enumerate(self._workers):
                 assert worker.stdout is not None, "workers are started with pipes"
@@ -114,9 +120,10 @@ class Pool:
         self._workers[number] = self._start(self._threads)
 
     def _stop(self, busy: dict[int, Unit]) -> None:
+        """Ends who is at work. Others take their place when there is work again: starting takes a second of a core."""
         for number in busy:
             self._end(self._workers[number])
-            self._workers[number] = self._start(self._threads)
+            self._stopped.add(number)
 
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")

@@ -109,9 +109,14 @@ def search(
     *,
     everything: bool,
     until: Deadline,
+    at_latest: Deadline,
     console: Console,
 ) -> list[Outcome]:
-    """What came of each candidate, in their order. Ends when all are finished or the time is over."""
+    """What came of each candidate, in their order. Ends when all are finished or the time is over.
+
+    until: when the search should end. at_latest: until when the baseline and the first candidate may still take, where
+    a busy machine puts the end so early that nothing but the baseline would be finished.
+    """
     folds = int(training.folds[0].max()) + 1
     queue = [unit for candidate in asked for unit in units(candidate, folds, everything=everything)]
     done = sum(folder.finished(unit) for unit in queue)
@@ -125,6 +130,9 @@ def search(
             folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": failure})
             advance(done, unit.candidate.label)
 
+        if until.left() < at_latest.left():
+            first = [unit for candidate in asked[:2] for unit in units(candidate, folds, everything=everything)]
+            pool.run(first, at_latest, ended)
         pool.run(queue, until, ended)
     return [_outcome(folder, training, candidate, folds, everything) for candidate in asked]
 

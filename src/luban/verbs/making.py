@@ -65,7 +65,7 @@ def make(
             training = encoding.encode(prepared, folder, MAIN)
             until = _search_until(allowed, pace.slowness())
             if prepared.task.supervised:
-                made = _predictor(prepared, training, folder, pool, until, allowed.deadline, console)
+                made = _predictor(prepared, training, folder, pool, until, allowed, console)
             else:
                 made = grouping.make(prepared, training, folder, pool, until, console)
     stored = Stored(
@@ -100,7 +100,8 @@ def _examine_until(allowed: Limits) -> Deadline:
     return allowed.deadline.earlier((1 - EXAMINING) * allowed.seconds)
 
 
-def _search_until(allowed: Limits, slowness: float) -> Deadline:
+def _search_until(allowed: Limits, slowness: float = 1.0) -> Deadline:
+    """When the search should end, so that the rest ends in time. slowness: of the machine, as `Pace` says."""
     if allowed.seconds is None:
         return allowed.deadline
     ending = max(ENDING * allowed.seconds, ENDING_AT_LEAST) * max(1.0, slowness / BUSY)
@@ -158,14 +159,17 @@ def _predictor(
     folder: WorkFolder,
     pool: Pool,
     until: Deadline,
-    deadline: Deadline,
+    allowed: Limits,
     console: Console,
 ) -> writing.Made:
     """The model of a task with a target, and what was measured of it."""
     recipe = prepared.recipe
     everything = recipe.train.refit == "all"
     asked = search.candidates(recipe.model, training.work, prepared.task.baseline)
-    outcomes = search.search(folder, pool, training, asked, everything=everything, until=until, console=console)
+    outcomes = search.search(
+        folder, pool, training, asked, everything=everything, until=until, at_latest=_search_until(allowed),
+        console=console,
+    )  # fmt: skip
     if outcomes[0].status == "skipped":
         # However little time there was, there is a usable bundle: the baseline takes a moment, and no worker.
         outcomes[0] = search.now(folder, training, asked[0], everything=everything)
@@ -191,7 +195,7 @@ def _predictor(
     baseline = search.fitted(folder, asked[0], everything=False)
     tested = measuring.tested(prepared, training, answer, baseline, chosen)
     validated = measuring.cross_validated(prepared, training, folder, chosen, repeats)
-    importance = measuring.importance(prepared, answer, chosen, deadline)
+    importance = measuring.importance(prepared, answer, chosen, allowed.deadline)
     finished = [outcome.candidate for outcome in outcomes[1:] if outcome.status == "finished"]
     shown = [outcome.to_json(score) for outcome, score in zip(outcomes, scores, strict=True)]
     return writing.Made(
