@@ -1,0 +1,132 @@
+"""Attention and the blocks that transformers are made of, normalised first (Xiong et al., 2020)."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from luban.models._layers import linear
+
+ROTATION_BASE = 10_000.0
+
+
+def check(width: int, heads: int) -> None:
+    """Raises ValueError unless the width is shared equally by the heads, in pairs that can be rotated."""
+    if width % (2 * heads):
+        raise ValueError(f"width {width} is no multiple of 2 * heads, {2 * heads}.")
+
+
+@final
+class Attention(nn.Module):
+    """softmax(Q K' / sqrt(d) + mask) V in each head, then W of all heads side by side (Vaswani et al., 2017).
+
+    Q = W_q x of what asks, K = W_k y and V = W_v y of what is asked; in self-attention both are the same. d: width /
+    heads. rotary: Q and K are turned by an angle for each place, so that Q K' knows distances alone (Su et al., 2021).
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, width: int, heads: int, *, dropout: float = 0.0, rotary: bool = False) -> None:
+        super().__init__()
+        check(width, heads)
+        self.heads, self.dropout, self.rotary = heads, dropout, rotary
+        self.query, self.key, self.value = (linear(width, width) for _ in range(3))
+        self.output = linear(width, width)
+        size = width // heads
+        frequencies = ROTATION_BASE ** (-torch.arange(0, size, 2).float() / size)
+        self.register_buffer("frequencies", frequencies, persistent=False)
+
+    def forward(
+        self, asking: Tensor, asked: Tensor | None = None, own: Tensor | None = None, causal: bool = False
+    ) -> Tensor:
+        """(rows, steps, width). asking: (rows, steps, width). asked: (rows, others, width), or None for itself.
+
+        own: (rows, others) boolean: what is looked at; the rest is padding. causal: no step sees a later one.
+        """
+        asked = asking if asked is None else asked
+        query, key, value = (
+            self._split(self.query(asking)),
+            self._split(self.key(asked)),
+            self._split(self.value(asked)),
+        )
+        if self.rotary:
+            query, key = rotated(query, self.frequencies), rotated(key, self.frequencies)
+        found = functional.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=None if own is None else own[:, None, None, :],
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=causal,
+        )
+        answers: Tensor = self.output(found.transpose(1, 2).flatten(2))
+        return answers
+
+    def _split(self, steps: Tensor) -> Tensor:
+        """(rows, heads, steps, width / heads)."""
+        return steps.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+
+def rotated(steps: Tensor, frequencies: Tensor) -> Tensor:
+    """(..., steps, size): the pair (i, i + size / 2) of the step at place p turned by the angle p * frequencies[i]."""
+    places = torch.arange(steps.shape[-2], device=steps.device, dtype=frequencies.dtype)
+    angles = places[:, None] * frequencies[None, :]
+    cosine, sine = angles.cos().to(steps.dtype), angles.sin().to(steps.dtype)
+    first, second = steps.chunk(2, dim=-1)
+    return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)
+
+
+@final
+class Block(nn.Module):
+    """x = x + attention(norm(x)); where it is crossed, x = x + attention(norm(x), memory); x = x + feed(norm(x)).
+
+    feed(x) = W_2 gelu(W_1 x + b_1) + b_2, with four times as many numbers within.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        *,
+        dropout: float,
+        rotary: bool = False,
+        causal: bool = False,
+        crossed: bool = False,
+    ) -> None:
+        super().__init__()
+        self.causal = causal
+        self.norm, self.attention = nn.LayerNorm(width), Attention(width, heads, dropout=dropout, rotary=rotary)
+        self.cross_norm = nn.LayerNorm(width) if crossed else None
+        self.cross = Attention(width, heads, dropout=dropout) if crossed else None
+        self.feed_norm = nn.LayerNorm(width)
+        self.feed = nn.Sequential(
+            linear(width, 4 * width, "gelu"), nn.GELU(), nn.Dropout(dropout), linear(4 * width, width)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, steps: Tensor, own: Tensor | None = None, memory: Tensor | None = None, remembered: Tensor | None = None
+    ) -> Tensor:
+        """(rows, steps, width). own, remembered: (rows, ...) boolean, which steps and memories are no padding."""
+        steps = steps + self.dropout(self.attention(self.norm(steps), own=own, causal=self.causal))
+        if self.cross is not None and self.cross_norm is not None:
+            steps = steps + self.dropout(self.cross(self.cross_norm(steps), memory, own=remembered))
+        return steps + self.dropout(self.feed(self.feed_norm(steps)))
+
+
+@final
+class Places(nn.Module):
+    """x + p[place]: a learned vector for each place; those behind the last one that was learned are taken for it."""
+
+    def __init__(self, longest: int, width: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(longest, width)
+        nn.init.normal_(self.table.weight, std=0.02)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        places = torch.arange(steps.shape[1], device=steps.device).clamp(max=self.table.num_embeddings - 1)
+        found: Tensor = steps + self.table(places)
+        return found

@@ -1,0 +1,62 @@
+"""The network around encoders: one for each part of a row, what they found side by side, a trunk, and a linear head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from luban.collate import LENGTHS
+from luban.models import _networks
+from luban.models._dense import Dense
+from luban.models._encoders import usual
+from luban.models._layers import linear
+from luban.protocols import Shape, Work
+
+
+def fused(work: Work, takes: frozenset[str], encoder: Callable[[Shape], nn.Module], dropout: float = 0.0) -> Fused:
+    """The network for this work: `encoder` for the parts of the kinds that it takes, the usual one for the others."""
+    parts = _networks.shapes(work)
+    encoders = [(encoder if shape.kind in takes else usual)(shape) for shape in parts.values()]
+    return Fused(tuple(parts), encoders, work.outputs, dropout)
+
+
+@final
+class Fused(nn.Module):
+    """(rows, outputs) = W trunk([encoder_1(part_1), encoder_2(part_2), ...]) + b.
+
+    names: of the parts. The trunk is a layer of ReLU units, as many as the widest encoder gives; of a single part there
+    is nothing to fuse, and the encoder's answer goes straight into the head.
+    """
+
+    def __init__(self, names: tuple[str, ...], encoders: Sequence[Any], outputs: int, dropout: float) -> None:
+        super().__init__()
+        self.names = names
+        self.encoders = nn.ModuleList(encoders)
+        widths = [encoder.width for encoder in encoders]
+        units = () if len(encoders) == 1 else (max(widths),)
+        self.trunk = Dense(sum(widths), units, activation="relu", dropout=dropout)
+        self.head = linear(self.trunk.width, outputs)
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        answers: Tensor = self.head(self.features(inputs))
+        return answers
+
+    def features(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """(rows, width): what the head sees."""
+        found = [
+            encoder(inputs[name], inputs.get(name + LENGTHS))
+            for name, encoder in zip(self.names, self.encoders, strict=True)
+        ]
+        answers: Tensor = self.trunk(torch.cat(found, dim=1) if len(found) > 1 else found[0])
+        return answers
+
+    def states(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """(rows, length, width) of each ragged part whose encoder has a state for each step, by name; padding is 0."""
+        return {
+            name: encoder.states(inputs[name], inputs[name + LENGTHS])
+            for name, encoder in zip(self.names, self.encoders, strict=True)
+            if hasattr(encoder, "states")
+        }

@@ -1,0 +1,60 @@
+"""What networks share before torch is imported: kinds of data, which work they decline, and their place in `auto`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from luban.collate import TABLE
+from luban.models import _answering
+from luban.protocols import Entry, Shape, Work
+from luban.recipe.recipe import Candidate
+
+PREDICTED = _answering.PREDICTED
+"""The tasks with a target."""
+
+Activation = Literal["sigmoid", "tanh", "relu", "gelu", "silu"]
+"""What each unit makes of its sum."""
+Normalisation = Literal["batch", "layer", "none"]
+"""By the rows of a batch (Ioffe and Szegedy, 2015), or within each row (Ba et al., 2016)."""
+Pooling = Literal["max", "average"]
+Summary = Literal["mean", "max", "last"]
+"""How the states of all steps become one line: their mean, their largest values, or the state of the last step."""
+Kernel = Literal[1, 3, 5, 7, 9, 11]
+"""Odd, so that a kernel has a middle."""
+Units = Annotated[int, Field(ge=1, le=10_000)]
+Layers = Annotated[int, Field(ge=1, le=48)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+_WORDS = {"vector": "numbers", "tokens": "texts", "image": "images", "sequence": "series or sounds"}
+
+
+def shapes(work: Work) -> dict[str, Shape]:
+    """The parts of a row in the order of their names, whichever order they were written in; a matrix is one part."""
+    parts: Mapping[str, Shape] = work.shapes or {TABLE: Shape("vector", (work.width,))}
+    return {name: parts[name] for name in sorted(parts)}
+
+
+def kinds(work: Work) -> frozenset[str]:
+    """The kinds of shapes that a row has."""
+    return frozenset(shape.kind for shape in shapes(work).values())
+
+
+def declines(takes: frozenset[str], work: Work) -> str | None:
+    """Why a network that takes these kinds does not do this work; None where it does."""
+    if find_spec("torch") is None:
+        return "it needs the package 'torch', which is not installed: pip install 'luban[nets]'."
+    if work.sparse and not work.shapes:
+        return "networks read texts as tokens, and this matrix is sparse; linear takes it."
+    if not takes & kinds(work):
+        able, here = (" or ".join(_WORDS[kind] for kind in sorted(some)) for some in (takes, kinds(work)))
+        return f"it is for {able}, and the columns hold {here}."
+    return None
+
+
+def entry(order: int, model: str) -> tuple[Entry, ...]:
+    """The one candidate of a model that `auto` tries at its defaults."""
+    return (Entry(order, Candidate(model=model)),)

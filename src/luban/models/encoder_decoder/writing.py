@@ -1,0 +1,84 @@
+"""Writing a text from what was read: the likeliest next token each time, or the best of several beams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from luban.models.encoder_decoder.states import States
+
+PAD, START, END = 0, 2, 3
+"""The tokens that are no words."""
+
+Decode = Callable[[States, Tensor], Tensor]
+"""`decode(states, target)`: (rows, steps, vocabulary) raw outputs."""
+
+
+@final
+@dataclass(frozen=True)
+class Written:
+    """tokens: without START and END. log_probability: the sum over all of its tokens, END among them if it came.
+
+    ended: whether END came before the longest that was allowed.
+    """
+
+    tokens: tuple[int, ...]
+    log_probability: float
+    ended: bool
+
+
+def greedy(decode: Decode, states: States, longest: int) -> list[Written]:
+    """The likeliest next token each time, until END or `longest` tokens."""
+    return beam(decode, states, longest, 1)
+
+
+@torch.inference_mode()
+def beam(decode: Decode, states: States, longest: int, beams: int) -> list[Written]:
+    """The best of `beams` texts for each row, by the mean log-probability of a token (Wu et al., 2016, with alpha 1).
+
+    Each time every text is continued by every token and the best ones are kept; a text that has ended stays among them.
+    """
+    rows = states.memory.shape[0]
+    every = states.take(torch.arange(rows).repeat_interleave(beams))
+    texts = torch.full((rows * beams, 1), START)
+    # At first all beams of a row are the same text: only the first one counts.
+    scores = torch.full((rows, beams), -torch.inf)
+    scores[:, 0] = 0.0
+    ended = torch.zeros(rows, beams, dtype=torch.bool)
+    counts = torch.zeros(rows, beams)
+    for _ in range(longest):
+        following = _following(decode, every, texts, ended.flatten())
+        vocabulary = following.shape[1]
+        totals = scores[:, :, None] + following.reshape(rows, beams, vocabulary)
+        lengths = counts[:, :, None] + (~ended).float()[:, :, None]
+        order = (totals / lengths.clamp(min=1)).flatten(1).topk(beams, dim=1).indices
+        parent, token = order // vocabulary, order % vocabulary
+        scores, counts = totals.flatten(1).gather(1, order), lengths.squeeze(2).gather(1, parent)
+        kept = (parent + torch.arange(rows)[:, None] * beams).flatten()
+        texts = torch.cat([texts[kept], token.flatten()[:, None]], dim=1)
+        ended = ended.gather(1, parent) | (token == END)
+        if bool(ended.all()):
+            break
+    best = (scores / counts.clamp(min=1)).argmax(dim=1)
+    found = texts.reshape(rows, beams, -1)
+    return [_written(found[row, b], float(scores[row, b]), bool(ended[row, b])) for row, b in enumerate(best.tolist())]
+
+
+def _following(decode: Decode, states: States, texts: Tensor, ended: Tensor) -> Tensor:
+    """(texts, vocabulary) the log-probability of each next token; behind an end there is padding, for certain."""
+    found = decode(states, texts)[:, -1].float()
+    # What pads or starts a text is never written.
+    found[:, [PAD, START]] = -torch.inf
+    found = found.log_softmax(dim=1)
+    found[ended] = -torch.inf
+    found[ended, PAD] = 0.0
+    return found
+
+
+def _written(text: Tensor, log_probability: float, ended: bool) -> Written:
+    tokens = [token for token in text.tolist()[1:] if token not in (PAD, END)]
+    return Written(tuple(tokens), log_probability, ended)
