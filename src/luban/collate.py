@@ -36,26 +36,30 @@ def lengths(inputs: Inputs) -> Array | None:
     return np.asarray(sum(ragged)) if ragged else None
 
 
-def to_torch(inputs: Inputs, rows: Array | slice | None = None) -> dict[str, Tensor]:
-    """The tensors of these rows, or of all, by name.
+def to_numpy(inputs: Inputs, rows: Array) -> dict[str, Array]:
+    """The tensors of these rows by name, as arrays: what an ONNX graph takes.
 
     Tokens become int64, and `<name>.lengths` (rows,) int64 says how much of each padded row is its own.
 
     >>> words = Tensors({"notes": Ragged.of([np.array([7], np.int32), np.array([8, 9], np.int32)])})
-    >>> to_torch(words)["notes"].tolist(), to_torch(words)["notes.lengths"].tolist()
+    >>> found = to_numpy(words, np.array([0, 1]))
+    >>> found["notes"].tolist(), found["notes.lengths"].tolist()
     ([[7, 0], [8, 9]], [1, 2])
     """
-    import torch
-
     found = {}
     for name, part in parts(inputs).items():
         if isinstance(part, Ragged):
-            few = part if rows is None else part[np.arange(len(part))[rows] if isinstance(rows, slice) else rows]
+            few = part[rows]
             padded = few.padded()
-            found[name] = torch.from_numpy(padded.astype(np.int64) if padded.dtype == np.int32 else padded)
-            found[name + LENGTHS] = torch.from_numpy(few.lengths)
+            found[name] = padded.astype(np.int64) if padded.dtype == np.int32 else padded
+            found[name + LENGTHS] = few.lengths
         else:
-            # A copy where it was no selection: torch must not write into a memory map.
-            values = np.array(part) if rows is None else np.array(part[rows]) if isinstance(rows, slice) else part[rows]
-            found[name] = torch.from_numpy(values)
+            found[name] = part[rows]
     return found
+
+
+def to_torch(inputs: Inputs, rows: Array) -> dict[str, Tensor]:
+    """The same as torch's tensors, which share the memory of the arrays."""
+    import torch
+
+    return {name: torch.from_numpy(values) for name, values in to_numpy(inputs, rows).items()}

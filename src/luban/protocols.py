@@ -73,6 +73,27 @@ class Feature(Protocol):
         """Raises BundleError when a state read from a bundle could not come from `fit`."""
 
 
+class Encoder(Protocol):
+    """What turns the columns of rows into what a model sees; learned from training rows."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that `transform` reads."""
+
+    @property
+    def width(self) -> int:
+        """How many numbers a row of a matrix has; 0 for tensors alone."""
+
+    def transform(self, frame: pl.DataFrame) -> Inputs:
+        """The rows, each by itself."""
+
+    def baselines(self) -> dict[str, Any]:
+        """The value of each column in a row about which nothing is known."""
+
+    def state(self) -> State:
+        """All of it as data."""
+
+
 @dataclass(frozen=True)
 class Shape:
     """What a network sees of one part of a row.
@@ -90,6 +111,14 @@ class Shape:
     longest: int = 1
     center: tuple[float, ...] = ()
     spread: tuple[float, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        tuples = {key: tuple(document[key]) for key in ("size", "center", "spread")}
+        return cls(document["kind"], longest=document["longest"], **tuples)
 
     @property
     def ragged(self) -> bool:
@@ -131,6 +160,14 @@ class Work:
     loss: str = "auto"
     class_weight: str = "none"
     shapes: Mapping[str, Shape] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "shapes": {name: shape.to_json() for name, shape in self.shapes.items()}}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        shapes = {name: Shape.from_json(shape) for name, shape in document["shapes"].items()}
+        return cls(**{**document, "shapes": shapes})
 
 
 class NoGraph(Exception):  # noqa: N818 - not an error: the form then answers itself
@@ -428,12 +465,16 @@ class Condition:
 
 
 class Sample(Protocol):
-    """A data set that luban can name (`data/samples/`). rows: how many. fetch: it comes over the network."""
+    """A data set that luban can name (`data/samples/`). rows: how many. fetch: it comes over the network.
+
+    ending: of the file that it is; empty for a folder.
+    """
 
     target: ClassVar[str]
     title: ClassVar[str]
     rows: ClassVar[int]
     fetch: ClassVar[bool]
+    ending: ClassVar[str]
 
-    def csv(self) -> bytes:
-        """The data as CSV, UTF-8."""
+    def write(self, place: Path) -> None:
+        """Writes the file, or fills the folder, which is there and empty."""

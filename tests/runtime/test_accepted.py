@@ -140,7 +140,7 @@ MODELS: dict[str, tuple[Callable[[Any], None], str]] = {
     "a function of its own": (lambda m: m.functions.add(), "functions of its own"),
     "training information": (lambda m: m.training_info.add(), "functions of its own"),
     "an operator of a stranger": (lambda m: _node(m, "Evil", domain="com.stranger"), "not one that luban uses"),
-    "an operator that is not used": (lambda m: _node(m, "Tile"), "not one that luban uses"),
+    "an operator that is not used": (lambda m: _node(m, "Det"), "not one that luban uses"),
     "a branch": (_loop, "not one that luban uses"),
     "an attribute that holds a tensor": (
         lambda m: _node(m, "Neg", value=numpy_helper.from_array(np.zeros(1))),

@@ -107,6 +107,13 @@ def divide(
     )
 
 
+def held_out(division: Division, target: Array | None, task: Task, share: float, seed: int) -> Array:
+    """(training rows,) boolean: one part of the training rows, held out in the way of the split."""
+    plugin: Split = registry.find("data.splits", division.within)
+    rows = _rows(division.train, target, task, division.groups, division.order)
+    return plugin.holdout(rows, share, derive(seed, "held out"))
+
+
 def folds(division: Division, target: Array | None, task: Task, count: int, seed: int) -> Array:
     """(training rows,) int64: the fold in which each training row is held out; -1 for rows that only train."""
     plugin: Split = registry.find("data.splits", division.within)

@@ -88,10 +88,7 @@ class Network:
         return max(sum(1 if s.kind == "tokens" else int(np.prod(s.size)) for s in self.work.shapes.values()), 1)
 
     def state(self) -> State:
-        shapes = {name: vars(shape) for name, shape in self.work.shapes.items()}
-        values = {"model": self.model, "settings": dict(self.settings), "work": {**vars(self.work), "shapes": shapes}}
-        # JSON knows lists only; what is written must equal what is read.
-        values["work"]["shapes"] = {name: {k: _plain(v) for k, v in s.items()} for name, s in shapes.items()}
+        values = {"model": self.model, "settings": dict(self.settings), "work": self.work.to_json()}
         return State({**values, "link": self.link, "scale": self.scale, "offset": self.offset}, dict(self.weights))
 
     @classmethod
@@ -146,10 +143,6 @@ def _pieces(order: Array, lengths: Array | None, cells: int) -> list[Array]:
         found.append(order[first : first + size])
         first += size
     return found
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _work(checked: Checked, document: Any) -> Work:

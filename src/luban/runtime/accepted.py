@@ -7,6 +7,8 @@ refused.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,10 @@ from onnx import TensorProto
 
 from luban.batch import Array
 from luban.core.errors import BundleError
+from luban.protocols import Shape
 
 INPUTS, OUTPUTS = "inputs", "outputs"
+ROWS = "rows"
 OPERATOR_SETS = {"": 18, "ai.onnx.ml": 3}
 MOST_BYTES = 512 << 20
 MOST_CELLS = 1 << 26
@@ -57,7 +61,76 @@ OPERATORS = {
     ),
     "ai.onnx.ml": frozenset({_TREES}),
 }
-_NUMBERS = {TensorProto.FLOAT: 4, TensorProto.DOUBLE: 8, TensorProto.INT64: 8}
+NETWORK_OPERATORS: frozenset[str] = frozenset().union(
+    # layers
+    {
+        "AveragePool",
+        "BatchNormalization",
+        "Conv",
+        "GRU",
+        "Gemm",
+        "GlobalAveragePool",
+        "InstanceNormalization",
+        "LSTM",
+        "LayerNormalization",
+        "MaxPool",
+        "RNN",
+    },
+    # activations
+    {"Elu", "Erf", "LeakyRelu", "LogSoftmax", "Selu", "Softplus"},
+    # numbers
+    {
+        "Abs",
+        "Clip",
+        "Cos",
+        "CumSum",
+        "Floor",
+        "Mod",
+        "Reciprocal",
+        "ReduceMean",
+        "ReduceMin",
+        "ReduceSum",
+        "Sign",
+        "Sin",
+    },
+    # questions
+    {"And", "GreaterOrEqual", "IsNaN", "Less", "Not", "Or", "Where"},
+    # places
+    {
+        "ConstantOfShape",
+        "Expand",
+        "Flatten",
+        "GatherElements",
+        "GatherND",
+        "Pad",
+        "Range",
+        "Reshape",
+        "Shape",
+        "Slice",
+        "Split",
+        "Squeeze",
+        "Tile",
+        "Transpose",
+        "Trilu",
+        "Unsqueeze",
+    },
+)
+"""What the graphs of networks need besides. None of them runs a graph of its own, or reads anything but tensors."""
+_NUMBERS = {
+    TensorProto.FLOAT: 4,
+    TensorProto.DOUBLE: 8,
+    TensorProto.INT64: 8,
+    TensorProto.INT32: 4,
+    TensorProto.UINT8: 1,
+    TensorProto.BOOL: 1,
+}
+LENGTHS = ".lengths"
+_ELEMENTS = {
+    "vector": TensorProto.FLOAT,
+    "image": TensorProto.UINT8,
+    "sequence": TensorProto.FLOAT,
+    "tokens": TensorProto.INT64,
+}
 _ATTRIBUTES = {
     onnx.AttributeProto.INT,
     onnx.AttributeProto.INTS,
@@ -68,9 +141,39 @@ _ATTRIBUTES = {
 }
 
 
-def check(data: bytes, *, width: int | None = None, outputs: int | None = None) -> int:
+Ends = dict[str, tuple[int, tuple[int | str, ...]]]
+"""The tensors that go into a graph: element type and sizes by name. Sizes that vary are named."""
+
+
+def ends_of(width: int, shapes: Mapping[str, Shape] | None) -> Ends:
+    """What goes into the graph of a form: one matrix, or the tensors of these shapes.
+
+    >>> ends_of(0, {"notes": Shape("tokens", (100,), 9)})["notes.lengths"][1]
+    ('rows',)
+    """
+    if shapes is None:
+        return {INPUTS: (TensorProto.FLOAT, (ROWS, width))}
+    ends: Ends = {}
+    for place, (name, shape) in enumerate(sorted(shapes.items())):
+        inner: tuple[int, ...] = () if shape.kind == "tokens" else shape.size
+        if not shape.ragged:
+            ends[name] = (_ELEMENTS[shape.kind], (ROWS, *inner))
+            continue
+        ends[name] = (_ELEMENTS[shape.kind], (ROWS, f"length{place}", *inner))
+        ends[name + LENGTHS] = (TensorProto.INT64, (ROWS,))
+    return ends
+
+
+def check(
+    data: bytes,
+    *,
+    width: int | None = None,
+    outputs: int | None = None,
+    shapes: Mapping[str, Shape] | None = None,
+) -> int:
     """Raises BundleError unless `data` is an ONNX model as luban writes them, for these numbers of inputs and outputs.
 
+    shapes: of the tensors that go in instead of one matrix.
     Returns how many numbers a row needs at most at the same time.
     """
     if len(data) > MOST_BYTES:
@@ -89,11 +192,12 @@ def check(data: bytes, *, width: int | None = None, outputs: int | None = None) 
         raise _refused("it has tensors of a kind that is not used")
     for tensor in graph.initializer:
         _check_tensor(tensor)
-    given = _check_ends(graph, width, outputs)
+    given = _check_ends(graph, width, outputs) if shapes is None else _check_tensors(graph, outputs, shapes)
     _check_names(graph)
     for node in graph.node:
         _check_node(node, given)
-    return _widest(model)
+    longest = {} if shapes is None else {f"length{p}": s.longest for p, (_, s) in enumerate(sorted(shapes.items()))}
+    return _widest(model, {ROWS: 1, **longest})
 
 
 def _check_tensor(tensor: Any) -> None:
@@ -129,25 +233,47 @@ def _check_ends(graph: Any, width: int | None, outputs: int | None) -> int:
     return found["input"]
 
 
+def _check_tensors(graph: Any, outputs: int | None, shapes: Mapping[str, Shape]) -> int:
+    """The tensors of these shapes go in, and one matrix comes out. Trees have no place in such a graph: 0 inputs."""
+    wanted = {**ends_of(0, shapes), OUTPUTS: (TensorProto.DOUBLE, (ROWS, outputs))}
+    found = {}
+    for end in (*graph.input, *graph.output):
+        dims = end.type.tensor_type.shape.dim
+        sizes = tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in dims)
+        found[end.name] = (end.type.tensor_type.elem_type, sizes)
+    if outputs is None and OUTPUTS in found:
+        wanted[OUTPUTS] = (TensorProto.DOUBLE, (ROWS, found[OUTPUTS][1][-1]))
+    if found != wanted or len(graph.output) != 1 or len(graph.input) != len(wanted) - 1:
+        raise _refused(f"its tensors are {_told(found)} instead of {_told(wanted)}")
+    return 0
+
+
+def _told(ends: Any) -> str:
+    return ", ".join(f"{name[:40]} {sizes}" for name, (_, sizes) in sorted(ends.items()))[:200]
+
+
 def _check_names(graph: Any) -> None:
-    """Every tensor is made once, before it is used."""
-    known = {INPUTS}
+    """Every tensor is made once, before it is used. An optional tensor that is left out has no name."""
+    given = {end.name for end in graph.input}
+    known = set(given)
     makers = [*([tensor.name] for tensor in graph.initializer), *(node.output for node in graph.node)]
     for names in makers:
         for name in names:
-            if name in known or not name:
+            if name in known:
                 raise _refused(f"the tensor '{name[:40]}' is made twice")
-            known.add(name)
-    made = {INPUTS, *(tensor.name for tensor in graph.initializer)}
+            if name:
+                known.add(name)
+    made = {*given, *(tensor.name for tensor in graph.initializer)}
     for node in graph.node:
-        missing = [name for name in node.input if name not in made]
+        missing = [name for name in node.input if name and name not in made]
         if missing:
             raise _refused(f"the tensor '{missing[0][:40]}' is used before it is made")
         made.update(node.output)
 
 
 def _check_node(node: Any, width: int) -> None:
-    if node.op_type not in OPERATORS.get(node.domain, frozenset()):
+    known = OPERATORS.get(node.domain, frozenset()) | (frozenset() if node.domain else NETWORK_OPERATORS)
+    if node.op_type not in known:
         raise _refused(f"the operator '{node.domain[:40]}:{node.op_type[:40]}' is not one that luban uses")
     for attribute in node.attribute:
         if attribute.type not in _ATTRIBUTES or attribute.ref_attr_name:
@@ -226,22 +352,35 @@ def _check_targets(given: Any, numbers: Any, starts: Array, sizes: Array, leaf: 
         raise _refused("a value belongs to a leaf that does not exist")
 
 
-def _widest(model: Any) -> int:
-    """The largest number of values that a row needs in one tensor, by inferring the shapes of all."""
+def _widest(model: Any, sizes: Mapping[str, int]) -> int:
+    """The largest number of values that a row needs in one tensor, by inferring the shapes of all.
+
+    sizes: of the named ones: one row, and of what varies in length the longest row.
+    """
+    one_row = onnx.ModelProto()
+    one_row.CopyFrom(model)
+    del one_row.graph.value_info[:]
+    for end in (*one_row.graph.input, *one_row.graph.output):
+        for dim in end.type.tensor_type.shape.dim:
+            if dim.HasField("dim_param"):
+                size = sizes.get(dim.dim_param)
+                if size is None:
+                    raise _refused(f"the size '{dim.dim_param[:40]}' of '{end.name[:40]}' is not known")
+                dim.dim_value = size
     try:
-        graph = onnx.shape_inference.infer_shapes(model, strict_mode=True, check_type=True).graph
+        graph = onnx.shape_inference.infer_shapes(one_row, strict_mode=True, check_type=True, data_prop=True).graph
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
         raise _refused(f"its shapes do not fit together ({str(error)[:80]!r})") from None
-    shapes = {value.name: value.type.tensor_type.shape.dim for value in (*graph.value_info, *graph.output)}
-    widest = int(graph.input[0].type.tensor_type.shape.dim[1].dim_value)
+    shapes = {value.name: value.type.tensor_type for value in (*graph.value_info, *graph.output)}
+    widest = max((math.prod(dim.dim_value for dim in end.type.tensor_type.shape.dim) for end in graph.input), default=1)
     for node in graph.node:
-        for name in node.output:
-            cells = 1
-            for place, length in enumerate(shapes.get(name, [None])):
-                known = length is not None and length.HasField("dim_value")
-                if not known and place > 0:
-                    raise _refused(f"the size of the tensor '{name[:40]}' is not known")
-                cells *= int(length.dim_value) if known else 1
+        for name in filter(None, node.output):
+            if name not in shapes or not shapes[name].HasField("shape"):
+                raise _refused(f"the size of the tensor '{name[:40]}' is not known")
+            lengths = shapes[name].shape.dim
+            if not all(length.HasField("dim_value") for length in lengths):
+                raise _refused(f"the size of the tensor '{name[:40]}' is not known")
+            cells = math.prod(length.dim_value for length in lengths)
             if cells > MOST_CELLS:
                 raise _refused(f"the tensor '{name[:40]}' would hold {cells} numbers a row")
             widest = max(widest, cells)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import numpy as np
 import onnxruntime
 
+from luban import collate
 from luban.batch import Array, Inputs
 from luban.core.errors import BundleError
-from luban.protocols import Form
+from luban.protocols import Form, Shape
 from luban.runtime import accepted
 
 Answering: TypeAlias = Callable[[Inputs], Array]
@@ -21,13 +22,21 @@ _CELLS = 1 << 21
 _FATAL = 4
 
 
-def from_onnx(data: bytes, *, width: int | None = None, outputs: int | None = None, threads: int = 1) -> Answering:
+def from_onnx(
+    data: bytes,
+    *,
+    width: int | None = None,
+    outputs: int | None = None,
+    shapes: Mapping[str, Shape] | None = None,
+    threads: int = 1,
+) -> Answering:
     """What answers by an ONNX model, given as bytes: no path of a bundle reaches the runtime.
 
     width, outputs: how many numbers a row of inputs and of outputs must have; None accepts any.
+    shapes: of the tensors that go in instead of one matrix.
     Raises BundleError for a model that luban would not write (`accepted`).
     """
-    widest = accepted.check(data, width=width, outputs=outputs)
+    widest = accepted.check(data, width=width, outputs=outputs, shapes=shapes)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -38,8 +47,11 @@ def from_onnx(data: bytes, *, width: int | None = None, outputs: int | None = No
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - onnxruntime has no common base class for its errors
         raise BundleError(f"the ONNX model does not load ({type(error).__name__}).") from None
-    [takes], [gives] = session.get_inputs(), session.get_outputs()
+    [gives] = session.get_outputs()
     size = max(1, _CELLS // widest)
+    if shapes is not None:
+        return _of_tensors(session, gives.shape[1], size)
+    [takes] = session.get_inputs()
 
     def answer(inputs: Inputs) -> Array:
         if inputs.ndim != 2 or inputs.shape[1] != takes.shape[1]:
@@ -50,6 +62,24 @@ def from_onnx(data: bytes, *, width: int | None = None, outputs: int | None = No
             piece = inputs[start : start + size]
             dense = np.ascontiguousarray(piece.toarray() if hasattr(piece, "toarray") else piece, dtype=np.float32)
             result[start : start + size] = session.run(None, {takes.name: dense})[0]
+        return result
+
+    return answer
+
+
+def _of_tensors(session: onnxruntime.InferenceSession, outputs: int, size: int) -> Answering:
+    names = [end.name for end in session.get_inputs()]
+
+    def answer(inputs: Inputs) -> Array:
+        rows = int(inputs.shape[0])
+        result = np.empty((rows, outputs))
+        lengths = collate.lengths(inputs)
+        # Rows of like length together: padding is work for nothing.
+        order = np.arange(rows) if lengths is None else np.argsort(lengths, kind="stable")
+        for start in range(0, rows, size):
+            numbers = order[start : start + size]
+            tensors = collate.to_numpy(inputs, numbers)
+            result[numbers] = session.run(None, {name: tensors[name] for name in names})[0]
         return result
 
     return answer

@@ -9,24 +9,30 @@ equal forms give equal bytes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from luban.batch import Array, Inputs
-from luban.protocols import Form, NoGraph
-from luban.runtime.accepted import INPUTS, MOST_BYTES, OPERATOR_SETS, OUTPUTS
+from luban.collate import TABLE
+from luban.protocols import Form, NoGraph, Shape
+from luban.runtime.accepted import INPUTS, MOST_BYTES, OPERATOR_SETS, OUTPUTS, ends_of
 from luban.runtime.answering import from_onnx
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _IR_VERSION = 9
 
 
-def build(form: Form, width: int, outputs: int) -> bytes:
+def build(form: Form, width: int, outputs: int, shapes: Mapping[str, Shape] | None = None) -> bytes:
     """The ONNX model of a form for rows of `width` numbers and `outputs` answers, without external data.
 
+    shapes: of the tensors that go in instead of one matrix.
     Raises NoGraph with the reason where a form has none; ValueError when the form takes or gives other numbers.
     """
     if (form.width, form.output_width) != (width, outputs):
@@ -38,7 +44,10 @@ def build(form: Form, width: int, outputs: int) -> bytes:
     graph = helper.make_graph(
         builder.nodes,
         "luban",
-        [helper.make_tensor_value_info(INPUTS, TensorProto.FLOAT, ["rows", width])],
+        [
+            helper.make_tensor_value_info(name, kind, list(sizes))
+            for name, (kind, sizes) in ends_of(width, shapes).items()
+        ],
         [helper.make_tensor_value_info(OUTPUTS, TensorProto.DOUBLE, ["rows", outputs])],
         initializer=builder.tensors,
     )
@@ -79,6 +88,29 @@ class GraphBuilder:
     def double(self, name: str) -> str:
         return self.node("Cast", name, to=TensorProto.DOUBLE)
 
+    def network(self, module: nn.Module, shapes: Mapping[str, Shape]) -> str:
+        from luban.runtime.torch_export import export
+
+        exported = export(module, shapes).graph
+        # A network that is alone on a table takes the matrix itself.
+        own = {end.name: INPUTS if set(shapes) == {TABLE} else end.name for end in exported.input}
+        prefix = f"n{len(self.nodes)}/"
+        renamed = {**own, "": ""}
+        for tensor in exported.initializer:
+            renamed[tensor.name] = self.constant(numpy_helper.to_array(tensor))
+        for node in exported.node:
+            renamed.update({name: prefix + name for name in node.output if name})
+            if node.op_type == "Constant":
+                renamed[node.output[0]] = self.constant(numpy_helper.to_array(node.attribute[0].t))
+                continue
+            copied = onnx.NodeProto()
+            copied.op_type, copied.domain = node.op_type, node.domain
+            copied.attribute.extend(node.attribute)
+            copied.input.extend(renamed[name] for name in node.input)
+            copied.output.extend(renamed[name] for name in node.output)
+            self.nodes.append(copied)
+        return renamed[exported.output[0].name]
+
 
 @dataclass(frozen=True)
 class Parity:
@@ -93,10 +125,10 @@ class Parity:
     rows: int
 
 
-def parity(form: Form, data: bytes, inputs: Inputs) -> Parity:
+def parity(form: Form, data: bytes, inputs: Inputs, shapes: Mapping[str, Shape] | None = None) -> Parity:
     """How the ONNX model in `data` compares with its form on these rows."""
     ours = form.outputs(inputs)
-    theirs = from_onnx(data, width=form.width, outputs=form.output_width)(inputs)
+    theirs = from_onnx(data, width=form.width, outputs=form.output_width, shapes=shapes)(inputs)
     if not len(ours):
         return Parity(0.0, 0, 0)
     scale = max(1.0, float(np.abs(ours).max()))

@@ -83,11 +83,18 @@ class Chosen:
 
 
 def choose(
-    outcomes: Sequence[Outcome], held_out: HeldOut, task: Task, classes: tuple[str, ...], recipe: Recipe, seed: int
+    outcomes: Sequence[Outcome],
+    held_out: HeldOut,
+    task: Task,
+    classes: tuple[str, ...],
+    recipe: Recipe,
+    seed: int,
+    views: Callable[[Candidate], str] = lambda candidate: "matrix",
 ) -> tuple[Chosen, list[float | None]]:
     """The chosen model, and each outcome's own score on the held-out rows (None where it has none).
 
     The first outcome is the baseline's; it is chosen only where nothing else finished.
+    views: how a candidate sees rows. Models that see them alike may answer together; a bundle encodes rows once.
     Raises TrainingError when not even that did.
     """
     metric: Metric = registry.find("metrics", recipe.train.metric or task.compared_by)
@@ -97,9 +104,13 @@ def choose(
         reasons = "; ".join(f"{o.candidate.label}: {o.reason}" for o in outcomes)
         raise TrainingError(f"no model could be fitted: {reasons[:500]}", fix="give more --time, or another --model")
     rivals = [number for number in finished if number > 0] or finished
-    numbers, weights, reason = _select(outcomes, rivals, scores, held_out, task, metric, recipe, seed)
-    members = tuple(Member(outcomes[n].candidate, float(w)) for n, w in zip(numbers, weights, strict=True))
-    outputs = sum(m.weight * outcomes[n].outputs for n, m in zip(numbers, members, strict=True))
+    selections = [
+        _select(outcomes, [n for n in rivals if views(outcomes[n].candidate) == view], held_out, task, metric, seed)
+        for view in dict.fromkeys(views(outcomes[number].candidate) for number in rivals)
+    ]
+    best, reason = _best(selections, held_out, task, metric)
+    members = tuple(Member(outcomes[n].candidate, w) for n, w in zip(best.numbers, best.weights, strict=True))
+    outputs = best.outputs
     corrected = None
     if task.name in ("binary", "multiclass") and members[0].candidate.model != task.baseline:
         corrected = calibration.calibrate(
@@ -120,22 +131,38 @@ def _score(outcome: Outcome, held_out: HeldOut, task: Task, metric: Metric) -> f
     return value if value == value else None
 
 
+@dataclass(frozen=True)
+class _Selection:
+    """Outcomes that answer together, by number, their weights, and their outputs together."""
+
+    numbers: tuple[int, ...]
+    weights: tuple[float, ...]
+    outputs: Array
+    reason: str
+
+
 def _select(
-    outcomes: Sequence[Outcome],
-    rivals: list[int],
-    scores: list[float | None],
-    held_out: HeldOut,
-    task: Task,
-    metric: Metric,
-    recipe: Recipe,
-    seed: int,
-) -> tuple[list[int], list[float], str]:
-    if len(rivals) == 1:
-        return rivals, [1.0], "no other model competes with it"
+    outcomes: Sequence[Outcome], rivals: list[int], held_out: HeldOut, task: Task, metric: Metric, seed: int
+) -> _Selection:
     outputs = [outcomes[number].outputs for number in rivals]
+    if len(rivals) == 1:
+        return _Selection((rivals[0],), (1.0,), outputs[0], "no other model competes with it")
     selected = selection.select(outputs, held_out.target, metric, task, weight=held_out.weight, seed=seed)
-    kept = [(rivals[i], weight) for i, weight in enumerate(selected.weights) if weight > 0]
-    return [number for number, _ in kept], [float(weight) for _, weight in kept], selected.reason
+    kept = [(place, float(weight)) for place, weight in enumerate(selected.weights) if weight > 0]
+    mixed = sum(weight * outputs[place] for place, weight in kept)
+    return _Selection(tuple(rivals[p] for p, _ in kept), tuple(w for _, w in kept), mixed, selected.reason)
+
+
+def _best(selections: Sequence[_Selection], held_out: HeldOut, task: Task, metric: Metric) -> tuple[_Selection, str]:
+    """The selection with the best score on held-out rows; of equal ones the first."""
+    if len(selections) == 1:
+        return selections[0], selections[0].reason
+    sign = 1.0 if metric.direction == "higher" else -1.0
+    scores = [metric.score(held_out.target, task.answers(s.outputs), held_out.weight) for s in selections]
+    best = max(range(len(scores)), key=lambda place: sign * scores[place])
+    told = " against ".join(f"{scores[place]:.4g}" for place in (best, *(p for p in range(len(scores)) if p != best)))
+    why = f"models that see rows otherwise are worse: {metric.name} {told}"
+    return selections[best], f"{selections[best].reason}; {why}"
 
 
 def _threshold(

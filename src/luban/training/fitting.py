@@ -8,19 +8,37 @@ from typing import Any
 from luban.batch import Batch
 from luban.core import registry
 from luban.core.errors import UsageError
+from luban.core.lazy import require
 from luban.core.suggest import did_you_mean
 from luban.protocols import Form, Model, Work
-from luban.recipe.recipe import Candidate, Section
+from luban.recipe.recipe import Candidate, Section, Train
 
 
-def fit_candidate(batch: Batch, work: Work, candidate: Candidate, *, seed: int, threads: int) -> Form:
-    """The fitted form of a candidate. Deterministic in its arguments; `threads` changes only the time."""
+def fit_candidate(
+    batch: Batch, work: Work, candidate: Candidate, *, seed: int, threads: int, train: Train | None = None
+) -> Form:
+    """The fitted form of a candidate. Deterministic in its arguments; `threads` changes only the time.
+
+    train: the recipe's part, for networks.
+    """
     from threadpoolctl import threadpool_limits
 
     model: Model = registry.find("models", candidate.model)
+    if model.trainer == "gradient":
+        return fit_network(batch, work, candidate, train or Train(), seed=seed, threads=threads)
     # Sums of several threads come out in another order: linear algebra gets one, trees and rows get them all.
     with threadpool_limits(1):
         return model.fit(batch, work, settings(candidate), seed=seed, threads=threads)
+
+
+def fit_network(batch: Batch, work: Work, candidate: Candidate, train: Train, *, seed: int, threads: int) -> Form:
+    """The trained network of a candidate: what is open is decided on the same rows, and nothing is kept on disk."""
+    from luban.training import deciding, gradient
+
+    torch = require("torch", extra="nets", purpose=f"the model '{candidate.model}'")
+    torch.set_num_threads(threads)
+    choices = deciding.decide(batch, work, candidate, train, seed=seed)
+    return gradient.fit(batch, work, candidate, choices.train, seed=seed).form
 
 
 def settings(candidate: Candidate) -> Section:

@@ -7,6 +7,7 @@ import os
 import selectors
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -19,6 +20,8 @@ from luban.training.work_folder import Unit, WorkFolder
 
 Done = Callable[[Unit, float], None]
 """`done(unit, cpu_seconds)` is called as each unit ends."""
+GRACE = 10.0
+"""Seconds that a worker has to keep what it has when the run is interrupted."""
 
 
 class Pool:
@@ -35,6 +38,11 @@ class Pool:
         self._threads = threads
         self._stopped: set[int] = set()
 
+    @property
+    def size(self) -> int:
+        """How many units run at once."""
+        return len(self._workers)
+
     def _start(self, threads: int) -> subprocess.Popen[bytes]:
         # OpenMP's own default would start a thread a core in every worker; the search shares the cores itself.
         environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads))}
@@ -48,8 +56,19 @@ class Pool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self._ask_to_end()
         for worker in self._workers:
             self._end(worker)
+
+    def _ask_to_end(self) -> None:
+        """Lets trainings write their state; whatever does not listen ends at once."""
+        for worker in self._workers:
+            worker.terminate()
+        until = time.monotonic() + GRACE
+        for worker in self._workers:
+            with suppress(subprocess.TimeoutExpired):
+                worker.wait(max(until - time.monotonic(), 0.0))
 
     def _end(self, worker: subprocess.Popen[bytes]) -> None:
         worker.kill()
@@ -59,9 +78,16 @@ class Pool:
                 with suppress(BrokenPipeError):
                     stream.close()
 
-    def run(self, units: Iterable[Unit], until: Deadline, done: Done) -> None:
+    def run(
+        self,
+        units: Iterable[Unit],
+        until: Deadline,
+        done: Done,
+        seconds: Callable[[Unit, Iterable[Unit]], float | None] = lambda unit, waiting: None,
+    ) -> None:
         """Runs the units in their order, as many at once as there are workers, until all are done or the time is over.
 
+        seconds: `seconds(unit, waiting)`: how much time a unit may plan for, given those that wait; None for any.
         Units that are finished already are not run again. Work that is under way when the time ends is ended.
         """
         waiting = deque(unit for unit in units if not self.folder.finished(unit))
@@ -76,7 +102,8 @@ class Pool:
                 assert worker.stdout is not None, "workers are started with pipes"
                 ready.register(worker.stdout, selectors.EVENT_READ, number)
                 if waiting:
-                    busy[number] = self._give(number, waiting.popleft())
+                    unit = waiting.popleft()
+                    busy[number] = self._give(number, unit, seconds(unit, waiting))
             while busy:
                 events = ready.select(timeout=min(max(until.left(), 0.0), 3600.0))
                 if not events and until.left() <= 0:
@@ -96,13 +123,14 @@ class Pool:
                         ready.register(self._workers[number].stdout, selectors.EVENT_READ, number)  # type: ignore[arg-type]
                         done(unit, 0.0)
                     if waiting and until.left() > 0:
-                        busy[number] = self._give(number, waiting.popleft())
+                        unit = waiting.popleft()
+                        busy[number] = self._give(number, unit, seconds(unit, waiting))
 
-    def _give(self, number: int, unit: Unit) -> Unit:
+    def _give(self, number: int, unit: Unit, seconds: float | None) -> Unit:
         stdin = self._workers[number].stdin
         assert stdin is not None, "workers are started with pipes"
         with suppress(BrokenPipeError):  # The death of the worker is seen where its answer is read.
-            stdin.write(json.dumps(unit.to_json()).encode() + b"\n")
+            stdin.write(json.dumps({"unit": unit.to_json(), "seconds": seconds}).encode() + b"\n")
             stdin.flush()
         return unit
 

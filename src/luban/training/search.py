@@ -6,7 +6,8 @@ short at any moment still has usable models: those that finished.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,11 +18,11 @@ from luban.core import registry
 from luban.core.console import Console
 from luban.core.deadline import Deadline
 from luban.core.errors import UsageError
-from luban.protocols import Entry, Form, Model, Work
+from luban.protocols import Entry, Form, Model, NetworkModel, Work
 from luban.recipe.recipe import Candidate, Models, Recipe
 from luban.training.fitting import settings
 from luban.training.pool import Pool
-from luban.training.work_folder import EVERYTHING, WHOLE, Training, Unit, WorkFolder
+from luban.training.work_folder import EVERYTHING, Training, Unit, WorkFolder, by_gradient
 from luban.training.worker import fit_unit
 
 AUTO = "auto"
@@ -42,9 +43,10 @@ class Outcome:
         return {**shown, "value": value, "status": self.status, "reason": self.reason}
 
 
-def candidates(models: Models, work: Work, baseline: str = "") -> list[Candidate]:
+def candidates(models: Models, work: Work, baseline: str = "", *, tensor_work: Work | None = None) -> list[Candidate]:
     """The candidates that a recipe asks for, in the order in which they are tried; the baseline first, if there is one.
 
+    tensor_work: the work as networks see it, where that differs.
     Raises UsageError when a model that was named does not do this work, with its reason.
     """
     first = [Candidate(model=baseline)] if baseline else []
@@ -54,9 +56,9 @@ def candidates(models: Models, work: Work, baseline: str = "") -> list[Candidate
     entries: list[Entry] = []
     for place, name in enumerate(models.names):
         if name == AUTO:
-            entries += _portfolio(work)
+            entries += _portfolio(work, tensor_work or work)
         elif name != ENSEMBLE:
-            entries.append(Entry(place - len(models.names), named(name, given.get(name, {}), work)))
+            entries.append(Entry(place - len(models.names), named(name, given.get(name, {}), work, tensor_work)))
     ordered = [entry.candidate for entry in sorted(entries, key=lambda entry: entry.order)]
     if not ordered:
         raise UsageError(
@@ -68,9 +70,10 @@ def candidates(models: Models, work: Work, baseline: str = "") -> list[Candidate
     return [*first, *(candidate for candidate in unique.values() if candidate not in first)]
 
 
-def named(name: str, given: dict[str, Any], work: Work) -> Candidate:
+def named(name: str, given: dict[str, Any], work: Work, tensor_work: Work | None = None) -> Candidate:
     """The candidate of a model that was asked for by name; its settings are checked here, before any work."""
-    model: Model = registry.find("models", name)
+    model: Model | NetworkModel = registry.find("models", name)
+    work = (tensor_work or work) if model.trainer == "gradient" else work
     known = name.lower().replace("_", "-")
     if work.task not in model.tasks:
         able = sorted(n for n in registry.names("models") if work.task in registry.find("models", n).tasks)
@@ -85,20 +88,33 @@ def named(name: str, given: dict[str, Any], work: Work) -> Candidate:
     return candidate
 
 
-def _portfolio(work: Work) -> list[Entry]:
-    able = (registry.find("models", name) for name in registry.names("models"))
+def _portfolio(work: Work, tensor_work: Work) -> list[Entry]:
+    able = [registry.find("models", name) for name in registry.names("models")]
+    seen = [(model, tensor_work if model.trainer == "gradient" else work) for model in able]
     return [
         entry
-        for model in able
-        if work.task in model.tasks and model.declines(work) is None
-        for entry in model.portfolio(work)
+        for model, its in seen
+        if its.task in model.tasks and model.declines(its) is None
+        for entry in model.portfolio(its)
     ]
 
 
-def units(candidate: Candidate, folds: int, *, everything: bool) -> list[Unit]:
+def units(candidate: Candidate, training: Training, *, everything: bool) -> list[Unit]:
     """The fits of one candidate: each fold, then all training rows, then test rows too where the recipe says so."""
-    parts = [*range(folds), WHOLE, *([EVERYTHING] if everything else [])]
-    return [Unit(candidate, part) for part in parts]
+    parts = [*range(int(training.folds[0].max()) + 1), training.ships(candidate)]
+    return [Unit(candidate, part) for part in dict.fromkeys([*parts, *([EVERYTHING] if everything else [])])]
+
+
+def allowed(until: Deadline, workers: int) -> Callable[[Unit, Iterable[Unit]], float | None]:
+    """How much of the time each network may plan for: its share of what is left, if those that wait get as much."""
+
+    def seconds(unit: Unit, waiting: Iterable[Unit]) -> float | None:
+        if not math.isfinite(until.left()) or not by_gradient(unit.candidate):
+            return None
+        together = 1 + sum(by_gradient(other.candidate) for other in waiting)
+        return max(until.left(), 0.0) * min(workers, together) / together
+
+    return seconds
 
 
 def search(
@@ -117,8 +133,7 @@ def search(
     until: when the search should end. at_latest: until when the baseline and the first candidate may still take, where
     a busy machine puts the end so early that nothing but the baseline would be finished.
     """
-    folds = int(training.folds[0].max()) + 1
-    queue = [unit for candidate in asked for unit in units(candidate, folds, everything=everything)]
+    queue = [unit for candidate in asked for unit in units(candidate, training, everything=everything)]
     done = sum(folder.finished(unit) for unit in queue)
     with console.progress("trying models", len(queue)) as advance:
         advance(done, "continues" if done else "")
@@ -131,23 +146,22 @@ def search(
             advance(done, unit.candidate.label)
 
         if until.left() < at_latest.left():
-            first = [unit for candidate in asked[:2] for unit in units(candidate, folds, everything=everything)]
-            pool.run(first, at_latest, ended)
-        pool.run(queue, until, ended)
-    return [_outcome(folder, training, candidate, folds, everything) for candidate in asked]
+            first = [unit for candidate in asked[:2] for unit in units(candidate, training, everything=everything)]
+            pool.run(first, at_latest, ended, allowed(at_latest, pool.size))
+        pool.run(queue, until, ended, allowed(until, pool.size))
+    return [_outcome(folder, training, candidate, everything) for candidate in asked]
 
 
 def now(folder: WorkFolder, training: Training, candidate: Candidate, *, everything: bool) -> Outcome:
     """What comes of a candidate that is fitted in this process, whatever the time."""
-    folds = int(training.folds[0].max()) + 1
-    for unit in units(candidate, folds, everything=everything):
+    for unit in units(candidate, training, everything=everything):
         if not folder.finished(unit):
             fit_unit(folder, training, unit, threads=1)
-    return _outcome(folder, training, candidate, folds, everything)
+    return _outcome(folder, training, candidate, everything)
 
 
-def _outcome(folder: WorkFolder, training: Training, candidate: Candidate, folds: int, everything: bool) -> Outcome:
-    wanted = units(candidate, folds, everything=everything)
+def _outcome(folder: WorkFolder, training: Training, candidate: Candidate, everything: bool) -> Outcome:
+    wanted = units(candidate, training, everything=everything)
     failures = [reason for reason in map(folder.failure, wanted) if reason is not None]
     if failures:
         return Outcome(candidate, "failed", failures[0])
@@ -156,7 +170,9 @@ def _outcome(folder: WorkFolder, training: Training, candidate: Candidate, folds
     outputs = held_out_outputs(folder, training, candidate, repeat=0)
     if not np.isfinite(outputs[training.folds[0] >= 0]).all():
         return Outcome(candidate, "failed", "its outputs are not finite")
-    return Outcome(candidate, "finished", f"answered {folds} held-out parts", outputs)
+    parts = int(training.folds[0].max()) + 1
+    told = "one held-out part" if parts == 1 else f"{parts} held-out parts"
+    return Outcome(candidate, "finished", f"answered {told}", outputs)
 
 
 def held_out_outputs(folder: WorkFolder, training: Training, candidate: Candidate, *, repeat: int) -> Array:
@@ -179,14 +195,20 @@ def run_repeats(
     return len(whole) + 1 if whole == list(partitions) else 1
 
 
-def fitted(folder: WorkFolder, candidate: Candidate, *, everything: bool) -> Form:
+def fitted(folder: WorkFolder, training: Training, candidate: Candidate, *, everything: bool) -> Form:
     """The form of a finished candidate, fitted on all training rows, or on test rows too."""
-    return folder.form(Unit(candidate, EVERYTHING if everything else WHOLE))
+    return folder.form(Unit(candidate, EVERYTHING if everything else training.ships(candidate)))
 
 
-def recorded(recipe: Recipe, finished: Sequence[Candidate]) -> Recipe:
-    """The recipe with the candidates that finished, so that fitting it again tries the same ones."""
+def recorded(recipe: Recipe, finished: Sequence[Candidate], folder: WorkFolder, training: Training) -> Recipe:
+    """The recipe with the candidates that finished, and what their training decided, so that fitting it again tries
+    the same ones in the same way.
+    """
     if not finished:
         return recipe
-    models = recipe.model.model_copy(update={"candidates": tuple(finished)})
+    told = [
+        candidate.model_copy(update={"train": folder.learned(candidate, training.ships(candidate)) or candidate.train})
+        for candidate in finished
+    ]
+    models = recipe.model.model_copy(update={"candidates": tuple(told)})
     return recipe.model_copy(update={"model": models})

@@ -5,6 +5,7 @@
       lock               held while a run is at work
       encoded/           the rows as numbers, memory-mapped
       units/             one finished unit a file: the outputs for held-out rows, or the fitted form
+      networks/          what was decided for the training of networks, and checkpoints of those under way
       history.jsonl      one line a finished unit
 
 A unit is written whole or not at all, and depends only on its name, so whoever finishes it writes the same bytes.
@@ -15,25 +16,29 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from luban import states
-from luban.batch import Array, Batch
+from luban.batch import Array, Batch, Tensors
 from luban.core import files, fingerprint, registry
 from luban.core.errors import UsageError
 from luban.data import encoded
 from luban.protocols import Form, Work
-from luban.recipe.recipe import Candidate
+from luban.recipe.recipe import Candidate, Train
 
 WHOLE = -1
 """The part of a unit that fits on all training rows."""
 EVERYTHING = -2
 """The part of a unit that fits on training and test rows; only with `train.refit=all`."""
+OPEN = Train()
+"""A recipe's part in which everything is left open."""
+TENSORS = "tensors"
+"""The folder within that of the encoded rows that holds them as tensors."""
 HELD_BACK = -2
 """In the array of folds: a test row. (-1 marks a row that only ever trains.)"""
 
@@ -48,9 +53,8 @@ class Unit:
 
     @property
     def name(self) -> str:
-        digest = fingerprint.of_json(self.candidate.model_dump(mode="json"))[:16]
         part = {WHOLE: "whole", EVERYTHING: "everything"}.get(self.part, f"fold{self.part}")
-        return f"{self.candidate.model}-{digest}-{self.repeat}-{part}"
+        return f"{self.candidate.model}-{_digest(self.candidate)}-{self.repeat}-{part}"
 
     def to_json(self) -> dict[str, Any]:
         return {"candidate": self.candidate.model_dump(mode="json"), "part": self.part, "repeat": self.repeat}
@@ -65,12 +69,40 @@ class Training:
     """The rows of a run as numbers: training rows first, then test rows.
 
     folds: (repeats, rows) int64; the fold that holds a row out, -1 for rows that only train, HELD_BACK for test rows.
+    train: the recipe's part, for what is trained by gradients.
+    tensors: the same rows as networks see them, and their work; None where they see the matrix.
     """
 
     batch: Batch
     folds: Array
     work: Work
     seed: int
+    train: Train = OPEN
+    tensors: tuple[Tensors, Work] | None = None
+
+    def seen_by(self, candidate: Candidate) -> Training:
+        """The training as a candidate sees it: with the matrix, or with tensors."""
+        if self.tensors is None or self.view(candidate) == "matrix":
+            return self
+        inputs, work = self.tensors
+        return replace(self, batch=replace(self.batch, inputs=inputs), work=work)
+
+    def view(self, candidate: Candidate) -> str:
+        """How a candidate sees rows: `matrix` or `tensors`."""
+        return "tensors" if self.tensors is not None and by_gradient(candidate) else "matrix"
+
+    @property
+    def one_part(self) -> bool:
+        """Whether one part of the training rows is held out, and not each part in turn."""
+        return bool((self.folds[0] == -1).any()) and int(self.folds[0].max()) == 0
+
+    def ships(self, candidate: Candidate) -> int:
+        """The part whose fit is the candidate's model.
+
+        A network that was trained beside one held-out part is it: what is measured there is what answers later, and a
+        second training would take as long as the first.
+        """
+        return 0 if self.one_part and by_gradient(candidate) else WHOLE
 
     def rows(self, unit: Unit) -> tuple[Array, Array]:
         """(rows,) masks of what the unit fits on, and of what it then answers."""
@@ -97,6 +129,11 @@ class Training:
         folds = self.folds[unit.repeat]
         forward = bool((folds == -1).any())
         return folds < unit.part if forward else np.ones(len(folds), bool)
+
+
+def by_gradient(candidate: Candidate) -> bool:
+    """Whether the candidate is a network that the training loop trains."""
+    return bool(registry.find("models", candidate.model).trainer == "gradient")
 
 
 class WorkFolder:
@@ -136,7 +173,7 @@ class WorkFolder:
             return None
 
     def _clear(self) -> None:
-        for name in ("units", "encoded"):
+        for name in ("units", "encoded", "networks"):
             shutil.rmtree(self.path / name, ignore_errors=True)
         for name in ("key.json", "history.jsonl"):
             (self.path / name).unlink(missing_ok=True)
@@ -151,14 +188,24 @@ class WorkFolder:
 
     # What is trained on
 
-    def write_training(self, name: str, target: Array | None, weight: Array | None, folds: Array, work: Work) -> None:
+    def write_training(
+        self,
+        name: str,
+        target: Array | None,
+        weight: Array | None,
+        folds: Array,
+        work: Work,
+        train: Train = OPEN,
+        tensor_work: Work | None = None,
+    ) -> None:
         """Writes all that belongs to the encoded rows of `encoded/<name>`; workers read it."""
         folder = self.path / "encoded" / name
         self._write_array(folder / "folds.npy", folds)
         for part, values in (("target", target), ("weight", weight)):
             if values is not None:
                 self._write_array(folder / f"{part}.npy", values)
-        files.write_json(folder / "work.json", vars(work))
+        works = {"matrix": work.to_json(), "tensors": None if tensor_work is None else tensor_work.to_json()}
+        files.write_json(folder / "work.json", {**works, "train": train.model_dump(mode="json")})
 
     def has_training(self, name: str) -> bool:
         """Whether `write_training` was finished; the description is its last file."""
@@ -167,9 +214,21 @@ class WorkFolder:
     def training(self, name: str, seed: int) -> Training:
         """The training rows, memory-mapped."""
         folder = self.path / "encoded" / name
-        work = Work(**json.loads((folder / "work.json").read_text(encoding="utf-8")))
+        described = json.loads((folder / "work.json").read_text(encoding="utf-8"))
         batch = Batch(encoded.open_inputs(folder), _array(folder / "target.npy"), _array(folder / "weight.npy"))
-        return Training(batch, np.load(folder / "folds.npy"), work, seed)
+        tensors = None
+        if described["tensors"] is not None:
+            inputs = encoded.open_inputs(folder / TENSORS)
+            assert isinstance(inputs, Tensors), "tensors lie where they were written"
+            tensors = (inputs, Work.from_json(described["tensors"]))
+        return Training(
+            batch=batch,
+            folds=np.load(folder / "folds.npy"),
+            work=Work.from_json(described["matrix"]),
+            seed=seed,
+            train=Train.model_validate(described["train"]),
+            tensors=tensors,
+        )
 
     def encoded(self, name: str) -> Path:
         return self.path / "encoded" / name
@@ -195,11 +254,43 @@ class WorkFolder:
         self._write_array(self.units / f"{unit.name}.npy", outputs)
 
     def form(self, unit: Unit) -> Form:
-        kind, state = states.from_bytes((self.units / f"{unit.name}.form").read_bytes())
+        kind, state = states.from_bytes((self.units / f"{unit.name}{_form_ending(unit)}").read_bytes())
         return registry.find("forms", kind).rebuild(state)
 
     def write_form(self, unit: Unit, form: Form) -> None:
-        files.write(self.units / f"{unit.name}.form", states.to_bytes(form.kind, form.state()))
+        """Writes the form. That of a unit with outputs as well is written before these, which finish the unit."""
+        files.write(self.units / f"{unit.name}{_form_ending(unit)}", states.to_bytes(form.kind, form.state()))
+
+    # Networks
+
+    def network(self, unit: Unit) -> Path:
+        """Where the training of a network keeps its checkpoints."""
+        return self._networks(unit.candidate) / f"{unit.repeat}-{unit.part}"
+
+    def decided(self, candidate: Candidate, decide: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What was decided for the trainings of a candidate: once, by whoever comes first, and then kept."""
+        path = self._networks(candidate) / "choices.json"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_once(path, files.to_json(decide()))
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+
+    def ended_early(self, unit: Unit, epoch: int) -> None:
+        """Writes down after which epoch time cut a training short."""
+        files.write_json(self.network(unit) / "ended.json", {"until_epoch": epoch})
+
+    def learned(self, candidate: Candidate, part: int) -> dict[str, Any]:
+        """What a network's training measured and chose, so that fitting it again does the same; {} for other models."""
+        path = self._networks(candidate) / "choices.json"
+        if not path.exists():
+            return {}
+        choices = json.loads(path.read_text(encoding="utf-8"))
+        ended = self.network(Unit(candidate, part)) / "ended.json"
+        early = json.loads(ended.read_text(encoding="utf-8")) if ended.exists() else {}
+        return {key: choices["train"][key] for key in sorted(choices["reasons"])} | early
+
+    def _networks(self, candidate: Candidate) -> Path:
+        return self.path / "networks" / f"{candidate.model}-{_digest(candidate)}"
 
     def tell(self, line: Mapping[str, Any]) -> None:
         """Appends a line to the history."""
@@ -216,6 +307,15 @@ class WorkFolder:
         buffer = io.BytesIO()
         np.save(buffer, values, allow_pickle=False)
         files.write(path, buffer.getvalue())
+
+
+def _digest(candidate: Candidate) -> str:
+    return fingerprint.of_json(candidate.model_dump(mode="json"))[:16]
+
+
+def _form_ending(unit: Unit) -> str:
+    # A unit is finished by its outputs, or by its form where it has none.
+    return ".form" if unit.part < 0 else ".model"
 
 
 def _array(path: Path) -> Array | None:

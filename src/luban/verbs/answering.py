@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 from luban.batch import Answers, Array, Inputs
 from luban.bundle.bundle import Stored, rebuild_form
 from luban.core import registry
+from luban.data import encoders
 from luban.data.check import conform
-from luban.data.preprocessor import Preprocessor
-from luban.protocols import Task
+from luban.protocols import Encoder, Task
 from luban.runtime import answering
 from luban.schema.schema import Schema
 from luban.training.conformal import Conformal
@@ -31,7 +31,7 @@ class Answerer:
     """
 
     schema: Schema
-    preprocessor: Preprocessor
+    preprocessor: Encoder
     outputs: Callable[[Inputs], Array]
     task: Task
     classes: tuple[str, ...]
@@ -42,9 +42,10 @@ class Answerer:
     def of(cls, stored: Stored, *, threads: int = 1) -> Self:
         """The answerer of a stored bundle: its ONNX graph where it has one, else its form."""
         facts = stored.facts
-        preprocessor = Preprocessor.rebuild(stored.preprocessor)
+        preprocessor = encoders.rebuild(stored.preprocessor)
         if stored.runtime is not None:
-            outputs = answering.from_onnx(stored.runtime, width=preprocessor.width, threads=threads)
+            shapes = encoders.shapes(preprocessor)
+            outputs = answering.from_onnx(stored.runtime, width=preprocessor.width, shapes=shapes, threads=threads)
         else:
             outputs = answering.from_form(rebuild_form(stored))
         conformal = facts.get("conformal")

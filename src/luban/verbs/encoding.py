@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from luban.batch import Array
+from luban.collate import TABLE
 from luban.core.seed import derive
 from luban.data import division, encoded, loader
-from luban.protocols import Work
-from luban.training.work_folder import HELD_BACK, Training, WorkFolder
+from luban.protocols import Shape, Work
+from luban.training.work_folder import HELD_BACK, TENSORS, Training, WorkFolder
 from luban.verbs.preparing import Prepared, sampled
 
 TESTED = 50_000
 """Test rows that are measured, at most; more hardly narrow the interval."""
+ONE_PART = 0.1
+"""Share of the training rows that is held out where one part is."""
+MANY = 2_000
+"""Training rows from which models are compared on one part of them, where networks are among the models."""
 FEW = 500
 """Training rows under which cross-validation is repeated."""
 
@@ -27,12 +34,16 @@ def encode(prepared: Prepared, folder: WorkFolder, name: str) -> Training:
     if not folder.has_training(name):
         rows = rows_of(prepared)
         encoded.write(prepared.frame, rows, prepared.preprocessor, folder.encoded(name))
+        if prepared.tensors is not None:
+            encoded.write(prepared.frame, rows, prepared.tensors, folder.encoded(name) / TENSORS)
         folder.write_training(
             name,
             target=None if prepared.target is None else prepared.target[rows],
             weight=None if prepared.weight is None else prepared.weight[rows],
             folds=folds(prepared, len(test_rows(prepared))),
             work=work(prepared),
+            train=prepared.recipe.train,
+            tensor_work=None if prepared.tensors is None else replace(work(prepared), shapes=prepared.tensors.shapes),
         )
     return folder.training(name, prepared.recipe.seed)
 
@@ -47,6 +58,7 @@ def work(prepared: Prepared) -> Work:
         sparse=prepared.preprocessor.sparse,
         loss=prepared.recipe.train.loss,
         class_weight=prepared.recipe.train.class_weight,
+        shapes={} if prepared.preprocessor.sparse else {TABLE: Shape("vector", (prepared.preprocessor.width,))},
     )
 
 
@@ -58,6 +70,10 @@ def folds(prepared: Prepared, held_back: int) -> Array:
         return np.concatenate([np.full(len(train), -1), behind])[None]
     if prepared.validation is not None:
         return np.concatenate([np.where(np.isin(train, prepared.validation), 0, -1), behind])[None]
+    if prepared.tensors is not None and len(train) >= MANY:
+        # Every part in turn would train each network several times over.
+        held_out = division.held_out(prepared.division, prepared.target, prepared.task, ONE_PART, recipe.seed)
+        return np.concatenate([np.where(held_out, 0, -1), behind])[None]
     # Forward folds of time have one order, so repeating them would repeat the same.
     again = len(train) < FEW and prepared.division.within != "time"
     partitions = [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from luban.protocols import Form, NoGraph
+from luban.batch import Tensors
+from luban.protocols import Form, NoGraph, Shape
 from luban.runtime import answering, graph
 from luban.runtime.answering import Answering
 from luban.training.work_folder import Training
@@ -35,20 +37,27 @@ class Exported:
 
 def export(form: Form, training: Training) -> Exported:
     """The ONNX graph of a form, kept only where it agrees with the form on rows of the training."""
+    shapes = shapes_of(training)
     try:
-        data = graph.build(form, form.width, form.output_width)
+        data = graph.build(form, form.width, form.output_width, shapes)
     except NoGraph as reason:
         return Exported(None, str(reason))
     rows = np.concatenate([training.test, np.flatnonzero(training.folds[0] >= -1)])[:COMPARED]
-    compared = graph.parity(form, data, training.batch.inputs[np.sort(rows)])
+    compared = graph.parity(form, data, training.batch.inputs[np.sort(rows)], shapes)
     if compared.flips or compared.difference > CLOSE:
         reason = f"its graph differs by {compared.difference:.1e}, with {compared.flips} other answers"
         return Exported(None, reason, compared)
     return Exported(data, f"agrees with the form on {compared.rows:,} rows", compared)
 
 
-def answering_of(exported: Exported, form: Form) -> Answering:
+def answering_of(exported: Exported, form: Form, training: Training) -> Answering:
     """What answers: the graph where there is one, else the form."""
     if exported.data is None:
         return answering.from_form(form)
-    return answering.from_onnx(exported.data, width=form.width, outputs=form.output_width)
+    shapes = shapes_of(training)
+    return answering.from_onnx(exported.data, width=form.width, outputs=form.output_width, shapes=shapes)
+
+
+def shapes_of(training: Training) -> Mapping[str, Shape] | None:
+    """The shapes of the tensors that go into the model, or None where one matrix does."""
+    return training.work.shapes if isinstance(training.batch.inputs, Tensors) else None

@@ -54,7 +54,8 @@ def make(
     clustering = prepared.task.name == "clustering"
     finished = [candidate for candidate in asked if candidate in forms]
     return writing.Made(
-        recipe=search.recorded(prepared.recipe, finished),
+        recipe=search.recorded(prepared.recipe, finished, folder, training),
+        encoder=prepared.preprocessor.state(),
         form=form,
         runtime=exported.data,
         facts={"task": prepared.task.name, "target": None, "classes": []},

@@ -16,8 +16,9 @@ from luban.data.dataset import Dataset
 from luban.data.profile import profile
 from luban.evidence.finding import Finding, Signal, Where
 from luban.evidence.footprint import Meter
+from luban.protocols import Form
 from luban.recipe.edit import RecipeEdit, changed
-from luban.recipe.recipe import Recipe
+from luban.recipe.recipe import Candidate, Recipe
 from luban.training import search
 from luban.training.choosing import HeldOut, choose
 from luban.training.limits import COPIES, LIBRARIES, ROW, Limits
@@ -71,7 +72,7 @@ def make(
     stored = Stored(
         recipe=made.recipe,
         schema=prepared.schema,
-        preprocessor=prepared.preprocessor.state(),
+        preprocessor=made.encoder,
         form_kind=made.form.kind,
         form=made.form.state(),
         facts=made.facts,
@@ -165,7 +166,8 @@ def _predictor(
     """The model of a task with a target, and what was measured of it."""
     recipe = prepared.recipe
     everything = recipe.train.refit == "all"
-    asked = search.candidates(recipe.model, training.work, prepared.task.baseline)
+    tensor_work = None if training.tensors is None else training.tensors[1]
+    asked = search.candidates(recipe.model, training.work, prepared.task.baseline, tensor_work=tensor_work)
     outcomes = search.search(
         folder, pool, training, asked, everything=everything, until=until, at_latest=_search_until(allowed),
         console=console,
@@ -178,9 +180,10 @@ def _predictor(
         [replace(outcome, outputs=None if outcome.outputs is None else outcome.outputs[held_out])
          for outcome in outcomes],
         HeldOut.of(training, held_out, prepared.division.groups),
-        prepared.task, prepared.classes, recipe, derive(recipe.seed, "choosing"),
+        prepared.task, prepared.classes, recipe, derive(recipe.seed, "choosing"), views=training.view,
     )  # fmt: skip
     members = [member.candidate for member in chosen.members]
+    seen = training.seen_by(members[0])
     console.say(f"chosen: {chosen.label}: {chosen.reason}")
     repeats = 1
     if len(training.folds) > 1:
@@ -188,18 +191,25 @@ def _predictor(
         if repeats < len(training.folds):
             # The time was over; fitting this recipe again shall not measure more often.
             recipe = changed(recipe, {"train.repeats": repeats})
-    measured = chosen.form(lambda candidate: search.fitted(folder, candidate, everything=False))
-    form = chosen.form(lambda candidate: search.fitted(folder, candidate, everything=True)) if everything else measured
-    exported = exporting.export(form, training)
-    answer = exporting.answering_of(exported if not everything else exporting.export(measured, training), measured)
-    baseline = search.fitted(folder, asked[0], everything=False)
-    tested = measuring.tested(prepared, training, answer, baseline, chosen)
+
+    def fitted(candidate: Candidate, everything: bool = False) -> Form:
+        return search.fitted(folder, training, candidate, everything=everything)
+
+    measured = chosen.form(fitted)
+    form = chosen.form(lambda candidate: fitted(candidate, everything=True)) if everything else measured
+    exported = exporting.export(form, seen)
+    answering = exported if not everything else exporting.export(measured, seen)
+    answer = exporting.answering_of(answering, measured, seen)
+    baseline = fitted(asked[0])
+    tested = measuring.tested(prepared, seen, answer, baseline.outputs(training.batch.inputs[:1])[0], chosen)
     validated = measuring.cross_validated(prepared, training, folder, chosen, repeats)
-    importance = measuring.importance(prepared, answer, chosen, allowed.deadline)
+    encoder = prepared.encoder(training.view(members[0]))
+    importance = measuring.importance(prepared, encoder, answer, chosen, allowed.deadline)
     finished = [outcome.candidate for outcome in outcomes[1:] if outcome.status == "finished"]
     shown = [outcome.to_json(score) for outcome, score in zip(outcomes, scores, strict=True)]
     return writing.Made(
-        recipe=search.recorded(recipe, finished),
+        recipe=search.recorded(recipe, finished, folder, training),
+        encoder=encoder.state(),
         form=form,
         runtime=exported.data,
         facts={

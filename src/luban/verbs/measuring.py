@@ -18,7 +18,7 @@ from luban.core.seed import derive
 from luban.data import loader
 from luban.data.open import open_dataset
 from luban.evidence.measurement import Measurement, Part
-from luban.protocols import Form, Metric, Task
+from luban.protocols import Encoder, Metric, Task
 from luban.runtime.answering import Answering
 from luban.training import importance as permuting
 from luban.training import search
@@ -86,8 +86,11 @@ def figures(
     return found
 
 
-def tested(prepared: Prepared, training: Training, answer: Answering, baseline: Form, chosen: Chosen) -> Tested:
-    """The figures on the test rows, which are used here for the first and only time."""
+def tested(prepared: Prepared, training: Training, answer: Answering, baseline: Array, chosen: Chosen) -> Tested:
+    """The figures on the test rows, which are used here for the first and only time.
+
+    training: as the chosen model sees it. baseline: (outputs,) what the simplest model says of every row.
+    """
     numbers = training.test
     rows = training.batch.take(numbers)
     assert rows.target is not None, "test rows have a target"
@@ -99,7 +102,7 @@ def tested(prepared: Prepared, training: Training, answer: Answering, baseline: 
         prepared.recipe.train.metric,
         rows.target,
         answers,
-        (prepared.task.baseline, prepared.task.answers(baseline.outputs(rows.inputs))),
+        (prepared.task.baseline, prepared.task.answers(np.repeat(baseline[None], len(rows), axis=0))),
         "test",
         weight=rows.weight,
         groups=None if groups is None else groups[numbers],
@@ -190,7 +193,9 @@ def decided(chosen: Chosen, tested: Tested) -> dict[str, Any]:
     return document
 
 
-def importance(prepared: Prepared, answer: Answering, chosen: Chosen, deadline: Deadline) -> dict[str, Any]:
+def importance(
+    prepared: Prepared, encoder: Encoder, answer: Answering, chosen: Chosen, deadline: Deadline
+) -> dict[str, Any]:
     """How much the score falls when a column is shuffled among the test rows, with 95% intervals."""
     metric: Metric = registry.find("metrics", prepared.recipe.train.metric or prepared.task.compared_by)
     rows = sampled(encoding.test_rows(prepared), EXPLAINED, derive(prepared.recipe.seed, "importance"))
@@ -198,7 +203,7 @@ def importance(prepared: Prepared, answer: Answering, chosen: Chosen, deadline: 
     assert prepared.target is not None, "importance needs a target"
 
     def answers(frame: Any) -> Answers:
-        return prepared.task.answers(answer(prepared.preprocessor.transform(frame)), chosen.threshold)
+        return prepared.task.answers(answer(encoder.transform(frame)), chosen.threshold)
 
     frame = loader.take(prepared.frame, rows, columns)
     few = _affordable(answers, frame, len(columns))

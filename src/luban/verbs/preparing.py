@@ -7,8 +7,10 @@ data came split, its own split is kept.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -21,10 +23,13 @@ from luban.data import division, loader, roles
 from luban.data.dataset import Dataset
 from luban.data.division import Division
 from luban.data.preprocessor import Preprocessor
-from luban.protocols import Task
+from luban.protocols import Encoder, Task
 from luban.recipe.recipe import Recipe
 from luban.schema.schema import Schema
 from luban.training import question
+
+if TYPE_CHECKING:
+    from luban.data.tensor_preprocessor import TensorPreprocessor
 
 LEARNED_FROM = 200_000
 """Rows that preprocessing is learned from at most: medians and vocabularies change no more beyond."""
@@ -49,6 +54,7 @@ class Prepared:
     frame, rows: the whole table, lazily, and how long it is.
     target: (rows,) as a Batch holds it, for every row of the table; None without target. weight alike.
     division: which rows train and which test. validation: rows that a person gave to choose and calibrate on.
+    tensors: how networks see the rows, where they do not see the matrix that other models see.
     """
 
     dataset: Dataset
@@ -63,7 +69,12 @@ class Prepared:
     division: Division
     validation: Array | None
     preprocessor: Preprocessor
+    tensors: TensorPreprocessor | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def encoder(self, view: str) -> Encoder:
+        """What encodes rows for models that see them as `matrix` or as `tensors`."""
+        return self.tensors if view == "tensors" and self.tensors is not None else self.preprocessor
 
 
 def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
@@ -89,6 +100,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
     if not inputs:
         raise DataError("no column is left to learn from.", where=dataset.where, fix=f"luban inspect {dataset.where}")
     learned_from = sampled(divided.train, LEARNED_FROM, derive(recipe.seed, "preprocessing"))
+    teaching = loader.take(frame, learned_from, inputs)
     return Prepared(
         dataset=dataset,
         frame=frame,
@@ -101,9 +113,20 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         weight=weight,
         division=divided,
         validation=validation,
-        preprocessor=Preprocessor.fit(loader.take(frame, learned_from, inputs), schema, recipe.features),
+        preprocessor=Preprocessor.fit(teaching, schema, recipe.features),
+        tensors=_tensors(teaching, schema, recipe),
         dropped={**dataset.dropped, **divided.dropped},
     )
+
+
+def _tensors(frame: pl.DataFrame, schema: Schema, recipe: Recipe) -> TensorPreprocessor | None:
+    """How networks see the rows: as tensors, where a column has one of its own and networks can be trained at all."""
+    own = any(registry.find("features", column.kind).tensor is not None for column in schema.inputs)
+    if not own or importlib.util.find_spec("torch") is None:
+        return None
+    from luban.data.tensor_preprocessor import TensorPreprocessor
+
+    return TensorPreprocessor.fit(frame, schema, recipe.features)
 
 
 def sampled(rows: Array, most: int, seed: int) -> Array:

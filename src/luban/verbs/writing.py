@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from luban.bundle.bundle import Stored
-from luban.protocols import Form
+from luban.protocols import Form, State
 from luban.recipe.recipe import Recipe
 
 
@@ -15,10 +15,12 @@ from luban.recipe.recipe import Recipe
 class Made:
     """What training gives: the form, the graph that answers in its place, and what was measured.
 
-    recipe: with what the run recorded. unfinished: candidates that have no part in the bundle, and why.
+    recipe: with what the run recorded. encoder: the state of what encodes rows for the form.
+    unfinished: candidates that have no part in the bundle, and why.
     """
 
     recipe: Recipe
+    encoder: State
     form: Form
     runtime: bytes | None
     facts: Mapping[str, Any]
