@@ -3,6 +3,7 @@
     <cache>/contents/   the fingerprint of a file, by its path, size and time of change
     <cache>/tables/     <key>.parquet with the rows, <key>.json with what was found while reading them
     <cache>/samples/    the samples
+    <cache>/packages/   the packages that samples were found in, by sha256
 
 It lies in $LUBAN_CACHE, else $XDG_CACHE_HOME/luban, else ~/.cache/luban; where that cannot be written, in a temporary
 folder that goes with the process.

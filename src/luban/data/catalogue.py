@@ -1,4 +1,4 @@
-"""The samples: real data to try things on. Those that scikit-learn carries need nothing, others come by pip."""
+"""The samples: real data to try things on. Those that scikit-learn carries need nothing, others are fetched."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from luban.core import files, registry
 from luban.core.errors import UsageError
 from luban.core.suggest import fold
 from luban.data import cache
+from luban.protocols import Sample
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,18 @@ def samples() -> list[Listed]:
     found = []
     for name in registry.names("data.samples"):
         sample = registry.find("data.samples", name)
-        here = not sample.fetch or _place(name).exists()
+        here = not sample.fetch or _place(name, sample.ending).exists()
         found.append(Listed(name, sample.target, sample.title, sample.rows, sample.fetch, here))
     return found
 
 
 def sample_path(name: str, fetch: bool = False) -> Path:
-    """Where the CSV of a sample lies; it is written into the cache when it is first asked for.
+    """Where a sample lies, a CSV or a folder; it is written into the cache when it is first asked for.
 
     fetch: the network may be used. Raises UsageError for a name that is unknown, or a sample that must be fetched.
     """
-    sample = registry.find("data.samples", name)
-    place = _place(fold(name))
+    sample: Sample = registry.find("data.samples", name)
+    place = _place(fold(name), sample.ending)
     if place.exists():
         return place
     if sample.fetch and not fetch:
@@ -56,10 +57,11 @@ def sample_path(name: str, fetch: bool = False) -> Path:
             where=f"sample:{fold(name)}",
             fix=f"luban sample {fold(name)} --fetch",
         )
-    with cache.storage_errors(place):
-        files.write(place, sample.csv())
+    new = files.new_file if sample.ending else files.new_folder
+    with cache.storage_errors(place), new(place) as written:
+        sample.write(written)
     return place
 
 
-def _place(name: str) -> Path:
-    return cache.folder("samples") / f"{name}.csv"
+def _place(name: str, ending: str) -> Path:
+    return cache.folder("samples") / f"{name}{ending}"

@@ -154,7 +154,9 @@ def _of_place(place: str, wishes: Mapping[str, Wish], console: Console) -> _Foun
         return replace(_of_file(path, wishes, console, content=content, shown="stdin"), name="stdin")
     if place.startswith(_SAMPLE):
         name = place.removeprefix(_SAMPLE)
-        return replace(_of_file(sample_path(name), wishes, console), name=fold(name))
+        sample = sample_path(name)
+        read = _of_folder if sample.is_dir() else _of_file
+        return replace(read(sample, wishes, console), name=fold(name))
     path = Path(place)
     if path.is_dir():
         return _of_folder(path, wishes, console)

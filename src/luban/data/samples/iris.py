@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, final
 
 from luban.data.samples import _bundled
@@ -15,12 +16,14 @@ class Iris:
     title: ClassVar[str] = "150 flowers: which of three species, from four lengths"
     rows: ClassVar[int] = 150
     fetch: ClassVar[bool] = False
+    ending: ClassVar[str] = ".csv"
 
-    def csv(self) -> bytes:
+    def write(self, place: Path) -> None:
         from sklearn.datasets import load_iris
 
         data = load_iris()
-        return _bundled.csv(data.data, list(data.feature_names), self.target, data.target_names[data.target].tolist())
+        answers = data.target_names[data.target].tolist()
+        place.write_bytes(_bundled.csv(data.data, list(data.feature_names), self.target, answers))
 
 
 sample = Iris()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, final
 
 from luban.data.samples import _bundled
@@ -18,13 +19,14 @@ class Wine:
     title: ClassVar[str] = "178 wines: which of three cultivars, from 13 chemical measurements"
     rows: ClassVar[int] = 178
     fetch: ClassVar[bool] = False
+    ending: ClassVar[str] = ".csv"
 
-    def csv(self) -> bytes:
+    def write(self, place: Path) -> None:
         from sklearn.datasets import load_wine
 
         data = load_wine()
         names = [CULTIVARS[code] for code in data.target]
-        return _bundled.csv(data.data, list(data.feature_names), self.target, names)
+        place.write_bytes(_bundled.csv(data.data, list(data.feature_names), self.target, names))
 
 
 sample = Wine()
