@@ -4,7 +4,7 @@ run, and the bundle's recipe then holds the value.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -52,8 +52,8 @@ class Optimisation(Section):
     """Epochs without gain after which it stops; `auto` takes a quarter of all, since a falling rate gains late."""
     ema: float = Field(0.0, ge=0, lt=1)
     """Decay of the moving average of weights that answers in their place; 0 for none."""
-    augment: dict[str, Any] | Auto = Field("auto", union_mode="left_to_right")
-    """Changes of training rows by name with their strength, `{"flip": 0.5}`; `{}` for none."""
+    augment: dict[str, float] | Auto = Field("auto", union_mode="left_to_right")
+    """Changes of training rows by name with their strength, `{"flip": 0.5}`; `{}` for none. See `augmenting`."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto` takes bfloat16 where it is measured to be faster and its losses agree."""
     checkpoint_layers: bool = False

@@ -93,6 +93,8 @@ def decide(
     if train.augment == "auto":
         names, reasons["augment"] = augmenting.usual(work, len(batch))
         train = train.model_copy(update={"augment": names})
+    assert isinstance(train.augment, dict), "what is changed was decided"
+    augmenting.check(train.augment, work)
     where, why = device(train.device)
     if train.device == "auto":
         reasons["device"] = why
