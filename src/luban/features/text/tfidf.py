@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 
 from luban.core.errors import BundleError
-from luban.features import _pieces
-from luban.features._pieces import Kind
+from luban.features.text import pieces
+from luban.features.text.pieces import Kind
+from luban.features.text.tokens import Tokens
 from luban.protocols import State, TensorFeature
 from luban.recipe.recipe import Features
 
@@ -35,7 +36,7 @@ _KINDS: tuple[Kind, ...] = ("words", "characters")
 class Text:
     """A column of texts."""
 
-    tensor: ClassVar[TensorFeature | None] = None
+    tensor: ClassVar[TensorFeature | None] = Tokens()
 
     def fit(self, values: pl.Series, settings: Features) -> State:
         """The terms in most texts, at most `text_terms` of each kind, and how rare each is."""
@@ -49,7 +50,7 @@ class Text:
             # In the order of their keys, for that is how they are looked up.
             chosen = chosen.head(settings.text_terms).sort("key")
             spans = zip(chosen["start"].to_list(), chosen["end"].to_list(), strict=True)
-            terms[kind] = [_pieces.written(whole[start:end], kind) for start, end in spans]
+            terms[kind] = [pieces.written(whole[start:end], kind) for start, end in spans]
             arrays[f"{kind}_keys"] = chosen["key"].to_numpy().copy()
             arrays[f"{kind}_idf"] = 1 + np.log((1 + len(texts)) / (1 + chosen["texts"].to_numpy()))
         return State(terms, arrays)
@@ -84,13 +85,10 @@ class Text:
             if keys.shape != (len(terms),) or keys.dtype != np.int64 or idf.shape != keys.shape or idf.dtype != float:
                 raise BundleError(f"the {kind} of a text column must have one key and one idf each.")
             # Compared, not subtracted: keys lie so far apart that their difference would overflow.
-            if (keys[1:] <= keys[:-1]).any() or not np.array_equal(keys, _pieces.keys(terms, kind)):
+            if (keys[1:] <= keys[:-1]).any() or not np.array_equal(keys, pieces.keys(terms, kind)):
                 raise BundleError(f"the {kind} of a text column do not match their keys, or are not in their order.")
             if not (np.isfinite(idf).all() and (idf >= 1).all() and (idf < 100).all()):
                 raise BundleError(f"the idf of the {kind} of a text column must lie between 1 and 100.")
-
-
-feature = Text()
 
 
 def _texts(values: pl.Series) -> list[str]:
@@ -99,7 +97,7 @@ def _texts(values: pl.Series) -> list[str]:
 
 def _learned_from(texts: list[str]) -> list[str]:
     """Evenly spaced texts with at most `LEARNED_CHARACTERS` together, as far as the lengths are alike."""
-    total = sum(min(len(text), _pieces.MOST_CHARACTERS) for text in texts)
+    total = sum(min(len(text), pieces.MOST_CHARACTERS) for text in texts)
     if total <= LEARNED_CHARACTERS:
         return texts
     count = max(1, len(texts) * LEARNED_CHARACTERS // total)
@@ -112,7 +110,7 @@ def _slices(texts: Sequence[str]) -> Iterator[list[str]]:
     size = 0
     for text in texts:
         part.append(text)
-        size += min(len(text), _pieces.MOST_CHARACTERS)
+        size += min(len(text), pieces.MOST_CHARACTERS)
         if size >= _AT_ONCE:
             yield part
             part, size = [], 0
@@ -127,7 +125,7 @@ def _count(texts: Sequence[str], kind: Kind) -> tuple[pl.DataFrame, str]:
     read: list[str] = []
     offset = 0
     for part in _slices(texts):
-        found = _pieces.find(part, kind)
+        found = pieces.find(part, kind)
         places = {"key": found.key, "row": found.row, "start": found.start + offset, "end": found.end + offset}
         once = pl.DataFrame(places).unique(["key", "row"], keep="any")
         here = once.group_by("key").agg(pl.len().cast(pl.UInt32).alias("texts"), pl.col("start", "end").first())
@@ -148,7 +146,7 @@ def _weigh(texts: Sequence[str], state: State) -> csr_matrix:
     for kind in _KINDS:
         keys, idf = state.arrays[f"{kind}_keys"], state.arrays[f"{kind}_idf"]
         if len(keys):
-            found = _pieces.find(texts, kind)
+            found = pieces.find(texts, kind)
             at = np.minimum(np.searchsorted(keys, found.key), len(keys) - 1)
             known = keys[at] == found.key
             cells, times = np.unique(found.row[known] * len(keys) + at[known], return_counts=True)

@@ -1,0 +1,154 @@
+"""Sounds: paths or bytes of files, as log-mel spectrograms of one channel at one sample rate.
+
+A missing sound, and one that cannot be read, is one frame of the mean of each band. Models that see a row as one line
+of numbers get the mean and the standard deviation of each band. One state serves both views.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+import polars as pl
+
+from luban.batch import Array, Ragged
+from luban.core.errors import BundleError
+from luban.features import _files
+from luban.features._files import Unreadable
+from luban.features._learning import LONGEST, is_whole, longest_of, problem, spread_out, standard, whole
+from luban.features.audio import reading, spectrogram
+from luban.protocols import Shape, State, TensorFeature
+from luban.recipe.recipe import Features
+
+if TYPE_CHECKING:
+    from luban.batch import Inputs
+
+LEARNED = 2_000
+"""Rate, length and loudness are learned from so many training sounds, evenly spaced, where there are more."""
+USUAL_RATE, MOST_FRAMES = 16_000, 1_000
+"""Samples a second, and frames, at most, where the recipe leaves it to the training rows."""
+_LIMIT = 1e4
+_KEYS = {"rate", "bands", "longest", "center", "spread"}
+
+
+@final
+class Audio:
+    """A column of sounds, for networks and for other models."""
+
+    @property
+    def tensor(self) -> TensorFeature:
+        return self
+
+    def fit(self, values: pl.Series, settings: Features) -> State:
+        """The rate and the length of the training sounds, and the mean and spread of each band."""
+        some = spread_out(values.drop_nulls(), LEARNED)
+        rate = _rate(some) if settings.sample_rate == "auto" else settings.sample_rate
+        rate = min(max(rate, reading.RATES[0]), reading.RATES[1])
+        longest = MOST_FRAMES if settings.longest == "auto" else whole(settings.longest)
+        bands = settings.mel_bands
+        frames = [each for each in _spectrograms(some, rate, bands, longest) if each is not None]
+        if settings.longest == "auto":
+            longest = longest_of(np.array([len(each) for each in frames], np.int64), longest)
+        return State({"rate": rate, "bands": bands, "longest": longest, **_standard(frames, bands)})
+
+    def encode(self, values: pl.Series, state: State) -> Ragged:
+        """Ragged float32 (frames, bands)."""
+        learned = state.values
+        nothing = np.array([learned["center"]], np.float32)
+        found = _spectrograms(values, learned["rate"], learned["bands"], learned["longest"])
+        rows = [nothing if each is None else each for each in found]
+        return Ragged.of(rows) if rows else Ragged(nothing[:0], np.zeros(1, np.int64))
+
+    def shape(self, state: State) -> Shape:
+        values = state.values
+        center, spread = tuple(values["center"]), tuple(values["spread"])
+        return Shape("sequence", (values["bands"],), longest=values["longest"], center=center, spread=spread)
+
+    def transform(self, values: pl.Series, state: State) -> Inputs:
+        """(rows, 2 * bands) float32: the mean of each band over time, then its standard deviation, both scaled."""
+        center, spread = (np.array(state.values[key]) for key in ("center", "spread"))
+        out = np.empty((len(values), 2 * len(center)), np.float32)
+        for row in range(len(values)):
+            frames = (self.encode(values[row : row + 1], state).values - center) / spread
+            out[row] = np.clip(np.concatenate([frames.mean(axis=0), frames.std(axis=0)]), -_LIMIT, _LIMIT)
+        return out
+
+    def names(self, column: str, state: State) -> tuple[str, ...]:
+        bands = range(1, state.values["bands"] + 1)
+        return (*(f"{column} band {band}" for band in bands), *(f"{column} variation of band {band}" for band in bands))
+
+    def baseline(self, state: State) -> Any:
+        """None: a frame of the mean of each band."""
+        return None
+
+    def problems(self, values: pl.Series, state: State | None = None) -> list[str | None]:
+        """(rows,) why each sound cannot be read, in words; None where it can, or where there is none.
+
+        state: what was learned; no more of a sound is then read than is used.
+        """
+        seconds = math.inf if state is None else _seconds(state.values["longest"])
+        return _files.problems(values, lambda value: reading.samples(value, seconds), "sounds")
+
+    def unreadable(self, values: pl.Series) -> pl.Series:
+        return pl.Series(values.name, [reason is not None for reason in self.problems(values)], dtype=pl.Boolean)
+
+    def check(self, state: State) -> None:
+        values = state.values
+        if set(values) != _KEYS or state.arrays or state.parts:
+            raise BundleError(f"an audio column must hold {', '.join(sorted(_KEYS))}.")
+        for key, (least, most) in {"rate": reading.RATES, "bands": (8, 512), "longest": (1, LONGEST)}.items():
+            if not is_whole(values[key], least, most):
+                raise BundleError(f"the {key} of an audio column must be {least} to {most}, not {values[key]!r:.40}.")
+        wrong = problem(dict(values), values["bands"])
+        if wrong is not None:
+            raise BundleError(f"an audio column is damaged: {wrong}.")
+
+
+feature = Audio()
+
+
+def _seconds(frames: int) -> float:
+    return spectrogram.WINDOW + frames * spectrogram.HOP
+
+
+def _rate(values: pl.Series) -> int:
+    """The commonest, at most `USUAL_RATE`."""
+    rates: Counter[int] = Counter()
+    for value in values.to_list() if values.dtype in (pl.String, pl.Binary) else ():
+        try:
+            rates[reading.rate(value)] += 1
+        except Unreadable:
+            continue
+    return min(min(rates, key=lambda rate: (-rates[rate], rate)), USUAL_RATE) if rates else USUAL_RATE
+
+
+def _spectrograms(values: pl.Series, rate: int, bands: int, longest: int) -> list[Array | None]:
+    """(frames, bands) float32 of each sound; None where there is none that can be read."""
+    found: list[Array | None] = []
+    for value in values.to_list() if values.dtype in (pl.String, pl.Binary) else [None] * len(values):
+        try:
+            if value is None:
+                found.append(None)
+                continue
+            sound, recorded = reading.samples(value, _seconds(longest))
+            sound = spectrogram.resampled(sound, recorded, rate)[: spectrogram.samples_of(longest, rate)]
+            found.append(spectrogram.log_mel(sound, rate, bands))
+        except Unreadable:
+            found.append(None)
+    return found
+
+
+def _standard(frames: list[Array], bands: int) -> dict[str, list[float]]:
+    """Mean and spread of each band over all frames; sums are exact, so the order of the rows does not matter."""
+    count = sum(map(len, frames))
+    if not count:
+        return standard([math.log(spectrogram.FLOOR)] * bands, [0.0] * bands)
+    means = _sums([each.astype(np.float64).sum(axis=0) for each in frames], bands) / count
+    variances = _sums([((each.astype(np.float64) - means) ** 2).sum(axis=0) for each in frames], bands) / count
+    return standard(means.tolist(), variances.tolist())
+
+
+def _sums(rows: list[Array], bands: int) -> Array:
+    return np.array([math.fsum(row[band] for row in rows) for band in range(bands)])
