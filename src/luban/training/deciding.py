@@ -102,7 +102,7 @@ def decide(
     order = gathering.order(rows, train, seed)
     torch.manual_seed(derive(seed, "deciding"))
     module = build(candidate.model, candidate.settings, work).to(where)
-    parts = [gathering.part(rows, rows.train[places], where) for places in order.epoch(0)[:TRIED]]
+    parts = [gathering.part(rows, rows.train[places]).on(where) for places in order.epoch(0)[:TRIED]]
     loss = loss_of(task, train)
     step_seconds = 0.0
     if train.learning_rate == "auto":

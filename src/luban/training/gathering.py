@@ -56,6 +56,14 @@ class Part:
     target: Tensor
     weight: Tensor | None
 
+    def on(self, device: str) -> Part:
+        """The same on a device."""
+        if device == "cpu":
+            return self
+        tensors = {name: tensor.to(device, non_blocking=True) for name, tensor in self.tensors.items()}
+        weight = None if self.weight is None else self.weight.to(device)
+        return Part(self.rows, tensors, self.target.to(device), weight)
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
@@ -115,26 +123,26 @@ def order(rows: Rows, train: Train, seed: int) -> batches.Order:
     )
 
 
-def steps(rows: Rows, epoch: list[Array], place: int, train: Train, device: str, team: Team) -> Iterator[Step]:
+def steps(rows: Rows, epoch: list[Array], place: int, train: Train, team: Team) -> Iterator[Step]:
     """The steps of an epoch from a batch on. epoch: places among the training rows, by batch."""
     groups = [epoch[first : first + train.accumulate] for first in range(place, len(epoch), train.accumulate)]
     told = [([rows.train[places] for places in group]) for group in groups]
     cells = _cells(rows.inputs) * max((len(places) for places in epoch), default=1)
     if cells >= LARGE:
-        yield from batches.ahead(told, lambda group: _step(rows, group, device, team))
+        yield from batches.ahead(told, lambda group: _step(rows, group, team))
         return
     if collate.lengths(rows.inputs) is None and team.size == 1:
         size = max(1, min(TOGETHER, LARGE // max(cells * train.accumulate, 1)))
         for first in range(0, len(told), size):
-            yield from _together(rows, told[first : first + size], device)
+            yield from _together(rows, told[first : first + size])
         return
     for group in told:
-        yield _step(rows, group, device, team)
+        yield _step(rows, group, team)
 
 
-def _step(rows: Rows, group: list[Array], device: str, team: Team) -> Step:
+def _step(rows: Rows, group: list[Array], team: Team) -> Step:
     total = _total(rows, group)
-    return Step([part(rows, team.share(numbers), device) for numbers in group], total)
+    return Step([part(rows, team.share(numbers)) for numbers in group], total)
 
 
 def _total(rows: Rows, group: list[Array]) -> float:
@@ -143,18 +151,17 @@ def _total(rows: Rows, group: list[Array]) -> float:
     return float(sum(rows.weight[numbers].sum() for numbers in group))
 
 
-def part(rows: Rows, numbers: Array, device: str = "cpu") -> Part:
-    """These rows as tensors on a device."""
+def part(rows: Rows, numbers: Array) -> Part:
+    """These rows as tensors."""
     import torch
 
-    tensors = {name: tensor.to(device) for name, tensor in collate.to_torch(rows.inputs, numbers).items()}
-    weight = None if rows.weight is None else torch.from_numpy(rows.weight[numbers]).to(device)
-    return Part(numbers, tensors, torch.from_numpy(rows.target[numbers]).to(device), weight)
+    weight = None if rows.weight is None else torch.from_numpy(rows.weight[numbers])
+    return Part(numbers, collate.to_torch(rows.inputs, numbers), torch.from_numpy(rows.target[numbers]), weight)
 
 
-def _together(rows: Rows, groups: list[list[Array]], device: str) -> Iterator[Step]:
+def _together(rows: Rows, groups: list[list[Array]]) -> Iterator[Step]:
     """Several steps whose rows have equal size: one selection for all, then views of it."""
-    whole = part(rows, np.concatenate([numbers for group in groups for numbers in group]), device)
+    whole = part(rows, np.concatenate([numbers for group in groups for numbers in group]))
     first = 0
     for group in groups:
         parts = []
@@ -179,7 +186,7 @@ def mean_loss(module: nn.Module, rows: Rows, train: Train, loss: Any, device: st
     module.eval()
     with torch.inference_mode():
         for first in range(0, len(numbers), ANSWERED):
-            value += loss(module, part(rows, numbers[first : first + ANSWERED], device), total).item()
+            value += loss(module, part(rows, numbers[first : first + ANSWERED]).on(device), total).item()
     module.train(training)
     return value if math.isfinite(value) else math.inf
 

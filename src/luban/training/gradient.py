@@ -144,7 +144,7 @@ def _train(
     while progress.epoch < (train.until_epoch or train.epochs) and not progress.ended:
         module.train()
         epoch = order.epoch(progress.epoch)
-        for step in gathering.steps(rows, epoch, progress.place, train, device, team):
+        for step in gathering.steps(rows, epoch, progress.place, train, team):
             started, watched = now(), recorder.watching(progress.step)
             rate = train.learning_rate * factor(train.schedule, train.warmup, progress.step, steps)
             for parameters in optimiser.param_groups:
@@ -152,8 +152,9 @@ def _train(
             value = 0.0
             with recorder.armed() if watched else nullcontext():
                 for part in step.parts:
+                    changed = augmented(part, train, work).on(device)
                     with lower:
-                        share = loss(network, augmented(part, train, work), step.total)
+                        share = loss(network, changed, step.total)
                     share.backward()
                     value += share.item()
             value, norm = team.total(value), team.clip(module, train.clip)

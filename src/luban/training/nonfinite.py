@@ -53,7 +53,7 @@ def _first(module: nn.Module, step: Step) -> str:
     try:
         with torch.no_grad():
             for part in step.parts:
-                module(part.tensors)
+                module(part.on(next(module.parameters()).device.type).tensors)
     finally:
         for hook in hooks:
             hook.remove()
