@@ -10,7 +10,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from luban.models._dense import Dense
-from luban.models._layers import ACTIVATIONS, Normalise, Standardise, Steps, convolution, own_steps, summarised
+from luban.models._layers import (
+    ACTIVATIONS,
+    Normalise,
+    Standardise,
+    Steps,
+    channels_last,
+    convolution,
+    own_steps,
+    summarised,
+)
 from luban.protocols import Shape
 
 LARGEST_SIDE = 7
@@ -71,7 +80,9 @@ class ImageConvolutions(nn.Module):
         self.width = self.connected.width
 
     def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
-        answers: Tensor = self.connected(self.dropout(self.maps(self.standardise(values)).flatten(1)))
+        first, others = self.maps[0], self.maps[1:]
+        maps = others(channels_last(first(self.standardise(values))))
+        answers: Tensor = self.connected(self.dropout(maps.flatten(1)))
         return answers
 
 

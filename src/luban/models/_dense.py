@@ -23,7 +23,8 @@ class Dense(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for before, after in zip((inputs, *units), units, strict=False):
-            layers += [linear(before, after, activation), Normalise(normalisation, after, axes=0)]
+            bias = normalisation != "batch"  # which has a bias of its own
+            layers += [linear(before, after, activation, bias=bias), Normalise(normalisation, after, axes=0)]
             layers += [ACTIVATIONS[activation](), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*layers)
         self.width = units[-1] if units else inputs

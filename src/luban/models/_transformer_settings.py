@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
-
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from luban.models import _networks
 from luban.recipe.recipe import Section
@@ -17,13 +16,15 @@ class TransformerSettings(Section):
     """How many numbers each step is, from block to block; a multiple of twice the heads."""
     layers: _networks.Layers = 2
     """How many blocks."""
-    heads: int = Field(4, ge=1, le=256)
+    heads: int = Field(4, ge=1, le=256, validate_default=True)
     """How many times each block attends, with a share of the width each."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Share of what each block adds that is set to 0, while it trains."""
 
-    @model_validator(mode="after")
-    def _heads_share_the_width(self) -> Self:
-        if self.width % (2 * self.heads):
-            raise ValueError(f"width {self.width} is no multiple of twice the {self.heads} heads")
-        return self
+    @field_validator("heads")
+    @classmethod
+    def _share_the_width(cls, heads: int, others: ValidationInfo) -> int:
+        width = others.data.get("width")
+        if width is not None and width % (2 * heads):
+            raise PydanticCustomError("heads", f"the width, {width}, should be a multiple of twice the heads")
+        return heads

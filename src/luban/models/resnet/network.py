@@ -6,7 +6,16 @@ from typing import final
 
 from torch import Tensor, nn
 
-from luban.models._layers import ACTIVATIONS, Normalise, Standardise, Steps, convolution, own_steps, summarised
+from luban.models._layers import (
+    ACTIVATIONS,
+    Normalise,
+    Standardise,
+    Steps,
+    channels_last,
+    convolution,
+    own_steps,
+    summarised,
+)
 from luban.protocols import Shape
 
 BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
@@ -71,7 +80,7 @@ class ResidualEncoder(nn.Module):
 
     def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
         if lengths is None:
-            maps = self.activation(self.stem_norm(self.stem(self.read(values))))
+            maps = self.activation(self.stem_norm(channels_last(self.stem(self.read(values)))))
             for block in self.blocks:
                 maps = block(maps)
             return self.dropout(maps.mean(dim=(2, 3)))

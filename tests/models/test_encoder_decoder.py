@@ -1,0 +1,145 @@
+"""Encoders with decoders compared with their definitions, and the texts that they write."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from luban.models.encoder_decoder.states import States
+from luban.models.encoder_decoder.writing import END, PAD, START, beam, greedy
+from models import references
+from models.networks import SHAPES, alone, inputs, network, weights
+from models.references import under
+
+VOCABULARY = 7
+SOURCE = {"source": SHAPES["tokens"]}
+TARGET = torch.tensor([[START, 4, 5, 6], [START, 6, 0, 0], [START, 4, 4, 0], [START, 5, 6, 4]])
+
+
+def pair(kind: str, **settings: Any) -> Any:
+    return network("encoder-decoder", SOURCE, VOCABULARY, kind=kind, **settings)
+
+
+@pytest.mark.parametrize("positions", ["rotary", "learned"])
+def test_the_transformer_is_its_definition(positions: str) -> None:
+    module, tensors = pair("transformer", positions=positions), inputs(SOURCE)
+    w, learned, rotary = under(weights(module), "pair"), positions == "learned", positions == "rotary"
+    found = module(tensors | {"target": TARGET}).detach().numpy()
+    for row in range(4):
+        memory = w["encoder.steps.read.weight"][alone(tensors, row)["source"][0].numpy()]
+        x = w["words.weight"][TARGET[row].numpy()]
+        if learned:
+            memory, x = memory + w["encoder.places.table.weight"][: len(memory)], x + w["places.table.weight"][:4]
+        for layer in (0, 1):
+            memory = references.block(memory, under(w, f"encoder.blocks.{layer}"), 2, rotary=rotary)
+        memory = references.layer_norm(memory, under(w, "encoder.norm"))
+        for layer in (0, 1):
+            x = references.block(x, under(w, f"blocks.{layer}"), 2, memory=memory, rotary=rotary, causal=True)
+        wanted = references.layer_norm(x, under(w, "norm")) @ w["words.weight"].T
+        own = TARGET[row].numpy() != PAD
+        assert found[row][own] == pytest.approx(wanted[own], abs=1e-5)
+
+
+def test_the_lstm_is_its_definition() -> None:
+    module, tensors = pair("lstm"), inputs(SOURCE)
+    w = under(weights(module), "pair")
+    found = module(tensors | {"target": TARGET}).detach().numpy()
+    for row in range(4):
+        memory = w["steps.read.weight"][alone(tensors, row)["source"][0].numpy()]
+        for layer in (0, 1):
+            memory = references.lstm(memory, under(w, f"encoders.{layer}"))
+        x = w["words.weight"][TARGET[row].numpy()]
+        for layer in (0, 1):
+            x = references.lstm(x, under(w, f"decoders.{layer}"), memory[-1])
+        looked = np.array([references.softmax(memory @ state) @ memory for state in x])
+        combined = np.tanh(references.linear(np.concatenate([looked, x], axis=1), under(w, "combine")))
+        assert found[row] == pytest.approx(combined @ w["words.weight"].T, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["transformer", "lstm"])
+def test_no_step_sees_what_comes_after_it(kind: str) -> None:
+    module, tensors = pair(kind), inputs(SOURCE)
+    other = TARGET.clone()
+    other[:, 2:] = 3
+    ours, theirs = (module(tensors | {"target": target}) for target in (TARGET, other))
+    assert torch.allclose(ours[:, :2], theirs[:, :2], atol=1e-6)
+    assert not torch.allclose(ours[:, 2:], theirs[:, 2:], atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["transformer", "lstm"])
+def test_a_row_alone_is_written_like_the_row_in_a_batch(kind: str) -> None:
+    module, tensors = pair(kind), inputs(SOURCE)
+    together = module.write(tensors, beams=3, longest=5)
+    for row in range(4):
+        (own,) = module.write(alone(tensors, row), beams=3, longest=5)
+        assert own.tokens == together[row].tokens
+        assert own.log_probability == pytest.approx(together[row].log_probability, abs=1e-4)
+
+
+def following(states: States, texts: torch.Tensor) -> torch.Tensor:
+    """Outputs that depend on the row and on the last two tokens, drawn once."""
+    table = torch.randn(2, 7, 7, 7, generator=torch.Generator().manual_seed(3)) * 2
+    row = states.memory[:, 0, 0].long()
+    before = torch.cat([torch.zeros_like(texts[:, :1]), texts[:, :-1]], dim=1)
+    return table[row[:, None], before, texts]
+
+
+TWO_ROWS = States(torch.tensor([[[0.0]], [[1.0]]]), torch.ones(2, 1, dtype=torch.bool))
+
+
+def log_probability(row: int, tokens: tuple[int, ...]) -> float:
+    outputs = following(TWO_ROWS.take(torch.tensor([row])), torch.tensor([[START, *tokens[:-1]]]))[0]
+    outputs[:, [PAD, START]] = -torch.inf
+    steps = outputs.log_softmax(dim=1)
+    return float(sum(steps[place, token] for place, token in enumerate(tokens)))
+
+
+def test_as_many_beams_as_there_are_texts_find_the_best_of_all_texts() -> None:
+    longest, words = 3, (1, 4, 5, 6)
+    endings = [(*text, END) for length in range(longest) for text in product(words, repeat=length)]
+    every = [*endings, *product(words, repeat=longest)]
+    for row, written in enumerate(beam(following, TWO_ROWS, longest, 7**2)):
+        best = max(every, key=lambda text: log_probability(row, text) / len(text))
+        assert written.tokens == tuple(token for token in best if token != END)
+        assert written.log_probability == pytest.approx(log_probability(row, best), abs=1e-4)
+        assert written.ended == (best[-1] == END)
+
+
+def test_greedy_takes_the_likeliest_token_each_time() -> None:
+    for row, written in enumerate(greedy(following, TWO_ROWS, 4)):
+        text: list[int] = []
+        while len(text) < 4 and END not in text:
+            choices = (1, END, 4, 5, 6)
+            text.append(max(choices, key=lambda token: log_probability(row, (*text, token))))
+        assert written.tokens == tuple(token for token in text if token != END)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["transformer", "lstm"])
+def test_it_learns_to_write_a_row_backwards(kind: str) -> None:
+    module = network("encoder-decoder", {"source": SHAPES["tokens"]}, 10, kind=kind, width=64, heads=4, dropout=0.0)
+    optimizer = torch.optim.AdamW(module.parameters(), 3e-3)
+    random = torch.Generator().manual_seed(0)
+
+    def rows(count: int) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        source = torch.randint(4, 10, (count, 4), generator=random)
+        return {"source": source, "source.lengths": torch.full((count,), 4)}, source.flip(1)
+
+    for _ in range(300):
+        tensors, wanted = rows(64)
+        start, end = torch.full((64, 1), START), torch.full((64, 1), END)
+        outputs = module.train()(tensors | {"target": torch.cat([start, wanted], dim=1)})
+        loss = torch.nn.functional.cross_entropy(outputs.transpose(1, 2), torch.cat([wanted, end], dim=1))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    tensors, wanted = rows(50)
+    for beams in (1, 3):
+        written = module.eval().write(tensors, beams=beams)
+        right = [text.tokens == tuple(row) for text, row in zip(written, wanted.tolist(), strict=True)]
+        assert sum(right) >= 45
+        assert all(text.ended for text in written)
