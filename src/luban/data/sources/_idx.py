@@ -87,7 +87,7 @@ def slices(path: Path, rows: int) -> Iterator[Array]:
     Raises DataError where the file ends before what its header says, or goes on after it.
     """
     about = header(path)
-    if _plain.compression(path.open("rb").read(4)) is None:
+    if _plain.compression(_plain.start(path, 4)) is None:
         _check_size(path, about)
     with _plain.opened(path) as file:
         _plain.exactly(file, about.size)

@@ -47,11 +47,16 @@ def head(path: Path, size: int = HEAD) -> bytes:
         return exactly(file, size)
 
 
+def start(path: Path, size: int) -> bytes:
+    """The first bytes of a file as it lies there."""
+    with path.open("rb") as file:
+        return file.read(size)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """The bytes of a file, decompressed where it is compressed. Raises DataError when the compressed data is broken."""
-    with path.open("rb") as file:
-        kind = compression(file.read(4))
+    kind = compression(start(path, 4))
     if kind is None:
         with path.open("rb") as file:
             yield file

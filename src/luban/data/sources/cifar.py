@@ -114,7 +114,7 @@ def _is_pickled(path: Path) -> bool:
 
 def _is_pickle(path: Path) -> bool:
     known = path.name in _PICKLES or path.name.startswith("data_batch_")
-    return known and path.is_file() and path.open("rb").read(1) == b"\x80"
+    return known and path.is_file() and _plain.start(path, 1) == b"\x80"
 
 
 def _check(path: Path, kind: _Kind) -> None:

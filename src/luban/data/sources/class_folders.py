@@ -20,7 +20,7 @@ from polars.io.plugins import register_io_source
 
 from luban.core.errors import DataError
 from luban.data.infer import AUDIO, IMAGES
-from luban.data.sources import _encoding, _folders
+from luban.data.sources import _encoding, _folders, _plain
 from luban.protocols import Reading, Wish
 
 KINDS = {"image": IMAGES, "sound": AUDIO, "text": frozenset({".txt", ".text", ""})}
@@ -133,8 +133,7 @@ def _commonest(files: list[_File]) -> str | None:
     if kind != "text":
         return kind
     first = next(file.path for file in files if _kind(file.path) == "text")
-    with first.open("rb") as opened:
-        return None if b"\0" in opened.read(1000) else "text"
+    return None if b"\0" in _plain.start(first, 1000) else "text"
 
 
 def _paths(files: list[_File]) -> pl.DataFrame:
