@@ -38,7 +38,7 @@ def test_the_role_of_every_column() -> None:
         "age": "input",
         "town": "ignored",
         "same": "ignored",
-        "picture": "ignored",
+        "picture": "input",
         "when": "time",
         "many": "weight",
         "y": "target",

@@ -102,6 +102,9 @@ def _read(values: pl.Series, column: Column, how: str | None) -> pl.Series:
         # Looking for words takes longer than reading numbers, and there are few.
         read = _as_number(values)
         return read if read.null_count() == values.null_count() else _as_number(_without_words(values, column))
+    if values.dtype == pl.Binary:
+        # The bytes of an image or a sound may come where paths came before.
+        return values
     values = _without_words(values, column)
     if column.kind == "number" or (_is_number(column.dtype) and values.dtype == pl.String):
         return _as_number(values)

@@ -5,7 +5,7 @@ It is made before anything is fitted. Rows without a target, group or time are c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,7 @@ from luban.core import registry
 from luban.core.errors import DataError, UsageError
 from luban.core.seed import derive
 from luban.data import twins, values
+from luban.data.readable import Unreadable
 from luban.features import datetime
 from luban.protocols import Rows, Split, Task
 from luban.recipe.recipe import Recipe
@@ -23,6 +24,8 @@ from luban.schema.schema import Column, Schema
 
 FEWEST = 10
 """Rows with a target below which nothing is learned."""
+UNREADABLE = "cannot be read in the column"
+"""The reason of a row that is left out because of a value in a column, whose name follows."""
 FORECAST = 0.5
 """Correlation of neighbouring values of a target, from which the rows are taken for a course of time."""
 
@@ -57,16 +60,18 @@ def divide(
     *,
     given: Array | None = None,
     kept: Array | None = None,
+    unreadable: Sequence[Unreadable] = (),
 ) -> Division:
     """The division of a table.
 
     target: encoded, for all rows. given: rows that a person gave to test on. kept: rows that must not be test rows.
+    unreadable: rows that are left out because a value in them cannot be read.
     Raises DataError for too few rows, and UsageError for a split that its columns do not allow.
     """
     within, reason, order_column = _choose(frame, schema, recipe, task, target)
     groups = _groups(frame, schema) if within == "group" else None
     order = _order(frame, order_column) if order_column is not None else None
-    usable, left_out = _usable(rows, target, groups, order)
+    usable, left_out = _usable(rows, target, groups, order, unreadable)
     fewest = 2 if given is not None else FEWEST
     if usable.sum() < fewest:
         raise DataError(
@@ -103,7 +108,7 @@ def divide(
         groups=groups,
         order=order,
         dropped={why: len(numbers) for why, numbers in left_out.items() if len(numbers)},
-        listed=tuple((int(row), why) for why, numbers in left_out.items() for row in numbers[:100])[:100],
+        listed=_listed(left_out, {each.row: each for each in unreadable}),
     )
 
 
@@ -189,11 +194,15 @@ def _order(frame: pl.LazyFrame, column: Column) -> Array:
 
 
 def _usable(
-    rows: int, target: Array | None, groups: Array | None, order: Array | None
+    rows: int, target: Array | None, groups: Array | None, order: Array | None, unreadable: Sequence[Unreadable]
 ) -> tuple[Array, dict[str, Array]]:
     """(rows,) which rows can be used, and the numbers of the others by reason."""
     usable = np.ones(rows, dtype=bool)
     left_out: dict[str, Array] = {}
+    for column in dict.fromkeys(each.column for each in unreadable):
+        numbers = np.array([each.row for each in unreadable if each.column == column])
+        left_out[f"{UNREADABLE} '{column}'"] = numbers
+        usable[numbers] = False
     for why, known in (
         ("no target", None if target is None else _known(target)),
         ("no group", None if groups is None else groups >= 0),
@@ -203,6 +212,16 @@ def _usable(
             left_out[why] = np.flatnonzero(usable & ~known)
             usable &= known
     return usable, left_out
+
+
+def _listed(left_out: Mapping[str, Array], unreadable: Mapping[int, Unreadable]) -> tuple[tuple[int, str], ...]:
+    """Up to 100 rows with the reason; of a value that cannot be read, its own."""
+    listed = []
+    for why, numbers in left_out.items():
+        for row in numbers[:100].tolist():
+            own = f": {unreadable[row].reason}" if why.startswith(UNREADABLE) else ""
+            listed.append((row, f"{why}{own}"))
+    return tuple(listed[:100])
 
 
 def _known(target: Array) -> Array:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DENSE = "inputs.npy"
 TENSORS = "tensors.json"
 _TOGETHER = 4_096
-"""Ragged rows that are put in their order at once."""
+"""Ragged rows that are put in their order at once, and rows of tensors that are encoded at once."""
 SPARSE = ("data.npy", "indices.npy", "indptr.npy")
 
 
@@ -161,7 +161,9 @@ def _slices(
     place = np.full(int(rows.max(initial=-1)) + 1, -1, dtype=np.int64)
     place[rows] = np.arange(len(rows))
     first = 0
-    for piece in loader.slices(frame, columns=list(preprocessor.columns)):
+    # Pictures and sounds are much larger than a line of numbers.
+    size = _TOGETHER if isinstance(preprocessor, TensorPreprocessor) else loader.SLICE
+    for piece in loader.slices(frame, columns=list(preprocessor.columns), size=size):
         places = place[first : first + len(piece)]
         first += len(piece)
         wanted = np.flatnonzero(places >= 0)

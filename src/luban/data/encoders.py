@@ -18,3 +18,9 @@ def rebuild(state: State) -> Encoder:
 def shapes(encoder: Encoder) -> Mapping[str, Shape] | None:
     """The shapes of the tensors that it gives, or None where it gives a matrix."""
     return encoder.shapes if isinstance(encoder, TensorPreprocessor) else None
+
+
+def states(encoder: Encoder) -> Mapping[str, State]:
+    """What was learned of each column that `encoder` reads by itself, by the name of the column."""
+    assert isinstance(encoder, Preprocessor | TensorPreprocessor), "there is no other encoder"
+    return {part.column: part.state for part in encoder.parts}

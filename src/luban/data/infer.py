@@ -24,6 +24,8 @@ LOOKED_AT = 20_000
 """Rows whose words, dates and paths are looked at."""
 STRETCHES = 20
 """... in so many stretches."""
+FILES = 50
+"""Values that are bytes of which so many are looked at."""
 EXACT = 1_000_000
 """Rows up to which different values are counted exactly."""
 TOGETHER = 100
@@ -43,8 +45,13 @@ CHARACTERS, MANY_CHARACTERS = 10.0, 20.0
 CATEGORIES = 20
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 AUDIO = frozenset({".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aiff"})
-WITHOUT_FEATURE = ("audio", "constant", "identifier", "image", "series")
-"""Data types that are told although no feature reads them, or not yet."""
+WITHOUT_FEATURE = ("constant", "identifier")
+"""Data types that are told although no feature reads them."""
+MAGIC = {
+    "image": rb"\x89PNG\r\n|\xff\xd8\xff|GIF8|BM|II\*\x00|MM\x00\*|RIFF....WEBP",
+    "audio": rb"RIFF....WAVE|RF64....WAVE|fLaC|OggS|ID3|\xff[\xe2-\xfb]|FORM....AIF|\.snd|caff",
+}
+"""How the bytes of files begin."""
 PERSONS = "patient|subject|user|customer|client|person|participant|household|student|device|machine"
 _ID = re.compile(r"(^|[\W_])(id|uuid|guid)$", re.IGNORECASE)
 _CAMEL_ID = re.compile(r"[a-z0-9](Id|ID)$")
@@ -109,6 +116,8 @@ def infer(
     columns = []
     for name, dtype in dtypes.items():
         values = sample.get_column(name).drop_nulls() if name in texts else None
+        if dtype == pl.Binary:
+            values = frame.select(pl.col(name).drop_nulls().head(FILES)).collect().to_series()
         kind, reason = _kind(name, dtype, counts[name], values)
         words = missing_words.get(name, ())
         if name in asked:
@@ -217,9 +226,11 @@ def _kind(name: str, dtype: pl.DataType, count: Count, texts: pl.Series | None) 
     if count.known == 0:
         return "constant", "no row has a value"
     if isinstance(dtype, pl.List | pl.Array):
-        inner = dtype.inner
-        numeric = inner is not None and pl.Series(dtype=inner).dtype.is_numeric()
-        return ("series", "lists of numbers") if numeric else ("category", "lists of labels")
+        return _nested_kind(dtype)
+    if dtype == pl.Binary and texts is not None:
+        for kind, magic in MAGIC.items():
+            if sum(re.match(magic, value, re.DOTALL) is not None for value in texts) >= NEARLY_ALL * len(texts):
+                return kind, f"bytes of {kind} files"
     if dtype.is_nested() or dtype in (pl.Object, pl.Binary):
         return "identifier", f"values of the type {str(dtype)[:40]} are not read"
     if count.distinct == 1 and not count.missing:
@@ -234,6 +245,23 @@ def _kind(name: str, dtype: pl.DataType, count: Count, texts: pl.Series | None) 
         return "number", f"numbers, {count.distinct:,} different"
     assert texts is not None
     return _text_kind(count, texts)
+
+
+def _nested_kind(dtype: pl.DataType) -> tuple[str, str]:
+    """The data type of a column of lists or arrays."""
+    depth, inner = 0, dtype
+    while isinstance(inner, pl.List | pl.Array):
+        depth, inner = depth + 1, inner.inner  # type: ignore[assignment]
+    if not inner.is_numeric():
+        return "category", "lists of labels"
+    shape = dtype.shape if isinstance(dtype, pl.Array) else ()
+    if inner == pl.UInt8 and (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))):
+        return "image", f"{shape[0]} x {shape[1]} pixels"
+    if depth == 1:
+        return "series", "lists of numbers"
+    if depth == 2:
+        return "series", "lists of steps, each with a number for every channel"
+    return "identifier", f"values of the type {str(dtype)[:40]} are not read"
 
 
 def _whole_kind(name: str, count: Count) -> tuple[str, str]:

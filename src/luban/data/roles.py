@@ -15,6 +15,8 @@ from luban.schema.schema import Column, Role, Schema
 FEWEST_GROUPS = 5
 MOST_GROUPS = 1 / 1.5
 """Groups over rows: with more, hardly any row shares its group."""
+_NOT_PLAIN = ("List", "Array", "Struct", "Binary", "Object")
+"""How types begin whose values are no single number, time or text."""
 MOST_A_GROUP = 50
 """Rows a group, on average, up to which a column that is only named `..._id` is taken for one of groups."""
 
@@ -81,7 +83,7 @@ def _useful(column: Column) -> Column:
         return replace(column, role="id")
     if column.kind == "constant":
         return replace(column, role="ignored")
-    if column.dtype.startswith(("List", "Array", "Struct", "Binary", "Object")) and column.kind != "series":
+    if column.dtype.startswith(_NOT_PLAIN) and column.kind not in ("audio", "image", "series"):
         return replace(column, role="ignored", reason=f"{column.reason}; they are not read as inputs")
     if column.kind not in registry.names("features"):
         return replace(column, role="ignored", reason=f"{column.reason}; luban does not learn from this yet")

@@ -1,4 +1,4 @@
-"""How networks see rows: a tensor for each column of texts, pictures, sounds or series, and a block for all the others."""
+"""How networks see rows: a tensor for each column of texts, images, sounds or series, and a block for all others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, final
 
 from luban.batch import Tensors
-from luban.collate import TABLE
+from luban.collate import LENGTHS, TABLE
 from luban.core import registry
 from luban.core.errors import BundleError
 from luban.data.preprocessor import Part, Preprocessor
@@ -27,6 +27,15 @@ class TensorPreprocessor:
     """How the input columns become tensors.
 
     parts: the columns with a tensor of their own. table: how all others become one matrix; None where there are none.
+
+    >>> import polars as pl
+    >>> frame = pl.DataFrame({"age": [20.0, 40.0], "pulse": [[1.0, 2.0, 3.0], [5.0]]})
+    >>> from luban.schema.schema import Column
+    >>> kinds = {"age": "number", "pulse": "series"}
+    >>> schema = Schema(tuple(Column(n, k, "input", "", str(frame[n].dtype)) for n, k in kinds.items()))
+    >>> rows = TensorPreprocessor.fit(frame, schema, Features()).transform(frame)
+    >>> rows.parts["table"].tolist(), rows.parts["pulse"].lengths.tolist()
+    ([[-1.0], [1.0]], [3, 1])
     """
 
     parts: tuple[Part, ...]
@@ -42,7 +51,8 @@ class TensorPreprocessor:
 
     def transform(self, frame: pl.DataFrame) -> Tensors:
         """The rows, each by itself."""
-        found = {self._named(p.column): _of(p.kind).encode(frame.get_column(p.column), p.state) for p in self.parts}
+        named = zip(self._names, self.parts, strict=True)
+        found = {name: _of(p.kind).encode(frame.get_column(p.column), p.state) for name, p in named}
         if self.table is not None:
             found[TABLE] = self.table.transform(frame)  # type: ignore[assignment]
         return Tensors(found)
@@ -50,14 +60,24 @@ class TensorPreprocessor:
     @cached_property
     def shapes(self) -> dict[str, Shape]:
         """What `transform` gives, by name."""
-        found = {self._named(part.column): _of(part.kind).shape(part.state) for part in self.parts}
+        found = {name: _of(p.kind).shape(p.state) for name, p in zip(self._names, self.parts, strict=True)}
         if self.table is not None:
             found[TABLE] = Shape("vector", (self.table.width,))
         return found
 
-    def _named(self, column: str) -> str:
-        # A column may be called as the block is.
-        return f"{column} (column)" if column == TABLE else column
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        """The name of each part: that of its column, unless something else is called so."""
+        taken = {TABLE}
+        names = []
+        for part in self.parts:
+            name = part.column
+            # A column may be called as the block is, or as the lengths of another column's rows are.
+            while name in taken or name.endswith(LENGTHS):
+                name = f"{name} (column)"
+            taken.add(name)
+            names.append(name)
+        return tuple(names)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -92,9 +112,6 @@ class TensorPreprocessor:
             raise BundleError("the preprocessing must hold the kinds of its tensors and nothing else.")
         if not isinstance(block, bool) or len(state.parts) != len(kinds) + block:
             raise BundleError("the preprocessing must hold one state for each tensor.")
-        columns = [column for column, _ in state.parts[: len(kinds)]]
-        if len(set(columns)) < len(columns):
-            raise BundleError("the preprocessing holds a column twice.")
         unknown = [k for k in kinds if k not in registry.names("features") or _tensor(k) is None]
         if unknown:
             raise BundleError(f"the preprocessing names the data type {unknown[0]!r:.40}, which has no tensor here.")
@@ -104,7 +121,12 @@ class TensorPreprocessor:
                 _of(part.kind).check(part.state)
             except BundleError as error:
                 raise BundleError(error.message, where=f"column '{part.column}'") from None
-        return cls(parts, Preprocessor.rebuild(state.parts[-1][1]) if block else None)
+        found = cls(parts, Preprocessor.rebuild(state.parts[-1][1]) if block else None)
+        if len(set(found.columns)) < len(found.columns):
+            raise BundleError("the preprocessing holds a column twice.")
+        if found.table is not None and any(_tensor(part.kind) is not None for part in found.table.parts):
+            raise BundleError("the preprocessing has a column in its block that has a tensor of its own.")
+        return found
 
 
 def _tensor(kind: str) -> TensorFeature | None:

@@ -45,7 +45,7 @@ class Features(Section):
     """At most this many categories of a column get an own indicator, the frequent ones first."""
     text_terms: int = Field(30_000, ge=100)
     """At most this many words and as many character pieces of a text column are weighed."""
-    vocabulary: int = Field(8_000, ge=100, le=1_000_000)
+    vocabulary: int = Field(8_000, ge=300, le=1_000_000)
     """At most this many tokens that networks know of a text column; learned from training rows."""
     longest: int | Literal["auto"] = Field("auto", union_mode="left_to_right")
     """Tokens, frames or steps to which longer rows are cut; `auto` takes what 99% of the training rows have."""
@@ -57,6 +57,8 @@ class Features(Section):
     """Samples a second of sounds; `auto` takes the commonest of the training rows, up to 16,000."""
     mel_bands: int = Field(64, ge=8, le=512)
     """Frequency bands of a sound's spectrogram."""
+    unreadable: Literal["stop", "drop"] = "stop"
+    """Rows whose images, sounds or series cannot be read are left out; `stop` ends a run where they are above 1%."""
 
 
 class Train(Optimisation):

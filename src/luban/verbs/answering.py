@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from luban.batch import Answers, Array, Inputs
 from luban.bundle.bundle import Stored, rebuild_form
 from luban.core import registry
-from luban.data import encoders
+from luban.data import encoders, readable
 from luban.data.check import conform
 from luban.protocols import Encoder, Task
 from luban.runtime import answering
@@ -62,6 +62,8 @@ class Answerer:
     def answers(self, frame: pl.DataFrame, *, where: str = "the rows", first_row: int = 0) -> Answers:
         """The answers for a table of rows. Raises DataError that names place, column and row where one does not fit."""
         rows = conform(frame, self.schema, where=where, first_row=first_row)
+        states = encoders.states(self.preprocessor)
+        readable.demand(rows, self.schema.inputs, states, where=where, first_row=first_row)
         return self.task.answers(self.outputs(self.preprocessor.transform(rows)), self.threshold)
 
     def stream(self, slices: Iterator[pl.DataFrame], *, where: str) -> Iterator[tuple[pl.DataFrame, Answers]]:

@@ -19,10 +19,11 @@ from luban.batch import Array
 from luban.core import registry
 from luban.core.errors import DataError, UsageError
 from luban.core.seed import derive
-from luban.data import division, loader, roles
+from luban.data import division, loader, readable, roles
 from luban.data.dataset import Dataset
 from luban.data.division import Division
 from luban.data.preprocessor import Preprocessor
+from luban.data.readable import Unreadable
 from luban.protocols import Encoder, Task
 from luban.recipe.recipe import Recipe
 from luban.schema.schema import Schema
@@ -90,9 +91,11 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
     question.suits(task.name, recipe)
     classes, target = ((), None) if values is None else _encoded(task, values, recipe)
     weight = _weight(frame, schema)
-    tested, validated, came_split = _set_aside(dataset, given, schema, parts)
-    divided, validation = _divided(frame, schema, recipe, task, target, sum(parts), tested, validated)
-    if came_split and len(tested):
+    tested, validated, own = _set_aside(dataset, given, schema, parts)
+    unreadable = readable.scan(frame, schema.inputs, recipe.features)
+    readable.refuse_many(unreadable, sum(parts), recipe.features, where=dataset.where)
+    divided, validation = _divided(frame, schema, recipe, task, target, sum(parts), tested, validated, unreadable)
+    if own:
         divided = replace(divided, reason="the data came split")
     if recipe.train.rows is not None and recipe.train.rows < len(divided.train):
         divided = replace(divided, train=sampled(divided.train, recipe.train.rows, derive(recipe.seed, "rows")))
@@ -180,7 +183,7 @@ def _weight(frame: pl.LazyFrame, schema: Schema) -> Array | None:
 def _set_aside(
     dataset: Dataset, given: Given, schema: Schema, parts: tuple[int, int, int]
 ) -> tuple[Array, Array, bool]:
-    """The rows that test, the rows that validate, and whether the data itself says which they are.
+    """The rows that test, the rows that validate, and whether the data itself says which rows test.
 
     Raises UsageError where a person and the data both do, and DataError for a part that is none.
     """
@@ -205,8 +208,9 @@ def _set_aside(
             )
     if not (named == "train").any():
         raise DataError("no row is one to train on.", where=f"{dataset.where}, column '{column.name}'")
-    tests = np.concatenate([np.flatnonzero((named == "test").to_numpy()), tests])
-    return tests, np.concatenate([np.flatnonzero((named == "validation").to_numpy()), validates]), True
+    own = np.flatnonzero((named == "test").to_numpy())
+    validates = np.concatenate([np.flatnonzero((named == "validation").to_numpy()), validates])
+    return np.concatenate([own, tests]), validates, len(own) > 0
 
 
 def _divided(
@@ -218,6 +222,7 @@ def _divided(
     rows: int,
     tests: Array,
     validates: Array,
+    unreadable: tuple[Unreadable, ...] = (),
 ) -> tuple[Division, Array | None]:
     """The division, and the training rows that are there to choose and calibrate on."""
     divided = division.divide(
@@ -230,5 +235,6 @@ def _divided(
         given=tests if len(tests) else None,
         # Validation rows choose, so they are never test rows.
         kept=validates if len(validates) else None,
+        unreadable=unreadable,
     )
     return divided, divided.train[np.isin(divided.train, validates)] if len(validates) else None
