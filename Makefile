@@ -4,6 +4,10 @@ WORKERS ?= auto
 
 BIN := .venv/bin
 READY := .venv/.ready
+FETCHED := .venv/.samples
+# What the tests use of the samples that come over the network; where one is absent its tests are skipped.
+SAMPLES := air-passengers basic-motions bbc-news chinese-reviews fashion-mnist gunpoint japanese-vowels mnist \
+	spoken-digits spoken-language taylor titanic
 # As variables of the environment the pins hold for the packages that build luban as well.
 PINS := $(CURDIR)/constraints.txt
 # One thread for each library: the tests already use every core, and results must not depend on it.
@@ -15,12 +19,17 @@ TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
 help:  ## Show these lines.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: $(READY)  ## Make .venv and install luban with everything pinned in constraints.txt.
+setup: $(READY) $(FETCHED)  ## Make .venv, install luban with everything pinned in constraints.txt, fetch samples.
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	PIP_CONSTRAINT=$(PINS) PIP_BUILD_CONSTRAINT=$(PINS) $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev]'
 	touch $@
+
+# Those that cannot be fetched are told, and tried again the next time.
+$(FETCHED): $(READY)
+	@all=yes; for name in $(SAMPLES); do $(BIN)/luban sample $$name --fetch || all=no; done; \
+	if [ $$all = yes ]; then touch $@; else echo "not all samples are here: their tests are skipped"; fi
 
 demo: $(READY)  ## Train on a real table, show the honest result, one answer, and what to try next.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("sample", cls=Verb, section=MAKE, short_help="Real data to try things on.")
 @click.argument("name", metavar="[NAME]", required=False)
-@option("--out", metavar="FILE", group=RESULT, help="Copy the data here.")
+@option("--out", metavar="PATH", group=RESULT, help="Copy the data here, a file or a folder.")
 @option("--fetch", is_flag=True, group=RESULT, help="Get what no installed package carries (uses the network).")
 @options.common
 def command(talk: Talk, **asked: Any) -> Result:

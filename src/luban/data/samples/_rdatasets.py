@@ -117,14 +117,13 @@ def document(data: bytes) -> Any:
 
 def columns(frame: Any) -> dict[str, list[Any]]:
     """The columns of a table of pandas as `document` describes it."""
-    if not isinstance(frame, Call) or frame.name != "pandas.core.frame.DataFrame":
-        raise _surprise("it is no table")
-    blocks, axes = _of(frame.state["_mgr"], "pandas.core.internals.managers.BlockManager")[:2]
-    _, about = _of(axes[0], "pandas.core.indexes.base._new_Index")
+    _of(frame, "DataFrame")
+    blocks, axes = _of(frame.state["_mgr"], "BlockManager")[:2]
+    _, about = _of(axes[0], "_new_Index")
     names = [str(name) for name in _array(about["data"]).tolist()]
     found: dict[int, list[Any]] = {}
     for block in blocks:
-        values, placement, _ = _of(block, "pandas._libs.internals._unpickle_block")
+        values, placement, _ = _of(block, "_unpickle_block")
         rows = _array(values)
         for place, row in zip(_places(placement), rows, strict=True):
             found[place] = row.tolist()
@@ -134,24 +133,28 @@ def columns(frame: Any) -> dict[str, list[Any]]:
 
 
 def _of(call: Any, name: str) -> Any:
-    """The arguments of a call of this name."""
-    if not isinstance(call, Call) or call.name != name:
+    """The arguments of a call of this name, in whichever module: pandas and numpy move theirs."""
+    if not _is(call, name):
         raise _surprise(f"{getattr(call, 'name', type(call).__name__)} stands where {name} is expected")
     return call.arguments
 
 
+def _is(call: Any, name: str) -> bool:
+    return isinstance(call, Call) and call.name.rpartition(".")[2] == name
+
+
 def _places(placement: Any) -> list[int]:
-    if isinstance(placement, Call) and placement.name == "builtins.slice":
+    if _is(placement, "slice"):
         return list(range(*placement.arguments))
     return [int(place) for place in _array(placement)]
 
 
 def _array(call: Any) -> np.ndarray[Any, Any]:
     """An array of numbers from its bytes, or one of texts from its list."""
-    if isinstance(call, Call) and call.name.endswith("numeric._frombuffer"):
+    if _is(call, "_frombuffer"):
         data, dtype, shape, order = call.arguments
         return np.frombuffer(bytes(data), dtype=_dtype(dtype)).reshape(shape, order=order)
-    if isinstance(call, Call) and call.name.endswith("multiarray._reconstruct"):
+    if _is(call, "_reconstruct"):
         _, shape, dtype, by_columns, values = call.state
         order = "F" if by_columns else "C"
         if isinstance(values, list):
@@ -163,7 +166,7 @@ def _array(call: Any) -> np.ndarray[Any, Any]:
 
 
 def _dtype(call: Any) -> np.dtype[Any]:
-    kind = _of(call, "numpy.dtype")[0]
+    kind = _of(call, "dtype")[0]
     if kind not in ("f8", "f4", "i8", "i4", "b1"):
         raise _surprise(f"it holds values of the type {kind}")
     return np.dtype(kind).newbyteorder("<")

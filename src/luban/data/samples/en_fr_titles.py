@@ -27,7 +27,7 @@ class EnFrTitles:
     """Pairs of short technical texts: the French one is to be written."""
 
     target: ClassVar[str] = "french"
-    title: ClassVar[str] = "about 19,000 short descriptions of software, in English and French"
+    title: ClassVar[str] = "19,232 short descriptions of software, in English and French"
     rows: ClassVar[int] = 19_232
     fetch: ClassVar[bool] = True
     ending: ClassVar[str] = ".csv"
