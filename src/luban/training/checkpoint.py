@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from luban.core import files, fingerprint
+from luban.training import sharding
+from luban.training.distributed import ALONE, Team
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,39 +90,46 @@ class Checkpoints:
 class Writing:
     """When states are written: every so many seconds; at the ends of epochs where it is cheap; never without a folder.
 
-    RARELY bounds the share of the time that writing at the ends of epochs takes.
+    RARELY bounds the share of the time that writing at the ends of epochs takes. Of several processes the leading one
+    writes; where each holds a part of the weights, all bring theirs.
     """
 
     RARELY = 0.01
 
-    def __init__(self, checkpoints: Checkpoints | None, seconds: float) -> None:
-        self._checkpoints = checkpoints
+    def __init__(self, checkpoints: Checkpoints | None, seconds: float, team: Team = ALONE) -> None:
+        self._checkpoints = checkpoints if team.leads else None
         self._seconds = seconds
+        self._team = team
         self._last = time.monotonic()
         self._cost = 0.0
 
     def within_epoch(self, state: Callable[[], Saved]) -> None:
-        if self._checkpoints is not None and time.monotonic() - self._last >= self._seconds:
+        if self._due(self._seconds):
             self._write(state)
 
     def at_epoch(self, state: Callable[[], Saved]) -> None:
-        if self._checkpoints is not None and time.monotonic() - self._last >= self._cost / self.RARELY:
+        if self._due(self._cost / self.RARELY):
             self._write(state)
 
     def now(self, state: Callable[[], Saved]) -> None:
         """Writes the state and returns when it is on disk."""
-        if self._checkpoints is not None:
+        if self._due(0.0):
             self._write(state)
-            self._checkpoints.wait()
+        self.wait()
 
     def wait(self) -> None:
         if self._checkpoints is not None:
             self._checkpoints.wait()
 
+    def _due(self, seconds: float) -> bool:
+        due = self._checkpoints is not None and time.monotonic() - self._last >= seconds
+        return self._team.agreed(due) if self._team.sharded else due
+
     def _write(self, state: Callable[[], Saved]) -> None:
-        assert self._checkpoints is not None
         started = time.monotonic()
-        self._checkpoints.write(state())
+        saved = state()
+        if self._checkpoints is not None:
+            self._checkpoints.write(saved)
         self._last = time.monotonic()
         self._cost = self._last - started
 
@@ -159,7 +168,8 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Gives an optimiser over the same parameters what `optimizer_tensors` took of another."""
     state: dict[int, dict[str, Any]] = {}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for key, tensor in tensors.items():
         number, _, name = key.partition(".")
-        state.setdefault(int(number), {})[name] = tensor
+        state.setdefault(int(number), {})[name] = sharding.like(tensor, parameters[int(number)])
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

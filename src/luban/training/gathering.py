@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from luban.core.seed import derive
 from luban.protocols import Task, Work
 from luban.recipe.recipe import Train
 from luban.training import batches
-from luban.training.distributed import Team
+from luban.training.distributed import ALONE, Team
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -142,7 +142,19 @@ def steps(rows: Rows, epoch: list[Array], place: int, train: Train, team: Team) 
 
 def _step(rows: Rows, group: list[Array], team: Team) -> Step:
     total = _total(rows, group)
-    return Step([part(rows, team.share(numbers)) for numbers in group], total)
+    return Step([_share(rows, numbers, team) for numbers in group], total)
+
+
+def _share(rows: Rows, numbers: Array, team: Team) -> Part:
+    """What this process takes of a batch."""
+    import torch
+
+    own, counts = team.share(numbers)
+    found = part(rows, own)
+    if counts is None:
+        return found
+    weight = torch.from_numpy(counts)
+    return replace(found, weight=weight if found.weight is None else weight * found.weight)
 
 
 def _total(rows: Rows, group: list[Array]) -> float:
@@ -174,8 +186,10 @@ def _together(rows: Rows, groups: list[list[Array]]) -> Iterator[Step]:
         yield Step(parts, _total(rows, group))
 
 
-def mean_loss(module: nn.Module, rows: Rows, train: Train, loss: Any, device: str) -> float:
-    """The mean loss of the rows that say when to stop, the network as it answers."""
+def mean_loss(
+    module: nn.Module, rows: Rows, train: Train, loss: Any, device: str, team: Team = ALONE
+) -> float:
+    """The mean loss of the rows that say when to stop, the network as it answers; the same in all processes."""
     import torch
 
     numbers = rows.stopping
@@ -185,9 +199,11 @@ def mean_loss(module: nn.Module, rows: Rows, train: Train, loss: Any, device: st
     training, total, value = module.training, _total(rows, [numbers]), 0.0
     module.eval()
     with torch.inference_mode():
-        for first in range(0, len(numbers), ANSWERED):
-            value += loss(module, part(rows, numbers[first : first + ANSWERED]).on(device), total).item()
+        together = ANSWERED * team.size
+        for first in range(0, len(numbers), together):
+            value += loss(module, _share(rows, numbers[first : first + together], team).on(device), total).item()
     module.train(training)
+    (value,) = team.totals(value)
     return value if math.isfinite(value) else math.inf
 
 

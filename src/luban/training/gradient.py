@@ -22,7 +22,7 @@ from luban.core.seed import derive
 from luban.forms.network import Network, build
 from luban.protocols import Task, Work
 from luban.recipe.recipe import Candidate, Train
-from luban.training import deciding, gathering, nonfinite
+from luban.training import deciding, gathering, nonfinite, sharding
 from luban.training.augmenting import augmented
 from luban.training.checkpoint import Checkpoints, Saved, Writing, optimizer_tensors, restore_optimizer
 from luban.training.distributed import ALONE, Team
@@ -97,9 +97,10 @@ def fit(
     module = build(candidate.model, candidate.settings, work)
     torch.manual_seed(derive(seed, "training", team.rank))
     progress = _train(module, work, rows, train, loss_of(task, train), seed, folder, until, tell, interrupted, team)
+    whole = {name: sharding.whole(tensor) for name, tensor in module.state_dict().items()}
     weights = {
         name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy()
-        for name, tensor in module.state_dict().items()
+        for name, tensor in whole.items()
     }
     form = Network(candidate.model, dict(candidate.settings), work, weights, task.link, rows.scale, rows.offset)
     return Trained(form, progress.epoch if progress.ended == "time" else None)
@@ -126,17 +127,21 @@ def _train(
     assert isinstance(train.patience, int), "the patience is decided"
     device, _ = deciding.device(train.device)
     lower = torch.autocast(device, torch.bfloat16) if train.precision == "bfloat16" else nullcontext()
-    network = team.wrapped(gathering.prepared(module, train).to(device))
+    team, network, how = team.joined(gathering.prepared(module, train).to(device), train, device)
     optimiser = optimizer(module, train, train.learning_rate)
+    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
     order = gathering.order(rows, train, seed)
     steps = math.ceil(order.steps / train.accumulate) * train.epochs
     kept, recorder, progress = Kept(module, train.ema), Recorder(module), Progress()
-    checkpoints = Checkpoints(folder) if folder is not None and team.leads else None
-    saved = Checkpoints(folder).latest() if folder is not None else None
+    if how:
+        tell({"processes": team.size, "how": how})
+    checkpoints = Checkpoints(folder) if folder is not None else None
+    saved = checkpoints.latest() if checkpoints is not None else None
     if saved is not None:
         progress = _restore(saved, module, optimiser, kept)
         tell({"continues": progress.step, "epoch": progress.epoch})
-    writing = Writing(checkpoints, train.checkpoint_seconds)
+    team.check_alike(progress.step)
+    writing = Writing(checkpoints, train.checkpoint_seconds, team)
 
     def state() -> Saved:
         return _state(progress, module, optimiser, kept)
@@ -145,7 +150,9 @@ def _train(
         module.train()
         epoch = order.epoch(progress.epoch)
         for step in gathering.steps(rows, epoch, progress.place, train, team):
-            started, watched = now(), recorder.watching(progress.step)
+            # The layers of a network whose weights are shared out cannot be looked at one by one.
+            started, watched = now(), recorder.watching(progress.step) and not team.sharded
+            team.draws(seed, progress.step)
             rate = train.learning_rate * factor(train.schedule, train.warmup, progress.step, steps)
             for parameters in optimiser.param_groups:
                 parameters["lr"] = rate
@@ -157,7 +164,11 @@ def _train(
                         share = loss(network, changed, step.total)
                     share.backward()
                     value += share.item()
-            value, norm = team.total(value), team.clip(module, train.clip)
+            value, stops, late = team.totals(
+                value, interrupted(), team.leads and until is not None and time.monotonic() > until
+            )
+            team.add_up(learning)
+            norm = team.clip(learning, train.clip)
             if not (math.isfinite(value) and math.isfinite(norm)):
                 raise nonfinite.explained(module, step, loss, progress.step, progress.epoch, value, norm)
             if watched:
@@ -167,23 +178,25 @@ def _train(
                 recorder.after()
                 told = {"step": progress.step, "loss": value, "rate": rate, "gradient": norm}
                 tell({**told, "layers": recorder.to_json()})
-            optimiser.zero_grad(set_to_none=True)
+            for parameter in learning:
+                parameter.grad = None
             kept.average()
             progress.step += 1
             progress.place += len(step.parts)
             progress.loss += value
             recorder.timed(progress.step - 1, now() - started)
-            if interrupted():
+            if stops:
                 writing.now(state)
                 raise Interrupted("the training was stopped.", fix="type the same command to continue")
-            if until is not None and progress.best_epoch >= 0 and team.agreed(time.monotonic() > until):
+            if late and progress.best_epoch >= 0:
                 # What is left of the time is for the rows that wait for an answer; this epoch counts for nothing.
                 progress.ended = "time"
                 break
             writing.within_epoch(state)
         if progress.ended:
             break
-        _end_epoch(module, rows, train, loss, progress, kept, device, tell)
+        team.alike(module.buffers())
+        _end_epoch(module, rows, train, loss, progress, kept, device, tell, team)
         progress.epoch, progress.place, progress.loss = progress.epoch + 1, 0, 0.0
         if rows.stopping.size and progress.epoch - 1 - progress.best_epoch >= train.patience:
             progress.ended = "patience"
@@ -205,13 +218,14 @@ def _end_epoch(
     kept: Kept,
     device: str,
     tell: Tell,
+    team: Team,
 ) -> None:
     """Looks at the rows that say when to stop, and keeps the weights where they are the best so far."""
     steps = max(progress.place / train.accumulate, 1)
     line: dict[str, Any] = {"epoch": progress.epoch, "train_loss": progress.loss / math.ceil(steps)}
     with kept.answering(module):
         if rows.stopping.size:
-            value = gathering.mean_loss(module, rows, train, loss, device)
+            value = gathering.mean_loss(module, rows, train, loss, device, team)
             line["stopping_loss"] = value
         else:
             # Without rows to tell, the last weights are as good as any: each epoch is the best so far.
@@ -231,7 +245,7 @@ def _state(progress: Progress, module: nn.Module, optimiser: Any, kept: Kept) ->
     tensors["random"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
-    return Saved(progress.step, progress.to_json(), tensors)
+    return Saved(progress.step, progress.to_json(), {name: sharding.whole(tensor) for name, tensor in tensors.items()})
 
 
 def _restore(saved: Saved, module: nn.Module, optimiser: Any, kept: Kept) -> Progress:
@@ -240,9 +254,11 @@ def _restore(saved: Saved, module: nn.Module, optimiser: Any, kept: Kept) -> Pro
     def under(prefix: str) -> dict[str, Tensor]:
         return {n.removeprefix(prefix): t for n, t in saved.tensors.items() if n.startswith(prefix)}
 
-    module.load_state_dict(under("module."))
+    weights = module.state_dict()
+    module.load_state_dict({name: sharding.like(t, weights[name]) for name, t in under("module.").items()})
     restore_optimizer(optimiser, under("optimizer."))
-    kept.restore(under("kept."))
+    best = {name: sharding.like(t, weights.get(name.removeprefix("best."), t)) for name, t in under("kept.").items()}
+    kept.restore(best)
     torch.set_rng_state(saved.tensors["random"])
     if "random.cuda" in saved.tensors:
         torch.cuda.set_rng_state(saved.tensors["random.cuda"])

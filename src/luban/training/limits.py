@@ -5,6 +5,7 @@ Where a limit makes a run use fewer rows, that number is written into the recipe
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from luban.core import units
 from luban.core.deadline import Deadline
-from luban.core.errors import UsageError
+from luban.core.errors import ResourceError, UsageError
 
 DEFAULT_MEMORY = 3 << 29
 """1.5 GiB: what a fit may use in all where nobody says, so that an ordinary machine stays usable."""
@@ -20,8 +21,13 @@ DEFAULT_MEMORY = 3 << 29
 CELLS_PER_SECOND = 150_000
 """Encoded numbers that the first candidate's fits get through in a second of `--time`, on one slow core, by trial."""
 
-LIBRARIES = 700 << 20
+ASKED = "as asked"
+LIBRARIES = 500 << 20
 """Memory of the two processes of a fit before there are rows, by trial."""
+EVERY_ROW = 80
+"""Bytes that each row of the data takes at most while it is divided, whether it trains or not, by trial."""
+MAIN = 250 << 20
+"""What the process of the run holds beside it while a worker trains."""
 COPIES = 5
 """How often the encoded rows are in memory at once, by trial with gradient boosting, the greediest of them."""
 ROW = 100
@@ -45,10 +51,20 @@ class Limits:
         threads = {"threads": self.threads, "threads_reason": self.threads_reason}
         return {**({"seconds": self.seconds} if self.seconds is not None else {}), **memory, **threads}
 
+    def check(self, rows: int) -> None:
+        """Raises ResourceError, naming what is needed, where the memory that was asked for cannot hold so many rows."""
+        needed = LIBRARIES + EVERY_ROW * rows
+        if self.memory < needed and self.memory_reason == ASKED:
+            raise ResourceError(
+                f"{rows:,} rows need about {units.read_size(needed)}, and {units.read_size(self.memory)} was allowed.",
+                where="--memory",
+                fix=f"--memory {math.ceil(needed / (1 << 20))}M, or give fewer rows",
+            )
+
     def rows(self, width: float) -> tuple[int, str]:
         """How many rows of this many stored numbers are trained on at most, and which limit says so."""
         # The encoded rows, a fold's copy and the trainer's own are alive at once, beside targets, folds and outputs.
-        in_memory = int(max(self.memory - LIBRARIES, self.memory // 8) / (COPIES * 4 * max(width, 1) + ROW))
+        in_memory = int(max(self.memory - LIBRARIES - MAIN, self.memory // 8) / (COPIES * 4 * max(width, 1) + ROW))
         by_memory = f"--memory {units.read_size(self.memory)} ({self.memory_reason})"
         if self.seconds is None:
             return max(in_memory, 1000), by_memory
@@ -74,7 +90,7 @@ def limits(
     if threads is not None and threads < 1:
         raise UsageError(f"a run needs at least one thread, not {threads}.", where="--threads", fix="--threads 1")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    allowed, reason = (units.size(memory), "as asked") if memory is not None else _free_memory()
+    allowed, reason = (units.size(memory), ASKED) if memory is not None else _free_memory()
     return Limits(
         seconds=seconds,
         deadline=Deadline.after(seconds, started=started),

@@ -26,7 +26,8 @@ def loss_of(task: Task, train: Train) -> Loss:
         if train.l1 and module.training:
             penalty = sum(parameter.abs().sum() for parameter in module.parameters() if parameter.ndim > 1)
             # Each part of a step adds its share, so that the whole step has the penalty once.
-            value = value + train.l1 * penalty * (len(part.target) / total if part.weight is None else 1.0)
+            weight = len(part.target) if part.weight is None else part.weight.sum()
+            value = value + train.l1 * penalty * (weight / total)
         return value
 
     return loss

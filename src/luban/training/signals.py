@@ -1,7 +1,7 @@
 """Signals: what a training records of itself. Measured on some steps only, so that watching costs little.
 
 A dense burst in the first ten steps, in which most faults show; then hooks are attached only for a sampled step, and
-the interval between these is set from what watching was measured to cost (at most 3% of the time). What the signals
+the interval between these is set from what watching was measured to cost. What the signals
 mean is for conditions to say.
 """
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 BURST = 10
 """Steps that are all watched at the start."""
-COST = 0.03
-"""Share of the training time that watching may take after the burst."""
-MOST_ROWS = 256
-"""Rows of a batch whose activations are looked at."""
+TIMED = 25
+"""Steps up to which those behind the burst are timed without watching."""
+COST = 0.015
+"""Share of the training time that watching may take after that."""
+MOST_NUMBERS = 1 << 14
+"""Numbers of a layer's output that are looked at: those of the first rows of the batch."""
 MOST_INTERVAL = 1_000
 
 
@@ -69,19 +71,18 @@ class Recorder:
         self._watched: list[float] = []
 
     def watching(self, step: int) -> bool:
-        return step < BURST or (step - BURST) % self.interval == 0
+        if step < TIMED:
+            return step < BURST
+        return (step - TIMED) % self.interval == 0
 
     def timed(self, step: int, seconds: float) -> None:
-        """Tells how long a step took: every other step of the early ones is timed without watching."""
-        if step >= 3 * BURST:
+        """Tells how long a step took; what watching costs shows when the steps behind the burst are done."""
+        if step >= TIMED:
             return
-        (self._watched if self.watching(step) else self._plain).append(seconds)
-        if step + 1 == 3 * BURST and self._plain and self._watched:
+        (self._watched if step < BURST else self._plain).append(seconds)
+        if step + 1 == TIMED and self._plain and self._watched:
             plain, watched = _median(self._plain), _median(self._watched)
             self.interval = min(max(math.ceil((watched - plain) / (COST * plain)), 1), MOST_INTERVAL)
-        elif step + 1 == BURST:
-            # Both kinds of steps must be seen before the interval is known.
-            self.interval = 2
 
     @contextmanager
     def armed(self) -> Iterator[None]:
@@ -101,10 +102,12 @@ class Recorder:
             values = output[0] if isinstance(output, tuple) else output
             if not isinstance(values, torch.Tensor) or not values.is_floating_point():
                 return
-            some = values.detach()[:MOST_ROWS].float()
-            finite = torch.isfinite(some)
+            each = values[0].numel() if len(values) else 1
+            some = values.detach()[: max(MOST_NUMBERS // max(each, 1), 1)].float()
             deviation, mean = torch.std_mean(some, correction=0)
-            numbers = torch.stack([mean, deviation, (some == 0).float().mean(), 1 - finite.float().mean()]).tolist()
+            count = max(some.numel(), 1)
+            zeros, finite = torch.count_nonzero(some == 0) / count, torch.count_nonzero(torch.isfinite(some)) / count
+            numbers = torch.stack([mean, deviation, zeros, 1 - finite]).tolist()
             seen = self._seen.setdefault(name, LayerSignals())
             seen.mean, seen.deviation, seen.zeros, seen.nonfinite = numbers
 
