@@ -62,5 +62,7 @@ class Optimisation(Section):
     """Whether torch compiles the network; it needs a C compiler."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where it trains; `auto` takes a GPU that is there."""
+    shard: Literal["auto", "never", "always"] = "auto"
+    """Whether several processes share out the weights among them; `auto` where a whole copy in each does not fit."""
     checkpoint_seconds: float = Field(30.0, gt=0)
     """How often the state of a training is written; and at the end of an epoch, where that takes next to no time."""
