@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from luban.recipe.forecast import Forecast
 from luban.recipe.optimisation import Optimisation
 from luban.recipe.section import Section as Section
 
@@ -144,6 +145,7 @@ class Recipe(Section):
     features: Features = Features()
     model: Models = Models()
     train: Train = Train()
+    forecast: Forecast = Forecast()
     repair: Literal["auto", "ask", "off"] = "auto"
     """What happens to problems that are found: repaired, asked about, or only reported."""
     seed: int = Field(0, ge=0)
