@@ -18,11 +18,9 @@ from sklearn.ensemble import (
 from sklearn.linear_model import ElasticNet, HuberRegressor, LogisticRegression, QuantileRegressor
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.svm import SVC, SVR, LinearSVC
 
 from luban.batch import Array, Batch
-from luban.models import _answering
 from luban.protocols import Form, Work
 from models.tables import UNSEEN, fit, table
 
@@ -163,31 +161,6 @@ def test_nearest_neighbours_count_as_many_votes_as_there_are_and_one_more_for_th
     ours = fit("knn", batch, work, settings={"neighbours": 7, "weighting": "uniform"})
     shares = np.bincount(batch.target) / len(batch)
     assert ours.outputs(UNSEEN) == pytest.approx((7 * theirs.predict_proba(UNSEEN) + shares) / 8, abs=1e-9)
-
-
-@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic"])
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_networks(task: str, activation: str) -> None:
-    batch, work = table(task)
-    assert batch.target is not None
-    values = task == "regression"
-    middle, spread = (batch.target.mean(), batch.target.std()) if values else (0, 1)
-    kind = MLPRegressor if values else MLPClassifier
-    theirs = kind(
-        hidden_layer_sizes=(5, 3),
-        activation=activation,
-        alpha=0.01,
-        learning_rate_init=0.05,
-        max_iter=30,
-        random_state=0,
-    )
-    with _answering.unconverged():
-        theirs.fit(batch.inputs.astype(np.float64), (batch.target - middle) / spread if values else batch.target)
-    given = {"units": (5, 3), "activation": activation, "l2": 0.01, "learning_rate": 0.05, "epochs": 30}
-    ours = fit("mlp", batch, work, settings=given).outputs(UNSEEN)
-    rows = UNSEEN.astype(np.float64)
-    wanted = theirs.predict(rows)[:, None] * spread + middle if values else theirs.predict_proba(rows)
-    assert ours == pytest.approx(wanted, abs=1e-9)
 
 
 def test_k_means() -> None:

@@ -52,13 +52,6 @@ CASES = {
         "penalty": Case("l1", "l2", others={"C": 0.1}),
         "l1_ratio": Case(0.1, 0.9, others={"penalty": "elastic-net", "C": 0.1}),
     },
-    "mlp": {
-        "units": Case((4,), (8, 4)),
-        "activation": Case("relu", "tanh"),
-        "l2": Case(0.0, 10.0),
-        "learning_rate": Case(1e-3, 1e-2),
-        "epochs": Case(5, 50),
-    },
     "random-forest": {
         "trees": Case(5, 10),
         "columns": Case("root", "all"),
@@ -74,7 +67,6 @@ CASES = {
 }
 CHOICES = {
     ("linear", "penalty"): ("l1", "l2", "elastic-net", "none"),
-    ("mlp", "activation"): ("relu", "tanh", "logistic"),
     ("random-forest", "columns"): ("root", "third", "all", 0.9),
     ("svm", "gamma"): ("scale", "auto", 0.5),
 }
@@ -90,7 +82,9 @@ WRONG = [
     ("svm", "epsilon", float("inf"), "less than or equal to"),
     ("mlp", "units", (0,), "greater than or equal to 1"),
     ("mlp", "units", (), "at least 1 item"),
-    ("mlp", "l2", float("inf"), "less than or equal to"),
+    ("mlp", "activation", "swish", "'sigmoid', 'tanh', 'relu', 'gelu' or 'silu'"),
+    ("mlp", "dropout", 1.0, "less than 1"),
+    ("cnn", "kernel", 4, "1, 3, 5, 7, 9 or 11"),
     ("gradient-boosting", "l2", float("nan"), "less than or equal to"),
     ("gradient-boosting", "leaves", 1, "greater than or equal to 2"),
     ("kmeans", "clusters", 2.5, "valid integer"),

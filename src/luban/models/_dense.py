@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from math import prod
+from typing import Any, final
 
 from torch import Tensor, nn
 
-from luban.models._layers import ACTIVATIONS, Normalise, linear
+from luban.models._layers import ACTIVATIONS, Normalise, Standardise, linear
+from luban.protocols import Shape
+
+
+def encoder(shape: Shape, **asked: Any) -> nn.Module:
+    """The fully connected encoder of a vector, or of all pixels of an image."""
+    return DenseImage(shape, **asked) if shape.kind == "image" else Dense(shape.size[0], **asked)
 
 
 @final
@@ -31,4 +38,19 @@ class Dense(nn.Module):
 
     def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
         answers: Tensor = self.layers(values.flatten(1))
+        return answers
+
+
+@final
+class DenseImage(nn.Module):
+    """(rows, width) of images (rows, channels, height, width): standardised, and all of their pixels side by side."""
+
+    def __init__(self, shape: Shape, **asked: Any) -> None:
+        super().__init__()
+        self.standardise = Standardise(shape, after=2)
+        self.connected = Dense(prod(shape.size), **asked)
+        self.width = self.connected.width
+
+    def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
+        answers: Tensor = self.connected(self.standardise(values))
         return answers

@@ -1,0 +1,108 @@
+"""Every network is exported once for each kind of data, and answers other numbers of rows and other lengths alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from luban.protocols import NoGraph, Shape
+from luban.runtime.torch_export import export
+from models.networks import ANSWERING, SHAPES, inputs, network
+
+CASES = [(name, kind) for name, model in ANSWERING.items() for kind in sorted(model.takes)]
+ROWS: tuple[tuple[int, ...], ...] = ((4,), (1,), (2, 2), (9, 1, 4, 6, 3), (30, 17))
+"""The lengths of the rows of a batch; those of `SHAPES` are up to 9."""
+
+
+def answered(data: bytes, tensors: Mapping[str, torch.Tensor]) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    assert [one.name for one in session.get_inputs()] == sorted(tensors)
+    return session.run(None, {name: tensor.numpy() for name, tensor in tensors.items()})[0]
+
+
+def agrees(module: Any, data: bytes, shapes: Mapping[str, Shape], lengths: tuple[int, ...]) -> None:
+    tensors = inputs(shapes, lengths)
+    with torch.inference_mode():
+        wanted = module(tensors).numpy()
+    found = answered(data, tensors)
+    assert found.dtype == np.float32
+    assert found == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "kind"), CASES, ids=lambda part: part)
+def test_its_graph_says_what_it_says(name: str, kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    shapes = {"the part.1": SHAPES[kind]}
+    outputs = 1 if name == "autoencoder" else 3
+    module = network(name, shapes, outputs)
+    graph = export(module, shapes)
+    assert capfd.readouterr() == ("", "")
+    assert not graph.functions
+    assert [opset.domain for opset in graph.opset_import] == [""]
+    data = graph.SerializeToString()
+    for lengths in ROWS:
+        agrees(module, data, shapes, lengths)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("cnn", {"pooling": "average", "normalisation": "layer"}),
+        ("gru", {"layers": 2, "bidirectional": False, "summary": "last"}),
+        ("lstm", {"layers": 2, "summary": "max"}),
+        ("transformer", {"positions": "learned", "summary": "last"}),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_other_settings_are_exported_too(name: str, settings: dict[str, Any]) -> None:
+    shapes = {"words": SHAPES["tokens"]}
+    module = network(name, shapes, **settings)
+    data = export(module, shapes).SerializeToString()
+    for lengths in ROWS:
+        agrees(module, data, shapes, lengths)
+
+
+@pytest.mark.slow
+def test_parts_of_all_kinds_together_are_exported() -> None:
+    module = network("cnn", SHAPES)
+    graph = export(module, SHAPES)
+    axes = {one.name: [d.dim_param or d.dim_value for d in one.type.tensor_type.shape.dim] for one in graph.graph.input}
+    assert axes == {
+        "image": ["rows", 3, 9, 12],
+        "sequence": ["rows", "sequence.length", 2],
+        "sequence.lengths": ["rows"],
+        "tokens": ["rows", "tokens.length"],
+        "tokens.lengths": ["rows"],
+        "vector": ["rows", 5],
+    }
+    for lengths in ROWS:
+        agrees(module, graph.SerializeToString(), SHAPES, lengths)
+
+
+@pytest.mark.slow
+def test_exporting_again_gives_the_same_bytes_and_leaves_the_module_as_it_was() -> None:
+    shapes = {"table": SHAPES["vector"]}
+    module = network("mlp", shapes, dropout=0.5).train()
+    first, second = (export(module, shapes).SerializeToString(deterministic=True) for _ in range(2))
+    assert first == second
+    assert module.training
+    agrees(module.eval(), first, shapes, (1, 1, 1))
+
+
+@pytest.mark.slow
+def test_what_torch_cannot_export_is_told() -> None:
+    class Deciding(torch.nn.Module):
+        def forward(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+            values = inputs["table"]
+            return values if bool(values.sum() > 0) else -values
+
+    with pytest.raises(NoGraph, match="torch cannot export it: "):
+        export(Deciding(), {"table": SHAPES["vector"]})
