@@ -16,6 +16,7 @@ import polars as pl
 from luban.core.errors import BundleError
 from luban.features.text import pieces
 from luban.features.text.pieces import Kind
+from luban.features.text.texts import as_texts
 from luban.features.text.tokens import Tokens
 from luban.protocols import State, TensorFeature
 from luban.recipe.recipe import Features
@@ -71,7 +72,7 @@ class Text:
         return ""
 
     def unreadable(self, values: pl.Series) -> pl.Series:
-        return values.is_not_null() & values.cast(pl.String, strict=False).is_null()
+        return values.is_not_null() & as_texts(values).is_null()
 
     def check(self, state: State) -> None:
         if set(state.values) != set(_KINDS) or state.parts:
@@ -92,7 +93,7 @@ class Text:
 
 
 def _texts(values: pl.Series) -> list[str]:
-    return values.cast(pl.String, strict=False).fill_null("").to_list()
+    return as_texts(values).fill_null("").to_list()
 
 
 def _learned_from(texts: list[str]) -> list[str]:

@@ -26,6 +26,7 @@ from luban.batch import Array, Ragged
 from luban.core.errors import BundleError
 from luban.core.lazy import require
 from luban.features._learning import longest_of, spread_out, whole
+from luban.features.text.texts import as_texts
 from luban.protocols import Shape, State
 from luban.recipe.recipe import Features
 
@@ -64,7 +65,8 @@ class Tokens:
         merges = _learned(learned_from, settings.vocabulary)
         state = State({"longest": longest}, {"merges": merges})
         if settings.longest == "auto":
-            state = State({"longest": longest_of(self._ragged(learned_from, state).lengths, MOST_TOKENS)}, state.arrays)
+            lengths = self._ragged(learned_from, state).lengths
+            state = State({"longest": max(longest_of(lengths, MOST_TOKENS), 2)}, state.arrays)
         return state
 
     def encode(self, values: pl.Series, state: State) -> Ragged:
@@ -108,7 +110,7 @@ def written(ids: Sequence[int], state: State) -> str:
 
 
 def _texts(values: pl.Series) -> list[str]:
-    return values.cast(pl.String, strict=False).fill_null("").to_list()
+    return as_texts(values).fill_null("").to_list()
 
 
 def _spaced(text: str) -> str:
