@@ -90,6 +90,7 @@ def fit(
         folds=folds,
     )
     dataset = open_dataset(data, columns=asked.columns, console=console)
+    allowed.check(dataset.rows)
     given = Given(
         test=None if test is None else open_dataset(test, like=dataset.schema, console=console),
         validation=None if validation is None else open_dataset(validation, like=dataset.schema, console=console),

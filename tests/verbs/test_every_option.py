@@ -1,0 +1,374 @@
+"""Every option of every verb does something: each is given once, and a difference is seen.
+
+`CASES` has a case for each option; an option without one fails a test. Options of `fit` and `diagnose` that say what is
+trained reach the recipe, and what each key of a recipe does is in `test_every_key.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from fitted import Fitted
+from luban.cli.main import group, verbs
+from luban.core import console
+from luban.runtime import answering
+from luban.verbs import diagnose, fit
+from verbs.program import Done, luban
+
+COMMON = {"--json", "--quiet", "--debug"}
+
+
+class ReachedError(Exception):
+    """Ends a call where the making would begin."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What an option may change before anything is trained."""
+
+    done: Done
+    made: dict[str, Any]
+
+
+@pytest.fixture
+def reach(monkeypatch: pytest.MonkeyPatch, visits: Path, fitted: Fitted) -> Callable[..., Reached]:
+    """Calls `fit` or `diagnose` up to where rows are prepared, and returns what they would be prepared with."""
+    # Whoever needs this bundle gets it from the real making.
+    fitted.bundle("cancer")
+    made: dict[str, Any] = {}
+
+    def make(dataset: Any, given: Any, recipe: Any, folder: Any, allowed: Any, *, ask: Any, **others: Any) -> None:
+        made.update(given=given, recipe=recipe, folder=folder, allowed=allowed, ask=ask, kinds=_kinds(dataset))
+        raise ReachedError
+
+    def examined(place: Any, recipe: Any, test: Any, threads: Any, console: Any) -> None:
+        made.update(recipe=recipe, test=test, threads=threads)
+        raise ReachedError
+
+    monkeypatch.setattr(fit, "make", make)
+    monkeypatch.setattr(diagnose, "_examined", examined)
+
+    def call(verb: str, *arguments: str) -> Reached:
+        made.clear()
+        done = luban(verb, str(visits), *arguments)
+        return Reached(done, dict(made))
+
+    return call
+
+
+def _kinds(dataset: Any) -> dict[str, str]:
+    return {column.name: column.kind for column in dataset.schema.columns}
+
+
+@dataclass(frozen=True)
+class Key:
+    """An option that sets a key of the recipe."""
+
+    path: str
+    arguments: tuple[str, ...]
+    value: Any
+
+
+RECIPE = {
+    "--target": Key("target", ("stage",), "stage"),
+    "--task": Key("task", ("regression",), "regression"),
+    "--positive": Key("positive", ("early",), "early"),
+    "--group": Key("split.group", ("town",), "town"),
+    "--order": Key("split.order", ("seen",), "seen"),
+    "--weight": Key("weight", ("heavy",), "heavy"),
+    "--seed": Key("seed", ("7",), 7),
+    "--column": Key("columns", ("grade=category",), {"grade": "category"}),
+}
+"""The options that `fit` and `diagnose` share."""
+FIT = {
+    **RECIPE,
+    "--metric": Key("train.metric", ("f1",), "f1"),
+    "--model": Key("model.names", ("svm, random_forest",), ("svm", "random-forest")),
+    "--set": Key("split.test", ("split.test=0.3",), 0.3),
+    "--folds": Key("split.folds", ("4",), 4),
+    "--refit": Key("train.refit", ("all",), "all"),
+    "--repair": Key("repair", ("off",), "off"),
+    "--no-repair": Key("repair", (), "off"),
+}
+
+
+def at(recipe: Any, path: str) -> Any:
+    for part in path.split("."):
+        recipe = getattr(recipe, part)
+    return recipe
+
+
+@pytest.mark.parametrize(
+    ("verb", "option"), [*(("fit", name) for name in FIT), *(("diagnose", name) for name in RECIPE)]
+)
+def test_an_option_sets_its_key_of_the_recipe(verb: str, option: str, reach: Callable[..., Reached]) -> None:
+    key = FIT[option]
+    before, after = reach(verb).made["recipe"], reach(verb, option, *key.arguments).made["recipe"]
+    assert at(before, key.path) != at(after, key.path) == key.value
+
+
+def test_options_have_the_last_word_over_set_and_set_over_the_recipe(
+    reach: Callable[..., Reached], tmp_path: Path
+) -> None:
+    (tmp_path / "recipe.yaml").write_text("seed: 3\nsplit: {folds: 3, test: 0.4}\n")
+    arguments = ("--recipe", "recipe.yaml", "--set", "split.folds=4", "--set", "seed=4", "--seed", "5")
+    recipe = reach("fit", *arguments).made["recipe"]
+    assert (recipe.seed, recipe.split.folds, recipe.split.test) == (5, 4, 0.4)
+
+
+def data_given_apart(reach: Callable[..., Reached], option: str, part: str) -> None:
+    Path("other.csv").write_text(Path("visits.csv").read_text())
+    assert getattr(reach("fit").made["given"], part) is None
+    assert getattr(reach("fit", option, "other.csv").made["given"], part).rows == 80
+
+
+def fit_test(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    data_given_apart(reach, "--test", "test")
+
+
+def fit_validation(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    data_given_apart(reach, "--validation", "validation")
+
+
+def fit_recipe(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    Path("recipe.yaml").write_text("target: stage\n")
+    assert reach("fit", "--recipe", "recipe.yaml").made["recipe"].target == "stage"
+    bundle = str(fitted.bundle("cancer"))
+    assert reach("fit", "--recipe", bundle).made["recipe"].target == "diagnosis"
+
+
+def fit_time(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert reach("fit").made["allowed"].deadline.left() == float("inf")
+    allowed = reach("fit", "--time", "1m").made["allowed"]
+    assert allowed.seconds == 60
+    assert allowed.deadline.left() < 60
+    assert allowed.rows(1000)[1] == "--time 60s"
+
+
+def fit_memory(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    few, many = (reach("fit", "--memory", size).made["allowed"] for size in ("800M", "4G"))
+    assert few.rows(50)[0] < many.rows(50)[0]
+    short = reach("fit", "--memory", "10M").done
+    assert short.code == 7
+    assert "--memory" in short.err
+
+
+def fit_threads(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert reach("fit", "--threads", "3").made["allowed"].threads == 3
+    assert reach("fit", "--threads", "0").done.code == 2
+
+
+def fit_out(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert reach("fit").made["folder"].path.name == "visits.luban.run"
+    assert reach("fit", "--out", "other.luban").made["folder"].path.name == "other.luban.run"
+
+
+def fit_force(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    place = Path("visits.luban")
+    place.symlink_to(fitted.bundle("cancer"))
+    refused = reach("fit").done
+    assert refused.code == 2
+    assert "--force" in refused.err
+    assert reach("fit", "--force").made["recipe"] is not None
+
+
+def fit_require(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert reach("fit", "--require", "accuracy>0.9").made
+    assert "no gate" in reach("fit", "--require", "good").done.err
+    misspelt = reach("fit", "--require", "acuracy>0.9")
+    assert misspelt.done.code == 2
+    assert not misspelt.made, "a name that no metric has is told before the training"
+
+
+def diagnose_test(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert reach("diagnose").made["test"] is None
+    assert reach("diagnose", "--test", "other.csv").made["test"] == "other.csv"
+
+
+def diagnose_threads(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert reach("diagnose").made["threads"] is None
+    assert reach("diagnose", "--threads", "2").made["threads"] == 2
+
+
+def diagnose_require(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    bundle = fitted.bundle("cancer")
+    assert luban("diagnose", bundle).code == 0
+    assert luban("diagnose", bundle, "--require", "no-severe").code == 0
+    assert luban("diagnose", bundle, "--require", "no-sever").code == 2
+
+
+def evaluate_require(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    bundle = fitted.bundle("cancer")
+    assert luban("evaluate", bundle, "sample:breast-cancer", "--require", "accuracy.low>=0.9").code == 0
+    missed = luban("evaluate", bundle, "sample:breast-cancer", "--require", "accuracy<0.5", "--json")
+    assert missed.code == 4
+    assert missed.document["measurements"], "the figures are shown all the same"
+
+
+def _threads_of(monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> int:
+    seen: list[int] = []
+    real = answering.from_onnx
+
+    def spy(*given: Any, threads: int, **others: Any) -> Any:
+        seen.append(threads)
+        return real(*given, threads=threads, **others)
+
+    monkeypatch.setattr(answering, "from_onnx", spy)
+    assert luban(*arguments).code == 0
+    monkeypatch.setattr(answering, "from_onnx", real)
+    return seen[0]
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "predict"])
+def test_threads_answer_rows(verb: str, fitted: Fitted, monkeypatch: pytest.MonkeyPatch) -> None:
+    question = (verb, fitted.bundle("cancer"), "sample:breast-cancer")
+    assert _threads_of(monkeypatch, *question) == 1
+    assert _threads_of(monkeypatch, *question, "--threads", "2") == 2
+    assert luban(*question).out == luban(*question, "--threads", "2").out
+
+
+def predict_out(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    question = ("predict", fitted.bundle("cancer"), "sample:breast-cancer")
+    assert luban(*question, "--out", "answers.csv").code == 0
+    assert Path("answers.csv").read_bytes() == luban(*question).out
+
+
+def predict_format(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    question = ("predict", fitted.bundle("cancer"), "sample:breast-cancer")
+    first = json.loads(luban(*question, "--format", "jsonl").lines[0])
+    assert [*first] == luban(*question).lines[0].split(",")
+
+
+def inspect_column(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    def kind(*arguments: str) -> str:
+        columns = luban("inspect", "visits.csv", "--json", *arguments).document["columns"]
+        return str(next(column["kind"] for column in columns if column["name"] == "grade"))
+
+    assert kind() == "number"
+    assert kind("--column", "grade=category") == "category"
+
+
+def compare_data(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    bundle = fitted.bundle("cancer")
+    assert "recorded" in luban("compare", bundle, bundle, "--json").document
+    assert "measurements" in luban("compare", bundle, bundle, "--data", "sample:breast-cancer", "--json").document
+
+
+def report_out(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert luban("report", fitted.bundle("cancer")).code == 0
+    assert luban("report", fitted.bundle("cancer"), "--out", "page.html").code == 0
+    assert Path("cancer.html").read_bytes() == Path("page.html").read_bytes()
+
+
+def sample_out(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert luban("sample", "iris", "--out", "flowers.csv", "--json").document["path"] == "flowers.csv"
+    assert len(Path("flowers.csv").read_text().splitlines()) == 151
+
+
+def sample_fetch(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    # What an installed package carries needs no network, so --fetch is allowed and finds it.
+    assert luban("sample", "iris", "--fetch").code == 0
+    assert luban("sample", "--fetch").code == 2, "it needs a name"
+
+
+ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] = {
+    ("fit", "--test"): fit_test,
+    ("fit", "--validation"): fit_validation,
+    ("fit", "--recipe"): fit_recipe,
+    ("fit", "--time"): fit_time,
+    ("fit", "--memory"): fit_memory,
+    ("fit", "--threads"): fit_threads,
+    ("fit", "--out"): fit_out,
+    ("fit", "--force"): fit_force,
+    ("fit", "--require"): fit_require,
+    ("diagnose", "--test"): diagnose_test,
+    ("diagnose", "--threads"): diagnose_threads,
+    ("diagnose", "--require"): diagnose_require,
+    ("evaluate", "--require"): evaluate_require,
+    ("predict", "--out"): predict_out,
+    ("predict", "--format"): predict_format,
+    ("inspect", "--column"): inspect_column,
+    ("compare", "--data"): compare_data,
+    ("report", "--out"): report_out,
+    ("sample", "--out"): sample_out,
+    ("sample", "--fetch"): sample_fetch,
+}
+
+
+@pytest.mark.parametrize(("verb", "option"), ALONE)
+def test_an_option_makes_a_difference(verb: str, option: str, reach: Callable[..., Reached], fitted: Fitted) -> None:
+    ALONE[verb, option](reach, fitted)
+
+
+CASES = {
+    *(("fit", name) for name in FIT),
+    *(("diagnose", name) for name in RECIPE),
+    *ALONE,
+    ("evaluate", "--threads"),
+    ("predict", "--threads"),
+}
+
+
+def options_of(verb: str) -> set[str]:
+    context = click.Context(group)
+    command = group.get_command(context, verb)
+    assert command is not None
+    return {max(each.opts, key=len) for each in command.params if isinstance(each, click.Option)}
+
+
+def without_case(options: set[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The options that no case flips."""
+    return sorted(options - CASES)
+
+
+def test_every_option_of_every_verb_has_a_case() -> None:
+    known = {(verb, name) for verb in verbs() for name in options_of(verb) - COMMON}
+    assert without_case(known) == []
+    assert sorted(CASES - known) == [], "these options are gone"
+
+
+def test_the_test_above_sees_an_option_without_a_case() -> None:
+    assert without_case({("fit", "--seed"), ("fit", "--brand-new")}) == [("fit", "--brand-new")]
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_every_verb_has_the_common_options(verb: str) -> None:
+    assert options_of(verb) >= COMMON
+
+
+def test_the_common_options(visits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(console.Console, "say", lambda self, text: None if self.quiet else said.append(text))
+    monkeypatch.setattr(fit, "make", _say_and_stop)
+    plain = luban("inspect", visits)
+    assert plain.document if plain.out.startswith(b"{") else plain.lines[0].startswith("visits: 80 rows")
+    assert luban("inspect", visits, "--json").document["rows"] == 80
+    assert luban("fit", visits).code == 1
+    assert said == ["at work"]
+    assert luban("fit", visits, "--quiet").code == 1
+    assert said == ["at work"]
+    assert "Traceback" not in luban("fit", visits).err
+    assert "Traceback" in luban("fit", visits, "--debug").err
+
+
+def _say_and_stop(*given: Any, console: Any, **others: Any) -> None:
+    console.say("at work")
+    raise ReachedError
+
+
+@pytest.mark.parametrize(("answer", "wanted"), [("y", True), ("n", False)])
+def test_repair_ask_asks_on_a_terminal(
+    answer: str, wanted: bool, reach: Callable[..., Reached], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(click, "confirm", lambda question, **settings: answer == "y")
+    assert reach("fit", "--repair", "ask").made["ask"]("Set drop?") is wanted
+    assert reach("fit").made["ask"] is None
