@@ -65,7 +65,7 @@ class Team:
         return np.concatenate([own, others]), counts
 
     def joined(self, module: nn.Module, train: Train, device: str) -> tuple[Team, nn.Module, str]:
-        """The team that trains this module, the module as it trains it, and a word on how; all start with equal weights."""
+        """The team that trains this module, the module as it trains it, and a word on how. All start with the same."""
         if self.size == 1:
             return self, module, ""
         import torch.distributed as dist
@@ -161,7 +161,7 @@ ALONE = Team()
 
 @contextmanager
 def together() -> Iterator[Team]:
-    """The team that torch's launcher describes in the environment (RANK, WORLD_SIZE, ...), connected while it is held."""
+    """The team that torch's launcher describes in the environment (RANK, WORLD_SIZE), connected while it is held."""
     import torch
     import torch.distributed as dist
 

@@ -99,8 +99,7 @@ def fit(
     progress = _train(module, work, rows, train, loss_of(task, train), seed, folder, until, tell, interrupted, team)
     whole = {name: sharding.whole(tensor) for name, tensor in module.state_dict().items()}
     weights = {
-        name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy()
-        for name, tensor in whole.items()
+        name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy() for name, tensor in whole.items()
     }
     form = Network(candidate.model, dict(candidate.settings), work, weights, task.link, rows.scale, rows.offset)
     return Trained(form, progress.epoch if progress.ended == "time" else None)

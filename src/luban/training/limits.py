@@ -36,7 +36,7 @@ ROW = 100
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may use. seconds is None without `--time`."""
+    """What a run may use. seconds is None without `--time`. workers: how many processes train each network."""
 
     seconds: float | None
     deadline: Deadline
@@ -44,11 +44,13 @@ class Limits:
     memory_reason: str
     threads: int
     threads_reason: str
+    workers: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """The limits and their reasons, for the record of a run."""
         memory = {"memory_bytes": self.memory, "memory_reason": self.memory_reason}
         threads = {"threads": self.threads, "threads_reason": self.threads_reason}
+        threads |= {"workers": self.workers} if self.workers > 1 else {}
         return {**({"seconds": self.seconds} if self.seconds is not None else {}), **memory, **threads}
 
     def check(self, rows: int) -> None:
@@ -76,6 +78,7 @@ def limits(
     time: str | float | None = None,
     memory: str | int | None = None,
     threads: int | None = None,
+    workers: int = 1,
     *,
     started: float | None = None,
 ) -> Limits:
@@ -89,6 +92,8 @@ def limits(
     seconds = None if time is None else units.seconds(time)
     if threads is not None and threads < 1:
         raise UsageError(f"a run needs at least one thread, not {threads}.", where="--threads", fix="--threads 1")
+    if workers < 1:
+        raise UsageError(f"a network needs at least one process, not {workers}.", where="--workers", fix="--workers 1")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     allowed, reason = (units.size(memory), ASKED) if memory is not None else _free_memory()
     return Limits(
@@ -98,6 +103,7 @@ def limits(
         memory_reason=reason,
         threads=threads or cores,
         threads_reason="as asked" if threads else f"this process may use {cores} cores",
+        workers=workers,
     )
 
 

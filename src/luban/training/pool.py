@@ -30,10 +30,13 @@ class Pool:
     They start at once, so that they are ready when the first unit comes; the rows may still be encoded meanwhile.
     """
 
-    def __init__(self, folder: WorkFolder, name: str, *, seed: int, workers: int, threads: int) -> None:
+    def __init__(
+        self, folder: WorkFolder, name: str, *, seed: int, workers: int, threads: int, together: int = 1
+    ) -> None:
+        """together: how many processes train each network; workers: how many units are fitted at once."""
         self.folder = folder
         self._command = [sys.executable, "-m", "luban.training.worker"]
-        self._arguments = [str(folder.path), name, str(seed), str(threads)]
+        self._arguments = [str(folder.path), name, str(seed), str(threads), str(together)]
         self._workers = [self._start(threads) for _ in range(workers)]
         self._threads = threads
         self._stopped: set[int] = set()

@@ -6,111 +6,88 @@ process can be ended; a kill loses one unit at most; and its memory goes back to
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
 import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from luban.core.errors import Interrupted
-from luban.core.seed import derive
-from luban.training.work_folder import HELD_BACK, Training, Unit, WorkFolder, by_gradient
+from luban.core.process import end_with_parent
+from luban.training.network_fit import CHECKPOINTS, TOGETHER, NetworkFit, stopping
+from luban.training.work_folder import Training, Unit, WorkFolder, by_gradient
 
 if TYPE_CHECKING:
-    from luban.batch import Batch
     from luban.protocols import Form
+    from luban.training.gradient import Trained
 
-CHECKPOINTS = "checkpoints"
+Train = Callable[[NetworkFit, Callable[[], bool]], "Trained"]
+"""`train(fit, interrupted)`: the trained network."""
 LEARNING = 0.92
 """Share of the time for training a network; in the rest it answers the rows that are held out."""
 
 
-def fit_unit(folder: WorkFolder, training: Training, unit: Unit, threads: int, seconds: float | None = None) -> None:
+def alone(fit: NetworkFit, interrupted: Callable[[], bool]) -> Trained:
+    """Trains a network in this process."""
+    return fit.run(interrupted)
+
+
+def fit_unit(
+    folder: WorkFolder,
+    training: Training,
+    unit: Unit,
+    threads: int,
+    seconds: float | None = None,
+    train: Train = alone,
+) -> None:
     """Fits one unit and writes its result into the folder: held-out outputs for a fold, else the form; or both, where
-    the fold's fit is what answers later. seconds: wall time for it, which networks look at; None for no limit.
+    the fold's fit is what answers later. seconds: wall time for it, which networks look at; None for no limit. train:
+    what trains a network.
     """
     from luban.training.fitting import fit_candidate
 
     seen = training.seen_by(unit.candidate)
-    fitted_on, answered = training.rows(unit)
-    batch = seen.batch if fitted_on.all() else seen.batch.take(fitted_on)
-    chance = derive(training.seed, "fit", unit.candidate.label, unit.part, unit.repeat)
+    _, answered = training.rows(unit)
+    fit = NetworkFit(folder, seen, unit)
     if by_gradient(unit.candidate):
-        form = _train(folder, seen, unit, batch, chance, threads, seconds)
+        form = _trained(fit, threads, seconds, train)
     else:
-        form = fit_candidate(batch, seen.work, unit.candidate, seed=chance, threads=threads)
+        form = fit_candidate(fit.rows(), seen.work, unit.candidate, seed=fit.seed, threads=threads)
     if unit.part == training.ships(unit.candidate) or not answered.any():
         folder.write_form(unit, form)
     if answered.any():
         folder.write_outputs(unit, form.outputs(seen.batch.inputs[answered]))
-    shutil.rmtree(folder.network(unit) / CHECKPOINTS, ignore_errors=True)
+    for name in (CHECKPOINTS, TOGETHER):
+        shutil.rmtree(fit.place / name, ignore_errors=True)
 
 
-def _train(
-    folder: WorkFolder, seen: Training, unit: Unit, batch: Batch, chance: int, threads: int, seconds: float | None
-) -> Form:
+def _trained(fit: NetworkFit, threads: int, seconds: float | None, train: Train) -> Form:
     """The trained network of a unit; what was decided before is found again, and so are its checkpoints."""
     from luban.core.lazy import require
-    from luban.training import deciding, gradient
 
-    torch = require("torch", extra="nets", purpose=f"the model '{unit.candidate.model}'")
+    torch = require("torch", extra="nets", purpose=f"the model '{fit.unit.candidate.model}'")
     torch.set_num_threads(threads)
     began = time.monotonic()
-
-    def decide() -> dict[str, Any]:
-        # On all training rows, with a seed of the candidate's own: whichever unit comes first decides alike.
-        rows = seen.batch.take(seen.folds[0] != HELD_BACK)
-        own = derive(seen.seed, "deciding", unit.candidate.label)
-        return deciding.decide(rows, seen.work, unit.candidate, seen.train, seed=own, seconds=seconds).to_json()
-
-    choices = deciding.Choices.from_json(folder.decided(unit.candidate, decide))
-    folder.tell({"unit": unit.name, "choices": choices.chosen(), "reasons": dict(choices.reasons)})
-    with _stopping() as asked:
-        trained = gradient.fit(
-            batch,
-            seen.work,
-            unit.candidate,
-            choices.train,
-            seed=chance,
-            folder=folder.network(unit) / CHECKPOINTS,
-            # Cutting parts short at different epochs could not be repeated; one part can.
-            until=began + LEARNING * seconds if seconds is not None and seen.one_part else None,
-            tell=lambda line: folder.tell({"unit": unit.name, **line}),
-            interrupted=lambda: asked[0],
-        )
+    choices = fit.choices(seconds)
+    fit.folder.tell({"unit": fit.unit.name, "choices": choices.chosen(), "reasons": dict(choices.reasons)})
+    # Cutting parts short at different epochs could not be repeated; one part can.
+    limited = seconds is not None and fit.training.one_part
+    until = began + LEARNING * seconds if seconds is not None and limited else None
+    with stopping() as asked:
+        trained = train(replace(fit, until=until), asked)
     if trained.until_epoch is not None:
-        folder.ended_early(unit, trained.until_epoch)
+        fit.folder.ended_early(fit.unit, trained.until_epoch)
     return trained.form
 
 
-@contextmanager
-def _stopping() -> Iterator[list[bool]]:
-    """While it is held a request to end does not end the process: the training sees it, and keeps what it has."""
-    asked = [False]
-
-    def stop(number: int, frame: object) -> None:
-        asked[0] = True
-
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def main(path: str, name: str, seed_text: str, threads_text: str) -> None:
-    """Serves units until stdin ends."""
-    _end_with_parent()
+def main(path: str, name: str, seed_text: str, threads_text: str, together_text: str) -> None:
+    """Serves units until stdin ends. together: how many processes train each network."""
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Results are bytes on this stream; whatever a library prints must not mix with them.
     answers = os.fdopen(os.dup(1), "w")
@@ -119,7 +96,7 @@ def main(path: str, name: str, seed_text: str, threads_text: str) -> None:
     import luban.training.fitting
 
     luban.training.fitting.warm_up()
-    training = None
+    train, training = _trainer(path, name, int(seed_text), int(threads_text), int(together_text)), None
     for line in sys.stdin:
         # Workers start before the rows are encoded; whoever gives the first unit has written them.
         training = training or folder.training(name, int(seed_text))
@@ -127,7 +104,7 @@ def main(path: str, name: str, seed_text: str, threads_text: str) -> None:
         unit = Unit.from_json(asked["unit"])
         started = time.process_time()
         try:
-            fit_unit(folder, training, unit, int(threads_text), asked["seconds"])
+            fit_unit(folder, training, unit, int(threads_text), asked["seconds"], train)
         except Interrupted:
             # Its state is on disk, and whoever asked waits for the end of this process.
             return
@@ -137,11 +114,12 @@ def main(path: str, name: str, seed_text: str, threads_text: str) -> None:
         print(json.dumps({"name": unit.name, "cpu_seconds": time.process_time() - started}), file=answers, flush=True)
 
 
-def _end_with_parent() -> None:
-    """Asks Linux to end this process when its parent dies, so that a killed run leaves nobody working."""
-    parent_death_signal = 1
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+def _trainer(path: str, name: str, seed: int, threads: int, together: int) -> Train:
+    if together == 1:
+        return alone
+    from luban.training.launching import Launched
+
+    return Launched(path, name, seed, max(threads // together, 1), together)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def fit(
     folds: int | None = None,
     memory: str | int | None = None,
     threads: int | None = None,
+    workers: int = 1,
     require: Sequence[str] = (),
     force: bool = False,
     ask: Ask | None = None,
@@ -63,6 +64,7 @@ def fit(
     model: one name, several, or `auto`, a portfolio whose best models are weighed.
     time: wall time for everything, such as "60s"; there is a usable bundle at the end of it.
     started: when that time began, on the clock of `time.monotonic`; now, where nothing is said.
+    workers: how many processes train each network together, on this machine.
     out: where the bundle goes; `<name of the data>.luban` in the working folder where nothing is said.
 
     The same call again continues an interrupted run, and answers at once when it is done (`resumed`).
@@ -72,7 +74,7 @@ def fit(
     """
     started = clock.monotonic() if started is None else started
     gates.parse(require)
-    allowed = limits(time, memory, threads, started=started)
+    allowed = limits(time, memory, threads, workers, started=started)
     asked = asking.recipe_of(
         recipe,
         set,

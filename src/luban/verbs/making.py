@@ -23,7 +23,7 @@ from luban.training import search
 from luban.training.choosing import HeldOut, choose
 from luban.training.limits import COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
-from luban.training.work_folder import Training, WorkFolder
+from luban.training.work_folder import Training, WorkFolder, by_gradient
 from luban.verbs import encoding, exporting, grouping, measuring, proving, writing
 from luban.verbs.preparing import Given, Prepared, prepare
 from luban.verbs.repairing import Examined, examine_and_repair
@@ -135,6 +135,9 @@ def _within(examined: Examined, dataset: Dataset, given: Given, allowed: Limits)
 def _workers(dataset: Dataset, allowed: Limits) -> dict[str, int]:
     """A worker for each thread where memory allows it, since a fit on one thread wastes none; else one with all."""
     size = dataset.rows * (COPIES * 4 * len(dataset.schema.columns) + ROW)
+    if allowed.workers > 1:
+        # The processes that train a network together take the place of workers that fit side by side.
+        return {"workers": 1, "threads": allowed.threads, "together": allowed.workers}
     # Each worker holds its libraries, a fold's copy of the rows and what the trainer makes of them.
     workers = max(1, min(allowed.threads, int((allowed.memory - LIBRARIES / 2) / (size + LIBRARIES / 2))))
     return {"workers": workers, "threads": max(1, allowed.threads // workers)}
@@ -168,6 +171,8 @@ def _predictor(
     everything = recipe.train.refit == "all"
     tensor_work = None if training.tensors is None else training.tensors[1]
     asked = search.candidates(recipe.model, training.work, prepared.task.baseline, tensor_work=tensor_work)
+    if allowed.workers > 1 and not any(map(by_gradient, asked)):
+        console.say(f"--workers {allowed.workers} changes nothing here: it trains networks, and no model here is one")
     outcomes = search.search(
         folder, pool, training, asked, everything=everything, until=until, at_latest=_search_until(allowed),
         console=console,

@@ -55,6 +55,14 @@ if TYPE_CHECKING:
 @option("--memory", metavar="SIZE", group=BUDGET, help="600M, 4G: rows are sampled to stay within it.")
 @options.threads
 @option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    group=BUDGET,
+    help="Train each network by N processes together.",
+)
+@option(
     "--repair",
     type=click.Choice(["auto", "ask", "off"]),
     metavar="HOW",

@@ -1,0 +1,102 @@
+"""A unit of work that trains a network: its rows, its seed and what was decided, found in the folder of the run.
+
+Whoever trains it, one process or each of several, comes through here and does the same.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from luban.batch import Batch
+from luban.core.seed import derive
+from luban.training.distributed import ALONE, Team
+from luban.training.work_folder import HELD_BACK, Training, Unit, WorkFolder
+
+if TYPE_CHECKING:
+    from luban.training.deciding import Choices
+    from luban.training.gradient import Trained
+
+CHECKPOINTS, TOGETHER = "checkpoints", "together"
+"""Folders of what a training leaves on its way."""
+
+
+@dataclass(frozen=True)
+class NetworkFit:
+    """A network that is to be trained. training: as its candidate sees the rows. until: when the time is over, on the
+    clock of `time.monotonic`; None without a limit.
+    """
+
+    folder: WorkFolder
+    training: Training
+    unit: Unit
+    until: float | None = None
+
+    @property
+    def place(self) -> Path:
+        """Where what it leaves on its way lies."""
+        return self.folder.network(self.unit)
+
+    @property
+    def seed(self) -> int:
+        return derive(self.training.seed, "fit", self.unit.candidate.label, self.unit.part, self.unit.repeat)
+
+    def rows(self) -> Batch:
+        fitted_on, _ = self.training.rows(self.unit)
+        return self.training.batch if fitted_on.all() else self.training.batch.take(fitted_on)
+
+    def choices(self, seconds: float | None = None) -> Choices:
+        """What is open in its training, decided: once, by whoever comes first, and then found again."""
+        from luban.training import deciding
+
+        seen, candidate = self.training, self.unit.candidate
+
+        def decide() -> dict[str, Any]:
+            # On all training rows, with a seed of the candidate's own: whichever unit comes first decides alike.
+            rows = seen.batch.take(seen.folds[0] != HELD_BACK)
+            own = derive(seen.seed, "deciding", candidate.label)
+            return deciding.decide(rows, seen.work, candidate, seen.train, seed=own, seconds=seconds).to_json()
+
+        return deciding.Choices.from_json(self.folder.decided(candidate, decide))
+
+    def run(self, interrupted: Callable[[], bool], team: Team = ALONE) -> Trained:
+        """The trained network; its checkpoints are found again."""
+        from luban.training import gradient
+
+        return gradient.fit(
+            self.rows(),
+            self.training.work,
+            self.unit.candidate,
+            self.choices().train,
+            seed=self.seed,
+            folder=self.place / CHECKPOINTS,
+            until=self.until,
+            tell=(lambda line: self.folder.tell({"unit": self.unit.name, **line})) if team.leads else lambda line: None,
+            interrupted=interrupted,
+            team=team,
+        )
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], bool]]:
+    """While it is held a request to end does not end the process: it says whether there was one,
+    and the training, which asks, keeps what it has.
+    """
+    asked = [False]
+
+    def stop(number: int, frame: object) -> None:
+        asked[0] = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: asked[0]
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield lambda: asked[0]
+    finally:
+        signal.signal(signal.SIGTERM, before)
