@@ -1,0 +1,72 @@
+"""Optimisers by name, and the course of the learning rate."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from luban.core.errors import UsageError
+from luban.recipe.recipe import Train
+from luban.training.optimizing import factor, optimizer
+
+SCHEDULES = ("constant", "cosine", "linear", "one-cycle")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("sgd", "SGD"),
+        ("adam", "Adam"),
+        ("adamw", "AdamW"),
+        ("AdamW", "AdamW"),
+        ("rmsprop", "RMSprop"),
+        ("nadam", "NAdam"),
+    ],
+)
+def test_an_optimiser_is_found_by_its_name(name, kind):
+    made = optimizer(torch.nn.Linear(2, 2), Train(optimizer=name), 0.1)
+    assert type(made).__name__ == kind
+    assert made.param_groups[0]["lr"] == 0.1
+
+
+def test_an_unknown_optimiser_is_answered_with_the_near_name():
+    with pytest.raises(UsageError, match=r"no optimiser is called 'adamm'.*adam"):
+        optimizer(torch.nn.Linear(2, 2), Train(optimizer="adamm"), 0.1)
+
+
+def test_biases_and_scales_do_not_decay():
+    module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.LayerNorm(2))
+    groups = optimizer(module, Train(weight_decay=0.3), 0.1).param_groups
+    decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    assert {name: decays[id(p)] for name, p in module.named_parameters()} == {
+        "0.weight": 0.3, "0.bias": 0.0, "1.weight": 0.0, "1.bias": 0.0,
+    }  # fmt: skip
+
+
+def test_what_is_frozen_is_left_out():
+    module = torch.nn.Linear(3, 2)
+    module.bias.requires_grad = False
+    groups = optimizer(module, Train(), 0.1).param_groups
+    assert sum(len(group["params"]) for group in groups) == 1
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_rate_starts_above_zero_and_stays_between_zero_and_its_largest(schedule):
+    rates = [factor(schedule, 0.1, step, 100) for step in range(100)]
+    assert all(0 < rate <= 1 for rate in rates)
+    assert max(rates) == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "one-cycle"])
+def test_the_rate_ends_near_zero(schedule):
+    assert factor(schedule, 0.1, 99, 100) < 0.03
+
+
+def test_the_warm_up_rises_linearly():
+    rates = [factor("constant", 0.5, step, 8) for step in range(8)]
+    assert rates == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_training_of_one_step_moves(schedule):
+    assert factor(schedule, 0.05, 0, 1) > 0
