@@ -169,11 +169,14 @@ def check_asked(asked: Mapping[str, str], names: list[str]) -> None:
 
 
 def _counts(frame: pl.LazyFrame, dtypes: pl.Schema, rows: int) -> dict[str, Count]:
-    names = dtypes.names()
+    # Images and series are large, and of them only the missing ones are counted: that needs no memory.
+    nested = [name for name, dtype in dtypes.items() if dtype.is_nested()]
+    names = [name for name in dtypes.names() if name not in nested]
     together = max(1, VALUES // max(rows, 1)) if rows <= EXACT else TOGETHER
     parts = [names[first : first + together] for first in range(0, len(names), together)]
     count = _exactly if rows <= EXACT else _roughly
-    return {name: found for part in parts for name, found in count(frame.select(part), rows).items()}
+    found = {name: each for part in parts for name, each in count(frame.select(part), rows).items()}
+    return found | (_roughly(frame.select(nested), rows) if nested else {})
 
 
 def _exactly(frame: pl.LazyFrame, rows: int) -> dict[str, Count]:
