@@ -39,8 +39,9 @@ BATCHES = 40
 TESTED = 60
 """Steps of the range test."""
 LOWEST_RATE, HIGHEST_RATE = 1e-6, 1.0
-LEAST_RATE, MOST_RATE = 1e-5, 0.1
-"""What the range test may answer."""
+LEAST_RATE = 1e-5
+MOST_RATE, MOST_RATE_OF_SGD = 0.02, 1.0
+"""What the range test may answer at most: steps of adaptive methods are as long as the rate, whatever the gradient."""
 WORSE = 4.0
 """The range test ends where the smoothed loss is so many times its best."""
 LEAST_PATIENCE = 5
@@ -112,8 +113,8 @@ def decide(
     elif train.precision == "auto" or train.epochs == "auto":
         step_seconds = learning_rate(module, parts, train, loss, steps=TRIED).seconds
     if train.precision == "auto":
-        chosen, reasons["precision"] = precision(module, parts, loss, step_seconds, where)
-        train = train.model_copy(update={"precision": chosen})
+        chosen, faster, reasons["precision"] = precision(module, parts, loss, step_seconds, where)
+        train, step_seconds = train.model_copy(update={"precision": chosen}), step_seconds / faster
     if train.epochs == "auto":
         left = None if seconds is None else seconds - (time.monotonic() - began)
         steps = math.ceil(order.steps / train.accumulate)
@@ -202,19 +203,25 @@ def learning_rate(module: nn.Module, parts: list[Part], train: Train, loss: Loss
         if smooth < least:
             least, best = smooth, rate
         rate *= growth
-    chosen = float(np.clip(best / 10, LEAST_RATE, MOST_RATE))
+    most = MOST_RATE_OF_SGD if train.optimizer.lower() == "sgd" else MOST_RATE
+    chosen = float(np.clip(best / 10, LEAST_RATE, most))
     # Two digits: a rate that was measured to more would pretend.
     chosen = float(f"{chosen:.2g}")
-    reason = f"a tenth of {best:.1e}, where the loss was least in a range test of {len(times)} steps"
-    return Tested(chosen, reason, sorted(times)[len(times) // 2])
+    told = f"a tenth of {best:.1e}" if chosen < most else f"the most, below a tenth of {best:.1e}"
+    reason = f"{told}, where the loss was least in a range test of {len(times)} steps"
+    # What else the machine does makes some steps slow; the limit of time is kept whatever they take.
+    return Tested(chosen, reason, sorted(times)[len(times) // 4])
 
 
-def precision(module: nn.Module, parts: list[Part], loss: Loss, seconds: float, device: str) -> tuple[str, str]:
-    """float32 or bfloat16, and why: measured in turns on a copy. seconds: of a step in float32."""
+def precision(module: nn.Module, parts: list[Part], loss: Loss, seconds: float, device: str) -> tuple[str, float, str]:
+    """float32 or bfloat16, how many times as fast as float32 it is, and why: measured in turns on a copy.
+
+    seconds: of a step in float32.
+    """
     import torch
 
     if seconds < SLOW_STEP and device == "cpu":
-        return "float32", f"a step takes {seconds * 1e3:.1f} ms, too little for bfloat16 to pay"
+        return "float32", 1.0, f"a step takes {seconds * 1e3:.1f} ms, too little for bfloat16 to pay"
     trial = copy.deepcopy(module).eval()
     times: dict[bool, list[float]] = {False: [], True: []}
     losses: dict[bool, list[float]] = {False: [], True: []}
@@ -229,9 +236,9 @@ def precision(module: nn.Module, parts: list[Part], loss: Loss, seconds: float, 
     ratio = min(times[False]) / max(min(times[True]), 1e-9)
     apart = max(abs(a - b) / max(abs(a), 1e-6) for a, b in zip(losses[False], losses[True], strict=True))
     if ratio >= FASTER and apart <= AGREES:
-        return "bfloat16", f"{ratio:.1f} times as fast as float32 here, and its losses differ by {apart:.1%}"
+        return "bfloat16", ratio, f"{ratio:.1f} times as fast as float32 here, and its losses differ by {apart:.1%}"
     why = f"bfloat16 is {ratio:.2f} times as fast here" if ratio < FASTER else f"its losses differ by {apart:.1%}"
-    return "float32", why
+    return "float32", 1.0, why
 
 
 def epochs(steps: int, step_seconds: float, left: float | None) -> tuple[int, str]:

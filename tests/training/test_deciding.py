@@ -1,0 +1,112 @@
+"""What `auto` becomes: everything is decided, with a reason, alike for the same rows, and what was asked for stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from luban.batch import Batch, Ragged, Tensors
+from luban.core.errors import UsageError
+from luban.protocols import Shape, Work
+from luban.recipe.recipe import Train
+from luban.training import deciding
+from training.networks import CANDIDATE, table
+
+OPEN = ("epochs", "batch_size", "learning_rate", "augment", "precision", "device", "patience")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def chosen():
+    return deciding.decide(*table(), CANDIDATE, Train(), seed=0)
+
+
+def test_nothing_is_left_open_and_each_choice_has_its_reason(chosen):
+    assert "auto" not in {getattr(chosen.train, key) for key in OPEN if key != "augment"}
+    assert set(chosen.reasons) == set(OPEN)
+    assert all(len(reason) > 10 for reason in chosen.reasons.values())
+    assert deciding.Choices.from_json(chosen.to_json()) == chosen
+
+
+def test_the_same_rows_are_decided_alike(chosen):
+    assert deciding.decide(*table(), CANDIDATE, Train(), seed=0).train == chosen.train
+
+
+def test_what_was_asked_for_stays():
+    asked = Train(epochs=3, batch_size=7, learning_rate=0.5, augment={}, precision="bfloat16", device="cpu", patience=2)
+    found = deciding.decide(*table(), CANDIDATE, asked, seed=0)
+    assert found.train == asked
+    assert not found.reasons
+
+
+def test_what_a_candidate_has_recorded_stands_before_the_recipe():
+    recorded = CANDIDATE.model_copy(update={"train": {"epochs": 2, "learning_rate": 0.25}})
+    found = deciding.decide(*table(), recorded, Train(epochs=9), seed=0)
+    assert (found.train.epochs, found.train.learning_rate) == (2, 0.25)
+
+
+def test_little_time_gives_few_epochs_and_no_limit_the_usual_ones():
+    few, reason = deciding.epochs(steps=100, step_seconds=0.1, left=30.0)
+    assert few == 2
+    assert "30 s" in reason
+    usual, _ = deciding.epochs(steps=100, step_seconds=0.1, left=None)
+    assert usual == deciding.STEPS // 100
+    most, _ = deciding.epochs(steps=100, step_seconds=0.1, left=1e6)
+    assert most == 2 * usual
+    assert deciding.epochs(steps=100, step_seconds=0.1, left=0.0)[0] == 1
+
+
+def test_batches_grow_with_the_rows():
+    sizes = [deciding.sizes(Train(), rows, None).train.batch_size for rows in (20, 500, 2_000, 1_000_000)]
+    assert sizes == [8, 16, 64, 128]
+
+
+def test_the_budget_of_a_batch_holds_its_rows_of_the_median_length():
+    lengths = np.array([10] * 900 + [400] * 100)
+    found = deciding.sizes(Train(batch_size=50), 1_000, lengths).train
+    assert found.tokens == 500
+    # The longest row alone must fit.
+    assert deciding.sizes(Train(batch_size=8), 1_000, lengths).train.tokens == 400
+
+
+def test_the_range_test_leaves_the_network_as_it_was_and_finds_a_rate_that_learns():
+    from luban.core import registry
+    from luban.forms.network import build
+    from luban.training import gathering
+    from luban.training.loss import loss_of
+
+    batch, work = table()
+    task = registry.find("tasks", work.task)
+    rows = gathering.rows_of(batch, work, task, Train(), 0)
+    torch.manual_seed(0)
+    module = build(CANDIDATE.model, CANDIDATE.settings, work)
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    parts = [gathering.part(rows, rows.train[:64])]
+    tested = deciding.learning_rate(module, parts, Train(), loss_of(task, Train()))
+    assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
+    assert deciding.LEAST_RATE <= tested.rate <= deciding.MOST_RATE
+    assert "range test" in tested.reason
+
+
+def test_a_gpu_that_is_not_there_is_told():
+    if torch.cuda.is_available():
+        pytest.skip("a GPU is there")
+    with pytest.raises(UsageError, match="no cuda device is there") as raised:
+        deciding.device("cuda")
+    assert raised.value.fix == "--set train.device=auto trains on what there is"
+
+
+def test_texts_lose_words_and_tables_stay():
+    words = Tensors({"text": Ragged.of([np.arange(5, 9, dtype=np.int32)] * 80)})
+    work = Work("binary", 2, 80, 0, shapes={"text": Shape("tokens", (50,), 4)})
+    batch = Batch(words, np.arange(80) % 2)
+    from luban.recipe.recipe import Candidate
+
+    found = deciding.decide(batch, work, Candidate(model="gru"), Train(epochs=1, learning_rate=0.1), seed=0)
+    assert set(found.train.augment) == {"drop"}
+    assert deciding.decide(*table(), CANDIDATE, Train(epochs=1, learning_rate=0.1), seed=0).train.augment == {}
