@@ -38,6 +38,8 @@ BUSY = 1.5
 """How slow a machine is, as its `Pace` says, from which more time is kept, in proportion."""
 EXAMINING = 0.4
 """Share of `--time` after which no further condition is examined."""
+OF_NETWORKS = ("audio", "image", "series", "text")
+"""Data types of which networks learn most."""
 MAIN = "main"
 
 
@@ -138,6 +140,9 @@ def _workers(dataset: Dataset, allowed: Limits) -> dict[str, int]:
     if allowed.workers > 1:
         # The processes that train a network together take the place of workers that fit side by side.
         return {"workers": 1, "threads": allowed.threads, "together": allowed.workers}
+    if dataset.rows >= encoding.MANY and any(column.kind in OF_NETWORKS for column in dataset.schema.columns):
+        # A network takes most of the time here, and it is one fit: that gets all threads.
+        return {"workers": 1, "threads": allowed.threads}
     # Each worker holds its libraries, a fold's copy of the rows and what the trainer makes of them.
     workers = max(1, min(allowed.threads, int((allowed.memory - LIBRARIES / 2) / (size + LIBRARIES / 2))))
     return {"workers": workers, "threads": max(1, allowed.threads // workers)}
