@@ -64,5 +64,8 @@ class Optimisation(Section):
     """Where it trains; `auto` takes a GPU that is there."""
     shard: Literal["auto", "never", "always"] = "auto"
     """Whether several processes share out the weights among them; `auto` where a whole copy in each does not fit."""
+    threads: int | Auto = Field("auto", union_mode="left_to_right")
+    """Threads of a step: sums of several come out in another order. `auto` takes those that `--threads` allows where
+    they are measured to be faster; on a busy machine one is."""
     checkpoint_seconds: float = Field(30.0, gt=0)
     """How often the state of a training is written; and at the end of an epoch, where that takes next to no time."""

@@ -53,7 +53,7 @@ TRIED = 8
 USED = 0.85
 """Share of the time that epochs are planned for; the rest is for looking at the held-out rows and writing."""
 FASTER = 1.1
-"""How many times as fast bfloat16 must be."""
+"""How many times as fast bfloat16, or several threads, must be."""
 AGREES = 0.02
 """How far its loss may lie from that of float32, relative to it."""
 SLOW_STEP = 0.005
@@ -109,6 +109,10 @@ def decide(
     parts = [gathering.part(rows, rows.train[places]).on(where) for places in order.epoch(0)[:TRIED]]
     loss = loss_of(task, train)
     step_seconds = 0.0
+    if train.threads == "auto":
+        count, reasons["threads"] = threads(module, parts, loss)
+        train = train.model_copy(update={"threads": count})
+        torch.set_num_threads(count)
     if train.learning_rate == "auto":
         tested = learning_rate(module, parts, train, loss)
         train, step_seconds = train.model_copy(update={"learning_rate": tested.rate}), tested.seconds
@@ -165,6 +169,28 @@ def device(asked: str) -> tuple[str, str]:
             f"no {asked} device is there.", where="train.device", fix="--set train.device=auto trains on what there is"
         )
     return asked, "as asked"
+
+
+def threads(module: nn.Module, parts: list[Part], loss: Loss) -> tuple[int, str]:
+    """On how many threads a step is calculated, and why: all that are allowed, or one, measured in turns on a copy."""
+    import torch
+
+    allowed = torch.get_num_threads()
+    if allowed == 1:
+        return 1, "one is allowed"
+    trial = copy.deepcopy(module).train()
+    times: dict[int, list[float]] = {1: [], allowed: []}
+    for turn in range(TRIED):
+        for count in times:
+            torch.set_num_threads(count)
+            started = time.perf_counter()
+            _mean(loss, trial, parts[turn % len(parts)]).backward()
+            times[count].append(time.perf_counter() - started)
+    # The first of each warms up. Medians: now and then something else runs as well.
+    one, all_ = (sorted(seconds[1:])[len(seconds) // 2] for seconds in times.values())
+    if one >= FASTER * all_:
+        return allowed, f"{one / all_:.1f} times as fast as one"
+    return 1, f"{allowed} are {one / all_:.2f} times as fast as one here"
 
 
 @dataclass(frozen=True)

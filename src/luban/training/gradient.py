@@ -93,6 +93,8 @@ def fit(
 
     task: Task = registry.find("tasks", work.task)
     rows = rows_of(batch, work, task, train, seed)
+    if isinstance(train.threads, int) and team.size == 1:
+        torch.set_num_threads(train.threads)
     torch.manual_seed(derive(seed, "weights"))
     module = build(candidate.model, candidate.settings, work)
     torch.manual_seed(derive(seed, "training", team.rank))

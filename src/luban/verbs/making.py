@@ -5,12 +5,13 @@ Whatever takes long is a unit of work in the run's folder, so a run that was kil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from luban.bundle.bundle import Stored
 from luban.core.console import Console
 from luban.core.deadline import Deadline, Pace
+from luban.core.errors import TrainingError
 from luban.core.seed import derive
 from luban.data.dataset import Dataset
 from luban.data.profile import profile
@@ -23,6 +24,7 @@ from luban.training import search
 from luban.training.choosing import HeldOut, choose
 from luban.training.limits import COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
+from luban.training.search import Outcome
 from luban.training.work_folder import Training, WorkFolder, by_gradient
 from luban.verbs import encoding, exporting, grouping, measuring, proving, writing
 from luban.verbs.preparing import Given, Prepared, prepare
@@ -73,7 +75,7 @@ def make(
                 made = grouping.make(prepared, training, folder, pool, until, console)
     stored = Stored(
         recipe=made.recipe,
-        schema=prepared.schema,
+        schema=prepared.given_schema or prepared.schema,
         preprocessor=made.encoder,
         form_kind=made.form.kind,
         form=made.form.state(),
@@ -86,7 +88,10 @@ def make(
                 "not_run": [{"condition": condition, "reason": reason} for condition, reason in examined.not_run],
             },
             "repairs": {"repairs": [repair.to_json() for repair in examined.repairs]},
-            "profile": {**profile(dataset, prepared.schema), "dropped": dict(prepared.dropped)},
+            "profile": {
+                **profile(dataset, prepared.given_schema or prepared.schema),
+                "dropped": dict(prepared.dropped),
+            },
             "footprint": meter.to_json(),
             "run": {"key": dict(key), "limits": allowed.to_json()},
             **made.evidence,
@@ -148,6 +153,14 @@ def _workers(dataset: Dataset, allowed: Limits) -> dict[str, int]:
     return {"workers": workers, "threads": max(1, allowed.threads // workers)}
 
 
+def _refuse_failures(asked: Sequence[Outcome], folder: WorkFolder) -> None:
+    """Raises TrainingError where every model that was asked for failed: the simplest one is not what was wanted."""
+    if not asked or any(outcome.status != "failed" for outcome in asked):
+        return
+    reasons = "; ".join(f"{outcome.candidate.label}: {outcome.reason}" for outcome in asked)
+    raise TrainingError(f"no model could be trained: {reasons[:600]}", where=str(folder.path), fix="--model auto")
+
+
 def _tell(examined: Examined, console: Console) -> None:
     prepared = examined.prepared
     train, test = len(prepared.division.train), len(prepared.division.test)
@@ -185,6 +198,7 @@ def _predictor(
     if outcomes[0].status == "skipped":
         # However little time there was, there is a usable bundle: the baseline takes a moment, and no worker.
         outcomes[0] = search.now(folder, training, asked[0], everything=everything)
+    _refuse_failures(outcomes[1:], folder)
     held_out = training.held_out(0)
     chosen, scores = choose(
         [replace(outcome, outputs=None if outcome.outputs is None else outcome.outputs[held_out])
@@ -211,7 +225,8 @@ def _predictor(
     answering = exported if not everything else exporting.export(measured, seen)
     answer = exporting.answering_of(answering, measured, seen)
     baseline = fitted(asked[0])
-    tested = measuring.tested(prepared, seen, answer, baseline.outputs(training.batch.inputs[:1])[0], chosen)
+    simplest = baseline.outputs(training.batch.inputs[training.test])
+    tested = measuring.tested(prepared, seen, answer, simplest, chosen)
     validated = measuring.cross_validated(prepared, training, folder, chosen, repeats)
     encoder = prepared.encoder(training.view(members[0]))
     importance = measuring.importance(prepared, encoder, answer, chosen, allowed.deadline)
@@ -226,7 +241,7 @@ def _predictor(
             "task": prepared.task.name,
             "target": recipe.target,
             "classes": list(prepared.classes),
-            "baseline": baseline.outputs(training.batch.inputs[:1])[0].tolist(),
+            "baseline": measuring.said_of_all(prepared, simplest),
             **({"threshold": chosen.threshold} if chosen.threshold is not None else {}),
             **({"conformal": chosen.conformal.to_json()} if chosen.conformal else {}),
         },
