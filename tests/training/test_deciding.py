@@ -13,7 +13,7 @@ from luban.recipe.recipe import Train
 from luban.training import deciding
 from training.networks import CANDIDATE, table
 
-OPEN = ("epochs", "batch_size", "learning_rate", "augment", "precision", "device", "patience")
+OPEN = ("epochs", "batch_size", "learning_rate", "augment", "precision", "device", "patience", "threads")
 
 
 @pytest.fixture(autouse=True)
