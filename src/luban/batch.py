@@ -102,7 +102,8 @@ class Batch:
     """Rows as numbers.
 
     inputs: (rows, width) float32, finite; sparse (csr) where a text column makes it wide. For networks, tensors.
-    target: (rows,) float64 values, or int64 class codes from 0, or (rows, labels) int64 of 0 and 1; or None.
+    target: (rows,) float64 values, or int64 class codes from 0, or (rows, labels) int64 of 0 and 1; or None. Of
+        forecasts (rows, steps + 1) float64: the values, and behind them what errors are scaled by.
     weight: (rows,) float64 above zero, or None for equal weights.
     """
 
@@ -126,17 +127,23 @@ class Batch:
 class Answers:
     """What a model says about rows.
 
-    prediction: (rows,) float64 values, int64 class or cluster codes, or (rows, labels) int64 of 0 and 1.
+    prediction: (rows,) float64 values, int64 class or cluster codes, or (rows, labels) int64 of 0 and 1; of forecasts
+        (rows, steps) float64.
     probabilities: (rows, classes) float64 that sum to 1 in each row, or (rows, labels) each in [0, 1] for
         multilabel; None for regression.
+    quantiles: (rows, steps, shares) float64 of forecasts that have them, rising; of which shares is in `shares`.
     """
 
     prediction: Array
     probabilities: Array | None = None
+    quantiles: Array | None = None
+    shares: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.prediction)
 
     def take(self, rows: Array) -> Answers:
         """These rows, by number or by mask."""
-        return Answers(self.prediction[rows], None if self.probabilities is None else self.probabilities[rows])
+        probabilities = None if self.probabilities is None else self.probabilities[rows]
+        quantiles = None if self.quantiles is None else self.quantiles[rows]
+        return Answers(self.prediction[rows], probabilities, quantiles, self.shares)

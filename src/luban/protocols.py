@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from luban.batch import Answers, Array, Batch, Inputs, Ragged
 from luban.evidence.finding import Finding
@@ -149,6 +149,8 @@ class Work:
     task: the name of the task. outputs: how many numbers answer a row (classes, labels, clusters, or 1).
     rows, width: the size of the training inputs. sparse: whether they are (csr).
     loss, class_weight: from the recipe's `train` part.
+    season: steps after which a series comes round, for forecasts; 1 where it does not.
+    quantiles: for the loss `quantile`, the shares of cases below each of the answers to a step.
     shapes: of the tensors by name, for networks; empty where the inputs are a matrix.
     """
 
@@ -159,15 +161,18 @@ class Work:
     sparse: bool = False
     loss: str = "auto"
     class_weight: str = "none"
+    season: int = 1
+    quantiles: tuple[float, ...] = ()
     shapes: Mapping[str, Shape] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "shapes": {name: shape.to_json() for name, shape in self.shapes.items()}}
+        shapes = {name: shape.to_json() for name, shape in self.shapes.items()}
+        return {**vars(self), "quantiles": list(self.quantiles), "shapes": shapes}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         shapes = {name: Shape.from_json(shape) for name, shape in document["shapes"].items()}
-        return cls(**{**document, "shapes": shapes})
+        return cls(**{**document, "quantiles": tuple(document.get("quantiles", ())), "shapes": shapes})
 
 
 class NoGraph(Exception):  # noqa: N818 - not an error: the form then answers itself
@@ -308,6 +313,38 @@ class Task(Protocol):
 
     def answers(self, outputs: Array, threshold: float | None = None) -> Answers:
         """The answers in what a form gives out. threshold: from which probability the positive class is answered."""
+
+
+@dataclass(frozen=True, eq=False)
+class Arranged:
+    """Rows that a task made of the data's rows.
+
+    frame: the rows, with the target as the task encodes it. schema: of their columns; `time` orders them.
+    recipe: the recipe in which what was open is found. task: the task, which now knows the recipe.
+    ends: the column that says until when the target of a row reaches, in the type of the column of times.
+    told: what was done to the data's rows, with counts.
+    """
+
+    frame: pl.DataFrame
+    schema: Schema
+    recipe: Recipe
+    task: Task
+    ends: str
+    told: Mapping[str, int]
+
+
+@runtime_checkable
+class Arranging(Protocol):
+    """A task whose rows are not those of the data but made of them, such as windows of series."""
+
+    def arrange(self, frame: pl.LazyFrame, schema: Schema, recipe: Recipe) -> Arranged:
+        """The rows that are learned from. Raises DataError, in words, for data of which there are none."""
+
+    def suggested(self, frame: pl.LazyFrame, schema: Schema, recipe: Recipe) -> str | None:
+        """Why this task is the question where nobody named one; None where it is not."""
+
+    def latest(self, frame: pl.DataFrame, schema: Schema, recipe: Recipe) -> pl.DataFrame:
+        """The rows whose answers lie ahead of the data, one for each series. recipe: with nothing open."""
 
 
 @dataclass(frozen=True)

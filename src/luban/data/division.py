@@ -36,6 +36,7 @@ class Division:
 
     train, test: ascending row numbers of the table. split: how they came about, a name of `data/splits` or `given`.
     within: the split that cuts training rows into folds. groups, order: (all rows of the table,) or None.
+    reach: (all rows,) until when the target of a row reaches, in the unit of `order`; None where each has one moment.
     dropped: how many rows are in neither part, by reason; listed: up to 100 of them as (row, reason).
     """
 
@@ -46,6 +47,7 @@ class Division:
     reason: str
     groups: Array | None = None
     order: Array | None = None
+    reach: Array | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
     listed: tuple[tuple[int, str], ...] = ()
 
@@ -61,16 +63,19 @@ def divide(
     given: Array | None = None,
     kept: Array | None = None,
     unreadable: Sequence[Unreadable] = (),
+    ends: str | None = None,
 ) -> Division:
     """The division of a table.
 
     target: encoded, for all rows. given: rows that a person gave to test on. kept: rows that must not be test rows.
     unreadable: rows that are left out because a value in them cannot be read.
+    ends: the column that says until when the target of a row reaches; training rows must end before a test row starts.
     Raises DataError for too few rows, and UsageError for a split that its columns do not allow.
     """
     within, reason, order_column = _choose(frame, schema, recipe, task, target)
-    groups = _groups(frame, schema) if within == "group" else None
+    groups = _groups(frame, schema) if within == "group" or ends is not None else None
     order = _order(frame, order_column) if order_column is not None else None
+    reach = _order(frame, schema[ends]) if ends is not None else None
     usable, left_out = _usable(rows, target, groups, order, unreadable)
     fewest = 2 if given is not None else FEWEST
     if usable.sum() < fewest:
@@ -95,6 +100,10 @@ def divide(
         test[numbers[~chosen]] = False
         split = within
     train, test = usable & ~test, usable & test
+    if reach is not None and order is not None and test.any():
+        late = train & (reach >= order[test].min())
+        left_out["its steps are also those of a test row"] = np.flatnonzero(late)
+        train &= ~late
     if not train.any() or not test.any():
         raise DataError("one side of the split has no row with a target.", fix="give more rows")
     copies = _copies(frame, schema, train, test) if recipe.split.duplicates == "drop" else np.zeros(rows, dtype=bool)
@@ -107,6 +116,7 @@ def divide(
         reason=reason,
         groups=groups,
         order=order,
+        reach=reach,
         dropped={why: len(numbers) for why, numbers in left_out.items() if len(numbers)},
         listed=_listed(left_out, {each.row: each for each in unreadable}),
     )

@@ -149,8 +149,9 @@ def _work(checked: Checked, document: Any) -> Work:
     """The work that a state names. What builds a module is checked number by number."""
     try:
         shapes = {str(name): _shape(checked, shape) for name, shape in document["shapes"].items()}
-        work = replace(Work(**{**document, "shapes": {}}), shapes=shapes)
-        numbers = (work.outputs, work.rows, work.width)
+        quantiles = tuple(document.get("quantiles", ()))
+        work = replace(Work(**{**document, "quantiles": quantiles, "shapes": {}}), shapes=shapes)
+        numbers = (work.outputs, work.rows, work.width, work.season)
         words = (work.task, work.loss, work.class_weight)
     except (TypeError, KeyError, AttributeError):
         raise checked.fail("what it was asked to do is not told as luban tells it") from None
@@ -160,6 +161,8 @@ def _work(checked: Checked, document: Any) -> Work:
         raise checked.fail(f"it has {work.outputs} outputs of {work.width} inputs")
     if not all(isinstance(word, str) for word in words):
         raise checked.fail("what it was asked to do is not told in words")
+    if not all(isinstance(share, float) and 0 < share < 1 for share in work.quantiles):
+        raise checked.fail("its quantiles are no shares")
     return work
 
 

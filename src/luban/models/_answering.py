@@ -13,7 +13,9 @@ from luban.core import registry
 from luban.protocols import Form, Work
 
 PREDICTED = frozenset({"regression", "binary", "multiclass", "multilabel"})
-"""The tasks with a target."""
+"""The tasks with a target of its own in every row."""
+STEPWISE = PREDICTED | {"forecasting"}
+"""Those, and the one that asks for several steps of a series."""
 
 Classifying = Callable[[Inputs, Array, int, "Array | None"], Form]
 """`(inputs, codes, classes, weight)`: the form for two or more classes, each of which occurs."""
@@ -32,6 +34,28 @@ def fitted(batch: Batch, work: Work, classify: Classifying, regress: Regressing)
     members = [_classes(batch.inputs, labels, 2, balanced(labels, batch.weight, work), classify) for labels in target.T]
     stack: Form = registry.find("forms", "stack")(tuple(members))
     return stack
+
+
+def stepwise(batch: Batch, work: Work, regress: Regressing) -> Form:
+    """The form for several steps, each asked for by itself. batch.target: (rows, steps)."""
+    assert batch.target is not None, f"{work.task} needs a target"
+    steps = [regress(batch.inputs, np.ascontiguousarray(step), batch.weight) for step in batch.target.T]
+    stack: Form = registry.find("forms", "stack")(tuple(steps))
+    return stack
+
+
+def spread(form: Form, inputs: Inputs, target: Array, shares: tuple[float, ...]) -> Form:
+    """The affine form with the quantiles of its own errors behind each other: all steps of the smallest share first.
+
+    The form itself where no quantiles are asked for.
+    """
+    if not shares:
+        return form
+    errors = target - form.outputs(inputs)
+    bias = np.concatenate([form.bias + np.quantile(errors, share, axis=0) for share in shares])  # type: ignore[attr-defined]
+    weights = np.tile(form.weights, (1, len(shares)))  # type: ignore[attr-defined]
+    affine: Form = registry.find("forms", "affine")(weights, bias, "identity")
+    return affine
 
 
 def _classes(inputs: Inputs, target: Array, outputs: int, weight: Array | None, classify: Classifying) -> Form:

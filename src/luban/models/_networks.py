@@ -14,7 +14,11 @@ from luban.protocols import Entry, Shape, Work
 from luban.recipe.recipe import Candidate
 
 PREDICTED = _answering.PREDICTED
-"""The tasks with a target."""
+"""The tasks with a target of its own in every row."""
+STEPWISE = _answering.STEPWISE
+"""Those, and the one that asks for several steps of a series."""
+FEWEST_WINDOWS = 500
+"""Windows of series below which a network learns less than its time is worth; it can be asked for by name."""
 
 Activation = Literal["sigmoid", "tanh", "relu", "gelu", "silu"]
 """What each unit makes of its sum."""
@@ -53,6 +57,11 @@ def declines(takes: frozenset[str], work: Work) -> str | None:
         able, here = (" or ".join(_WORDS[kind] for kind in sorted(some)) for some in (takes, kinds(work)))
         return f"it is for {able}, and the columns hold {here}."
     return None
+
+
+def too_few(work: Work) -> bool:
+    """Whether a series has too few windows for `auto` to try networks."""
+    return work.task == "forecasting" and work.rows < FEWEST_WINDOWS
 
 
 def entry(order: int, model: str) -> tuple[Entry, ...]:

@@ -45,14 +45,14 @@ class ConvolutionalNetwork:
 
     name: ClassVar[str] = "cnn"
     trainer: ClassVar[Literal["gradient"]] = "gradient"
-    tasks: ClassVar[frozenset[str]] = _networks.PREDICTED
+    tasks: ClassVar[frozenset[str]] = _networks.STEPWISE
     takes: ClassVar[frozenset[str]] = frozenset({"image", "tokens", "sequence"})
     Settings = Settings
 
     def portfolio(self, work: Work) -> Iterable[Entry]:
         # Where there are words only, linear models on counted words are quick and hard to beat: they go first.
         order = 2 if _networks.kinds(work) & {"image", "sequence"} else 6
-        return () if self.declines(work) else _networks.entry(order, self.name)
+        return () if self.declines(work) or _networks.too_few(work) else _networks.entry(order, self.name)
 
     def declines(self, work: Work) -> str | None:
         return _networks.declines(self.takes, work)

@@ -21,6 +21,8 @@ ENOUGH_TO_STOP = 400
 HELD_OUT = 6
 """One part in so many."""
 PATIENCE = 30
+MOST_STEPWISE = 5_000_000
+"""Steps times columns times rows of windows up to which trees are tried without being asked for."""
 ROUNDS_OF_FEW = 100
 """Rounds where too few rows are there to find a number."""
 
@@ -46,16 +48,24 @@ class Settings(Section):
 
 @final
 class GradientBoosting:
-    """Log loss for classes; squared, absolute or Huber loss for values (Friedman, 2001; Ke et al., 2017)."""
+    """Log loss for classes; squared, absolute or Huber loss for values (Friedman, 2001; Ke et al., 2017).
+
+    Each step of a series, and each of its quantiles, gets trees of its own.
+    """
 
     name: ClassVar[str] = "gradient-boosting"
     trainer: ClassVar[Literal["estimator"]] = "estimator"
-    tasks: ClassVar[frozenset[str]] = _answering.PREDICTED
+    tasks: ClassVar[frozenset[str]] = _answering.STEPWISE
     Settings = Settings
 
     def portfolio(self, work: Work) -> Iterable[Entry]:
         if work.sparse:
             return (Entry(20, Candidate(model=self.name, settings={"learning_rate": 0.1, "columns": 0.1})),)
+        if work.task == "forecasting":
+            # Each step costs as many trees as a table does.
+            affordable = work.outputs * work.width * work.rows <= MOST_STEPWISE
+            few = {"learning_rate": 0.1, "leaves": 7, "rounds": ROUNDS_OF_FEW}
+            return (Entry(5, Candidate(model=self.name, settings=few)),) if affordable else ()
         # Each class costs as many trees as two do alone, so many classes take larger steps, after what is quicker.
         first, slow, slower = (2, 0.05, 0.03) if work.outputs <= 5 else (7, 0.1, 0.06)
         varied: dict[int, dict[str, Any]] = {
@@ -71,7 +81,14 @@ class GradientBoosting:
     def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
         assert isinstance(settings, Settings)
         grow = partial(_grow, settings=settings, seed=seed, threads=threads)
-        return _answering.fitted(batch, work, partial(_classify, grow=grow), partial(_regress, grow=grow, work=work))
+        regress = partial(_regress, grow=grow, work=work)
+        if work.task == "forecasting":
+            shares = work.quantiles or (None,)
+            forms = [_answering.stepwise(batch, work, partial(regress, share=share)) for share in shares]
+            steps: list[Form] = [member for form in forms for member in form.members]  # type: ignore[attr-defined]
+            stack: Form = registry.find("forms", "stack")(tuple(steps))
+            return stack
+        return _answering.fitted(batch, work, partial(_classify, grow=grow), regress)
 
 
 def _classify(inputs: Inputs, codes: Array, classes: int, weight: Array | None, *, grow: Any) -> Form:
@@ -80,10 +97,15 @@ def _classify(inputs: Inputs, codes: Array, classes: int, weight: Array | None, 
     return _form(text, inputs, 1 if classes == 2 else classes, "binary" if classes == 2 else "softmax", 1.0, 0.0)
 
 
-def _regress(inputs: Inputs, values: Array, weight: Array | None, *, grow: Any, work: Work) -> Form:
-    loss = {"absolute": "regression_l1", "huber": "huber"}.get(work.loss, "regression")
+def _regress(
+    inputs: Inputs, values: Array, weight: Array | None, *, grow: Any, work: Work, share: float | None = None
+) -> Form:
+    """share: of cases that shall lie below, where a quantile is asked for."""
+    loss: dict[str, Any] = {"objective": {"absolute": "regression_l1", "huber": "huber"}.get(work.loss, "regression")}
+    if share is not None:
+        loss = {"objective": "quantile", "alpha": share}
     middle, spread = float(np.average(values, weights=weight)), float(values.std()) or 1.0
-    text = grow(inputs, (values - middle) / spread, weight, {"objective": loss}, np.zeros(len(values), dtype=np.int64))
+    text = grow(inputs, (values - middle) / spread, weight, loss, np.zeros(len(values), dtype=np.int64))
     return _form(text, inputs, 1, "identity", spread, middle)
 
 

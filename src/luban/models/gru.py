@@ -30,13 +30,13 @@ class GatedRecurrentUnits:
 
     name: ClassVar[str] = "gru"
     trainer: ClassVar[Literal["gradient"]] = "gradient"
-    tasks: ClassVar[frozenset[str]] = _networks.PREDICTED
+    tasks: ClassVar[frozenset[str]] = _networks.STEPWISE
     takes: ClassVar[frozenset[str]] = TAKES
     Settings = Settings
 
     def portfolio(self, work: Work) -> Iterable[Entry]:
         kinds = _networks.kinds(work)
-        if self.declines(work) or ("sequence" not in kinds and work.rows < MANY_TEXTS):
+        if self.declines(work) or _networks.too_few(work) or ("sequence" not in kinds and work.rows < MANY_TEXTS):
             return ()
         return _networks.entry(7 if "sequence" in kinds else 11, self.name)
 

@@ -32,12 +32,13 @@ class Linear:
     """A weighted sum of the columns.
 
     Classes: the minimum of C times the log loss summed over rows, plus the penalty (scikit-learn's LogisticRegression).
-    Values: squared, absolute or Huber loss by `train.loss`, on a target of mean 0 and standard deviation 1.
+    Values: squared, absolute or Huber loss by `train.loss`, on a target of mean 0 and standard deviation 1. Steps of a
+    series are each such a sum; a quantile is the sum and that quantile of its errors on the training rows.
     """
 
     name: ClassVar[str] = "linear"
     trainer: ClassVar[Literal["estimator"]] = "estimator"
-    tasks: ClassVar[frozenset[str]] = _answering.PREDICTED
+    tasks: ClassVar[frozenset[str]] = _answering.STEPWISE
     Settings = Settings
 
     def portfolio(self, work: Work) -> Iterable[Entry]:
@@ -54,12 +55,10 @@ class Linear:
 
     def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
         assert isinstance(settings, Settings)
-        return _answering.fitted(
-            batch,
-            work,
-            partial(_classify, settings=settings, seed=seed),
-            partial(_regress, settings=settings, work=work),
-        )
+        regress = partial(_regress, settings=settings, work=work)
+        if work.task == "forecasting":
+            return _steps(batch, work, regress)
+        return _answering.fitted(batch, work, partial(_classify, settings=settings, seed=seed), regress)
 
 
 def _classify(
@@ -79,13 +78,29 @@ def _classify(
     return _form(estimator.coef_.T, estimator.intercept_, "binary" if classes == 2 else "softmax")
 
 
+def _steps(batch: Batch, work: Work, regress: _answering.Regressing) -> Form:
+    """One form for all steps: ridge finds them together, other losses one after the other."""
+    assert batch.target is not None, "a forecast has a target"
+    if work.loss in ("auto", "squared", "quantile"):
+        form = regress(batch.inputs, batch.target, batch.weight)
+    else:
+        forms: list[Any] = [regress(batch.inputs, step, batch.weight) for step in batch.target.T]
+        form = _form(np.hstack([f.weights for f in forms]), np.concatenate([f.bias for f in forms]), "identity")
+    return _answering.spread(form, batch.inputs, batch.target, work.quantiles)
+
+
 def _regress(inputs: Inputs, values: Array, weight: Array | None, *, settings: Settings, work: Work) -> Form:
-    middle, spread = float(np.average(values, weights=weight)), float(values.std()) or 1.0
+    """values: (rows,), or (rows, steps) of which each is a sum of its own."""
+    middle = np.atleast_1d(np.average(values, axis=0, weights=weight))
+    spread = np.atleast_1d(values.std(axis=0))
+    spread = np.where(spread > 0, spread, 1.0)
     estimator = _regression(settings, work.loss, len(values))
+    scaled = (values - middle) / spread
     with _answering.unconverged():
-        estimator.fit(_doubled(inputs), (values - middle) / spread, sample_weight=weight)
-    weights = np.asarray(estimator.coef_, dtype=np.float64).reshape(-1, 1) * spread
-    return _form(weights, np.array([float(np.ravel(estimator.intercept_)[0]) * spread + middle]), "identity")
+        estimator.fit(_doubled(inputs), scaled, sample_weight=weight)
+    weights = np.asarray(estimator.coef_, dtype=np.float64).reshape(len(middle), -1).T * spread
+    intercept = np.broadcast_to(np.ravel(estimator.intercept_), middle.shape)
+    return _form(weights, intercept * spread + middle, "identity")
 
 
 def _regression(settings: Settings, loss: str, rows: int) -> Any:

@@ -28,7 +28,7 @@ class LongShortTermMemory:
 
     name: ClassVar[str] = "lstm"
     trainer: ClassVar[Literal["gradient"]] = "gradient"
-    tasks: ClassVar[frozenset[str]] = _networks.PREDICTED
+    tasks: ClassVar[frozenset[str]] = _networks.STEPWISE
     takes: ClassVar[frozenset[str]] = TAKES
     Settings = Settings
 

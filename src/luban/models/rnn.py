@@ -23,7 +23,7 @@ class ElmanNetwork:
 
     name: ClassVar[str] = "rnn"
     trainer: ClassVar[Literal["gradient"]] = "gradient"
-    tasks: ClassVar[frozenset[str]] = _networks.PREDICTED
+    tasks: ClassVar[frozenset[str]] = _networks.STEPWISE
     takes: ClassVar[frozenset[str]] = TAKES
     Settings = Settings
 

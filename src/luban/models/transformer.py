@@ -35,7 +35,7 @@ class Transformer:
 
     name: ClassVar[str] = "transformer"
     trainer: ClassVar[Literal["gradient"]] = "gradient"
-    tasks: ClassVar[frozenset[str]] = _networks.PREDICTED
+    tasks: ClassVar[frozenset[str]] = _networks.STEPWISE
     takes: ClassVar[frozenset[str]] = frozenset({"tokens", "sequence"})
     Settings = Settings
 

@@ -25,5 +25,3 @@ class Forecast(Section):
     """Steps of the past that a model sees; `auto` takes two seasons, where the series are long enough."""
     step: str = "auto"
     """The time between neighbouring rows, such as `1 months`, `30 minutes` or `weekdays`; `auto` finds it."""
-    quantiles: tuple[float, ...] = (0.05, 0.5, 0.95)
-    """Shares of cases that lie below what `train.loss=quantile` answers; the middle one is the prediction."""

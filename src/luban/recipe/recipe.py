@@ -6,7 +6,7 @@ again on the same data with the same versions gives a bundle with the same `cont
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -67,8 +67,10 @@ class Train(Optimisation):
 
     metric: str | None = None
     """What candidates are compared by; None takes the task's own."""
-    loss: Literal["auto", "squared", "absolute", "huber", "cross-entropy"] = "auto"
-    """What models minimise, where they have the choice."""
+    loss: Literal["auto", "squared", "absolute", "huber", "quantile", "cross-entropy"] = "auto"
+    """What models minimise, where they have the choice; `quantile` is for forecasts."""
+    quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field((0.05, 0.5, 0.95), min_length=1, max_length=99)
+    """With the loss `quantile`: the shares of cases that shall lie below what is answered; the middle one predicts."""
     class_weight: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its share."""
     calibration: Literal["auto", "none", "temperature", "isotonic"] = "auto"

@@ -133,7 +133,7 @@ def parity(form: Form, data: bytes, inputs: Inputs, shapes: Mapping[str, Shape] 
         return Parity(0.0, 0, 0)
     scale = max(1.0, float(np.abs(ours).max()))
     flips = 0
-    if ours.shape[1] > 1:
+    if ours.shape[1] > 1 and ours.min() >= 0.0 and ours.max() <= 1.0:
         other = (ours.argmax(axis=1) != theirs.argmax(axis=1)) | ((ours > 0.5) != (theirs > 0.5)).any(axis=1)
         flips = int(other.sum())
     return Parity(float(np.abs(ours - theirs).max()) / scale, flips, len(ours))

@@ -52,3 +52,20 @@ def of_values(outputs: Tensor, target: Tensor, train: Train) -> Tensor:
 def _only(loss: str, what: str, fitting: tuple[str, ...]) -> None:
     if loss not in fitting:
         raise UsageError(f"the loss '{loss}' is not one for {what}.", where="train.loss", fix=" or ".join(fitting))
+
+
+def of_quantiles(outputs: Tensor, target: Tensor, train: Train) -> Tensor:
+    """(rows,) the pinball loss (Koenker and Bassett, 1978), the mean over the shares and the steps.
+
+    outputs: (rows, shares * steps), all steps of the smallest share first. target: (rows, steps).
+
+    >>> import torch
+    >>> half = Train(loss="quantile", quantiles=(0.5,))
+    >>> of_quantiles(torch.tensor([[1.0]]), torch.tensor([[3.0]]), half).tolist()
+    [1.0]
+    """
+    import torch
+
+    shares = torch.tensor(sorted(train.quantiles), dtype=outputs.dtype, device=outputs.device)[:, None]
+    away = target[:, None, :] - outputs.reshape(len(outputs), len(shares), -1)
+    return torch.maximum(shares * away, (shares - 1) * away).mean(dim=(1, 2))

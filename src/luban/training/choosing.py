@@ -121,6 +121,8 @@ def choose(
     sets = None
     if task.name in ("binary", "multiclass", "regression"):
         sets = conformal.fit(task.name, outputs, held_out.target, held_out.folds)
+    elif task.name == "forecasting":
+        sets = conformal.fit_steps(task.answers(outputs), held_out.target, held_out.folds)
     return Chosen(members, reason, corrected, cut, cut_reason, sets, outputs), scores
 
 

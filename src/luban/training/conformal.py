@@ -2,8 +2,10 @@
 
 They rest on rows that were held out, and on nothing else: whatever the model, a new row like those is covered with at
 least this probability (Vovk et al., 2005). Values get the prediction plus or minus a quantile of the held-out errors;
-classes are in the set when their probability is as high as that of 90% of the held-out rows of that very class, so that
-rare classes are covered as often as common ones.
+forecasts get one for each step, which grows with how far their series strays from its own season, and where a model
+says quantiles it widens or narrows the span between the outer ones (Romano et al., 2019); classes are in the set when
+their probability is as high as that of 90% of the held-out rows of that very class, so that rare classes are covered
+as often as common ones.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from luban.batch import Array
+from luban.batch import Answers, Array
 from luban.core.errors import BundleError
 from luban.evidence import intervals
 from luban.evidence.measurement import Measurement, Part
@@ -28,16 +30,30 @@ _MOST_CLASSES = 100_000
 class Conformal:
     """What was learned from held-out rows.
 
-    kind: `interval` for values, `set` for classes. rows, folds: how many rows were held out in how many folds.
-    quantile: half the width of an interval. thresholds: for each class, from which probability it is in the set.
+    kind: `interval` for values, `steps` for forecasts, `set` for classes.
+    rows, folds: how many rows were held out in how many folds.
+    quantile: half the width of an interval. steps: for each step, how far an interval reaches beyond the span that a
+    model says (a single value, or its outer quantiles), in the scale of the series.
+    thresholds: for each class, from which probability it is in the set.
     """
 
-    kind: Literal["interval", "set"]
+    kind: Literal["interval", "steps", "set"]
     rows: int
     folds: int
     quantile: float | None = None
     thresholds: tuple[float, ...] | None = None
+    steps: tuple[float, ...] | None = None
     level: float = LEVEL
+
+    def around(self, answers: Answers, scale: Array) -> tuple[Array, Array]:
+        """(rows, steps) low and high ends around the forecast values. scale: (rows,) of each window's series."""
+        if self.steps is None:
+            raise ValueError("only forecasts have intervals for their steps.")
+        low, high = span(answers)
+        reach = scale[:, None] * np.array(self.steps)
+        # Where a span is narrowed so far that its ends would cross, its middle is left.
+        middle = (low + high) / 2
+        return np.minimum(low - reach, middle), np.maximum(high + reach, middle)
 
     def intervals(self, prediction: Array) -> tuple[Array, Array]:
         """(rows,) low and high ends around the predicted values."""
@@ -89,6 +105,8 @@ class Conformal:
             document["quantile"] = self.quantile
         if self.thresholds is not None:
             document["thresholds"] = list(self.thresholds)
+        if self.steps is not None:
+            document["steps"] = list(self.steps)
         return document
 
     @classmethod
@@ -106,6 +124,13 @@ class Conformal:
             if given or not _number(quantile) or quantile < 0:
                 raise _odd("an interval has a quantile from 0 on, and nothing else")
             return cls("interval", rows, folds, quantile=float(quantile), level=float(level))
+        if kind == "steps":
+            steps = given.pop("steps", None)
+            if given or not isinstance(steps, list) or not 1 <= len(steps) <= _MOST_CLASSES:
+                raise _odd("a forecast has a width for each step, and nothing else")
+            if not all(_number(value) for value in steps):
+                raise _odd("the width of a step is no number")
+            return cls("steps", rows, folds, steps=tuple(map(float, steps)), level=float(level))
         thresholds = given.pop("thresholds", None)
         if kind != "set" or given or not isinstance(thresholds, list) or not 2 <= len(thresholds) <= _MOST_CLASSES:
             raise _odd("it is neither an interval nor a set of classes")
@@ -131,6 +156,50 @@ def fit(task: str, outputs: Array, target: Array, folds: Array) -> Conformal | N
     own = [_quantile(-right[target == code]) for code in range(outputs.shape[1])]
     thresholds = tuple(min(max(-(everyone if value is None else value), 0.0), 1.0) for value in own)
     return Conformal("set", rows, count, thresholds=thresholds)
+
+
+def fit_steps(answers: Answers, target: Array, folds: Array) -> Conformal | None:
+    """The intervals of forecasts, one for each step; None where fewer than 9 windows were held out.
+
+    answers: about windows that were not fitted on. target: (rows, steps + 1). folds: (rows,).
+    """
+    low, high = span(answers)
+    truth, scale = target[:, :-1], target[:, -1]
+    known = scale > 0
+    beyond = np.maximum(low - truth, truth - high)[known] / scale[known, None]
+    found = [_quantile(step) for step in beyond.T]
+    if not all(value is not None for value in found):
+        return None
+    steps = tuple(value for value in found if value is not None)
+    return Conformal("steps", int(known.sum()), len(np.unique(folds)), steps=steps)
+
+
+def covered_steps(conformal: Conformal, answers: Answers, target: Array, *, split: Part = "test") -> Measurement:
+    """The share of steps whose interval holds the truth. The windows are counted as rows: their steps go together."""
+    low, high = conformal.around(answers, target[:, -1])
+    inside = (low <= target[:, :-1]) & (target[:, :-1] <= high)
+    share, rows = float(inside.mean()), len(target)
+    ends = intervals.wilson(share * rows, rows)
+    return Measurement(
+        metric="conformal-coverage",
+        value=share,
+        low=ends[0],
+        high=ends[1],
+        direction="higher",
+        rows=rows,
+        split=split,
+        how=(
+            f"Wilson interval for {rows:,} windows, which overlap; {conformal.level:.0%} is aimed at; intervals are "
+            f"{float((high - low).mean()):.4g} wide on average"
+        ),
+    )
+
+
+def span(answers: Answers) -> tuple[Array, Array]:
+    """(rows, steps) what a model says is the range of a step: its outer quantiles, or twice its value."""
+    if answers.quantiles is None:
+        return answers.prediction, answers.prediction
+    return answers.quantiles[:, :, 0], answers.quantiles[:, :, -1]
 
 
 def _quantile(values: Array) -> float | None:

@@ -22,7 +22,7 @@ from luban.core.seed import derive
 from luban.forms.network import build
 from luban.protocols import Task, Work
 from luban.recipe.recipe import Candidate, Train
-from luban.training import augmenting, gathering, signals
+from luban.training import augmenting, gathering, signals, windows
 from luban.training.gathering import Part
 from luban.training.loss import Loss, loss_of
 from luban.training.optimizing import optimizer
@@ -91,6 +91,7 @@ def decide(
 
     began = time.monotonic()
     train = Train.model_validate({**train.model_dump(), **candidate.train})
+    batch, work = windows.inner(batch, work)
     task: Task = registry.find("tasks", work.task)
     found = sizes(train, len(batch), collate.lengths(batch.inputs))
     train, reasons = found.train, dict(found.reasons)

@@ -12,6 +12,7 @@ from luban.core.lazy import require
 from luban.core.suggest import did_you_mean
 from luban.protocols import Form, Model, Work
 from luban.recipe.recipe import Candidate, Section, Train
+from luban.training import windows
 
 
 def fit_candidate(
@@ -26,9 +27,11 @@ def fit_candidate(
     model: Model = registry.find("models", candidate.model)
     if model.trainer == "gradient":
         return fit_network(batch, work, candidate, train or Train(), seed=seed, threads=threads)
+    seen, asked = windows.inner(batch, work)
     # Sums of several threads come out in another order: linear algebra gets one, trees and rows get them all.
     with threadpool_limits(1):
-        return model.fit(batch, work, settings(candidate), seed=seed, threads=threads)
+        form = model.fit(seen, asked, settings(candidate), seed=seed, threads=threads)
+    return windows.outer(form, batch, work)
 
 
 def fit_network(batch: Batch, work: Work, candidate: Candidate, train: Train, *, seed: int, threads: int) -> Form:

@@ -76,12 +76,15 @@ class Step:
 def rows_of(batch: Batch, work: Work, task: Task, train: Train, seed: int) -> Rows:
     """The rows of a training: what the loss takes as target and weight, and which rows say when to stop."""
     target = batch.target
-    assert target is not None, "networks of this task have a target"
     weight = _weights(batch, work)
     scale, offset = 1.0, 0.0
-    if task.link == "identity":
-        offset = float(np.average(target, weights=batch.weight))
-        scale = float(np.sqrt(np.average((target - offset) ** 2, weights=batch.weight))) or 1.0
+    if target is None:
+        # What is learned without a target has its loss in the outputs themselves.
+        target = np.zeros(len(batch), np.float32)
+    elif task.link == "identity":
+        offset = float(np.average(target.reshape(len(target), -1).mean(axis=1), weights=batch.weight))
+        squares = ((target - offset) ** 2).reshape(len(target), -1).mean(axis=1)
+        scale = float(np.sqrt(np.average(squares, weights=batch.weight))) or 1.0
         target = ((target - offset) / scale).astype(np.float32)
     elif target.ndim == 2:
         target = target.astype(np.float32)
@@ -102,7 +105,7 @@ def rows_of(batch: Batch, work: Work, task: Task, train: Train, seed: int) -> Ro
 def _weights(batch: Batch, work: Work) -> Array | None:
     """(rows,) float32 of mean 1, balanced over classes where that is asked; None where all are equal."""
     target, weight = batch.target, batch.weight
-    if work.class_weight == "balanced" and work.task in ("binary", "multiclass"):
+    if work.class_weight == "balanced" and work.task in ("binary", "multiclass") and target is not None:
         own = np.ones(len(batch)) if weight is None else np.asarray(weight)
         shares = np.bincount(target, own, minlength=work.outputs)  # type: ignore[arg-type]
         weight = own / shares[target]

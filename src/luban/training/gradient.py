@@ -20,9 +20,9 @@ from luban.core import registry
 from luban.core.errors import Interrupted
 from luban.core.seed import derive
 from luban.forms.network import Network, build
-from luban.protocols import Task, Work
+from luban.protocols import Form, Task, Work
 from luban.recipe.recipe import Candidate, Train
-from luban.training import deciding, gathering, nonfinite, sharding
+from luban.training import deciding, gathering, nonfinite, sharding, windows
 from luban.training.augmenting import augmented
 from luban.training.checkpoint import Checkpoints, Saved, Writing, optimizer_tensors, restore_optimizer
 from luban.training.distributed import ALONE, Team
@@ -63,7 +63,7 @@ class Progress:
 class Trained:
     """The form, and how many epochs it took where time cut it short, else None."""
 
-    form: Network
+    form: Form
     until_epoch: int | None
 
 
@@ -91,6 +91,8 @@ def fit(
     """
     import torch
 
+    given, asked = batch, work
+    batch, work = windows.inner(given, asked)
     task: Task = registry.find("tasks", work.task)
     rows = rows_of(batch, work, task, train, seed)
     if isinstance(train.threads, int) and team.size == 1:
@@ -104,7 +106,7 @@ def fit(
         name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy() for name, tensor in whole.items()
     }
     form = Network(candidate.model, dict(candidate.settings), work, weights, task.link, rows.scale, rows.offset)
-    return Trained(form, progress.epoch if progress.ended == "time" else None)
+    return Trained(windows.outer(form, given, asked), progress.epoch if progress.ended == "time" else None)
 
 
 def _train(

@@ -19,7 +19,8 @@ ROWS_A_CODE = 5
 SHARE_OF_NAMES = 0.5
 """Texts of which more than this share are different are no class names."""
 CLASSES = frozenset({"binary", "multiclass", "multilabel"})
-VALUES = frozenset({"regression"})
+VALUES = frozenset({"regression", "forecasting"})
+_LOSSES = {"cross-entropy": CLASSES, "quantile": frozenset({"forecasting"})}
 
 
 def decide(target: pl.Series | None, recipe: Recipe) -> tuple[str, str]:
@@ -48,7 +49,7 @@ def suits(task: str, recipe: Recipe) -> None:
     if train.metric is not None:
         wanted.append(("train.metric", train.metric, registry.find("metrics", train.metric).tasks))
     if train.loss != "auto":
-        wanted.append(("train.loss", train.loss, CLASSES if train.loss == "cross-entropy" else VALUES))
+        wanted.append(("train.loss", train.loss, _LOSSES.get(train.loss, VALUES)))
     if train.class_weight != "none":
         wanted.append(("train.class_weight", train.class_weight, CLASSES))
     if train.threshold != "auto":

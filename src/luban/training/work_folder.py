@@ -70,6 +70,7 @@ class Training:
 
     folds: (repeats, rows) int64; the fold that holds a row out, -1 for rows that only train, HELD_BACK for test rows.
     train: the recipe's part, for what is trained by gradients.
+    reach: (rows,) int64, the last fold into which the target of a row reaches; None where it is that of the row itself.
     tensors: the same rows as networks see them, and their work; None where they see the matrix.
     """
 
@@ -79,6 +80,7 @@ class Training:
     seed: int
     train: Train = OPEN
     tensors: tuple[Tensors, Work] | None = None
+    reach: Array | None = None
 
     def seen_by(self, candidate: Candidate) -> Training:
         """The training as a candidate sees it: with the matrix, or with tensors."""
@@ -127,6 +129,8 @@ class Training:
 
     def _before(self, unit: Unit) -> Array:
         folds = self.folds[unit.repeat]
+        if self.reach is not None:
+            return np.asarray(self.reach < unit.part)
         forward = bool((folds == -1).any())
         return folds < unit.part if forward else np.ones(len(folds), bool)
 
@@ -197,11 +201,12 @@ class WorkFolder:
         work: Work,
         train: Train = OPEN,
         tensor_work: Work | None = None,
+        reach: Array | None = None,
     ) -> None:
         """Writes all that belongs to the encoded rows of `encoded/<name>`; workers read it."""
         folder = self.path / "encoded" / name
         self._write_array(folder / "folds.npy", folds)
-        for part, values in (("target", target), ("weight", weight)):
+        for part, values in (("target", target), ("weight", weight), ("reach", reach)):
             if values is not None:
                 self._write_array(folder / f"{part}.npy", values)
         works = {"matrix": work.to_json(), "tensors": None if tensor_work is None else tensor_work.to_json()}
@@ -228,6 +233,7 @@ class WorkFolder:
             seed=seed,
             train=Train.model_validate(described["train"]),
             tensors=tensors,
+            reach=_array(folder / "reach.npy"),
         )
 
     def encoded(self, name: str) -> Path:

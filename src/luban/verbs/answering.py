@@ -11,7 +11,8 @@ from luban.bundle.bundle import Stored, rebuild_form
 from luban.core import registry
 from luban.data import encoders, readable
 from luban.data.check import conform
-from luban.protocols import Encoder, Task
+from luban.protocols import Arranging, Encoder, Task
+from luban.recipe.recipe import Recipe
 from luban.runtime import answering
 from luban.schema.schema import Schema
 from luban.training.conformal import Conformal
@@ -28,6 +29,7 @@ class Answerer:
     """Answers rows. Final; made once, used for any number of rows.
 
     classes: the names of the codes that answers hold; empty for values.
+    windows: the recipe by which rows become windows of series, where the task asks for that; else None.
     """
 
     schema: Schema
@@ -37,6 +39,8 @@ class Answerer:
     classes: tuple[str, ...]
     threshold: float | None
     conformal: Conformal | None
+    windows: Recipe | None = None
+    baseline: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, stored: Stored, *, threads: int = 1) -> Self:
@@ -49,14 +53,18 @@ class Answerer:
         else:
             outputs = answering.from_form(rebuild_form(stored))
         conformal = facts.get("conformal")
+        task = registry.find("tasks", facts["task"])
+        forecast = isinstance(task, Arranging)
         return cls(
             schema=stored.schema,
             preprocessor=preprocessor,
             outputs=outputs,
-            task=registry.find("tasks", facts["task"]),
+            task=task.asked(stored.recipe) if forecast else task,
             classes=tuple(facts["classes"]),
             threshold=facts.get("threshold"),
             conformal=Conformal.from_json(conformal) if conformal else None,
+            windows=stored.recipe if forecast else None,
+            baseline=tuple(facts.get("baseline") or ()),
         )
 
     def answers(self, frame: pl.DataFrame, *, where: str = "the rows", first_row: int = 0) -> Answers:
@@ -64,6 +72,10 @@ class Answerer:
         rows = conform(frame, self.schema, where=where, first_row=first_row)
         states = encoders.states(self.preprocessor)
         readable.demand(rows, self.schema.inputs, states, where=where, first_row=first_row)
+        return self.said(rows)
+
+    def said(self, rows: pl.DataFrame) -> Answers:
+        """The answers for rows that are as the preprocessor reads them."""
         return self.task.answers(self.outputs(self.preprocessor.transform(rows)), self.threshold)
 
     def stream(self, slices: Iterator[pl.DataFrame], *, where: str) -> Iterator[tuple[pl.DataFrame, Answers]]:

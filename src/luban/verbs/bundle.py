@@ -81,10 +81,17 @@ class Bundle:
 
         x: a polars, pandas or pyarrow table (or anything with an Arrow C stream), a dictionary of columns, a list
             of dictionaries, or a 2-d array in the order of the input columns.
+
+        Of a forecast `x` holds the past, and the predictions are the next steps of each series, one after the other.
         """
         from luban.verbs import tables
 
-        answers = self.answerer.answers(tables.to_polars(x, self.schema))
+        rows = tables.to_polars(x, self.schema)
+        if self.answerer.windows is not None:
+            from luban.verbs import forecasts
+
+            return tables.like(x, "prediction", forecasts.ahead(self.answerer, rows)["prediction"].to_list())
+        answers = self.answerer.answers(rows)
         return tables.like(x, "prediction", self.answerer.named(answers.prediction))
 
     def predict_proba(self, x: Any) -> Any:

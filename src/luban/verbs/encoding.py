@@ -33,6 +33,7 @@ def encode(prepared: Prepared, folder: WorkFolder, name: str) -> Training:
     """The rows as numbers, training rows first; written once, and found again by a run that continues."""
     if not folder.has_training(name):
         rows = rows_of(prepared)
+        parts = folds(prepared, len(test_rows(prepared)))
         encoded.write(prepared.frame, rows, prepared.preprocessor, folder.encoded(name))
         if prepared.tensors is not None:
             encoded.write(prepared.frame, rows, prepared.tensors, folder.encoded(name) / TENSORS)
@@ -40,16 +41,32 @@ def encode(prepared: Prepared, folder: WorkFolder, name: str) -> Training:
             name,
             target=None if prepared.target is None else prepared.target[rows],
             weight=None if prepared.weight is None else prepared.weight[rows],
-            folds=folds(prepared, len(test_rows(prepared))),
+            folds=parts,
             work=work(prepared),
             train=prepared.recipe.train,
             tensor_work=None if prepared.tensors is None else replace(work(prepared), shapes=prepared.tensors.shapes),
+            reach=reach(prepared, parts[0]),
         )
     return folder.training(name, prepared.recipe.seed)
 
 
+def reach(prepared: Prepared, parts: Array) -> Array | None:
+    """(encoded rows,) int64: the last fold into which the target of a row reaches; None where each has one moment.
+
+    parts: (encoded rows,) the fold of each.
+    """
+    division = prepared.division
+    if division.reach is None or division.order is None:
+        return None
+    rows = rows_of(prepared)
+    order, until = division.order[rows], division.reach[rows]
+    starts = np.array([order[parts == fold].min() for fold in range(int(parts.max()) + 1)])
+    return np.searchsorted(starts, until, side="right") - 1
+
+
 def work(prepared: Prepared) -> Work:
     """What models are asked to do."""
+    season = prepared.recipe.forecast.season
     return Work(
         task=prepared.task.name,
         outputs=prepared.task.outputs(prepared.classes),
@@ -58,6 +75,8 @@ def work(prepared: Prepared) -> Work:
         sparse=prepared.preprocessor.sparse,
         loss=prepared.recipe.train.loss,
         class_weight=prepared.recipe.train.class_weight,
+        season=season if isinstance(season, int) else 1,
+        quantiles=tuple(sorted(prepared.recipe.train.quantiles)) if prepared.recipe.train.loss == "quantile" else (),
         shapes={} if prepared.preprocessor.sparse else {TABLE: Shape("vector", (prepared.preprocessor.width,))},
     )
 
@@ -74,12 +93,15 @@ def folds(prepared: Prepared, held_back: int) -> Array:
         # Every part in turn would train each network several times over.
         held_out = division.held_out(prepared.division, prepared.target, prepared.task, ONE_PART, recipe.seed)
         return np.concatenate([np.where(held_out, 0, -1), behind])[None]
+    count = recipe.split.folds
+    if prepared.division.reach is not None and isinstance(recipe.forecast.horizon, int):
+        # What lies between a fold and those that train for it is lost, so folds are longer than the horizon.
+        moments = len(np.unique(prepared.division.order[train]))  # type: ignore[index]
+        count = int(np.clip(moments // (2 * recipe.forecast.horizon) - 1, 2, count))
     # Forward folds of time have one order, so repeating them would repeat the same.
     again = len(train) < FEW and prepared.division.within != "time"
     partitions = [
-        division.folds(
-            prepared.division, prepared.target, prepared.task, recipe.split.folds, derive(recipe.seed, "folds", repeat)
-        )
+        division.folds(prepared.division, prepared.target, prepared.task, count, derive(recipe.seed, "folds", repeat))
         for repeat in range(recipe.train.repeats if again else 1)
     ]
     return np.stack([np.concatenate([partition, behind]) for partition in partitions])

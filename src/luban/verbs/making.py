@@ -73,9 +73,10 @@ def make(
                 made = _predictor(prepared, training, folder, pool, until, allowed, console)
             else:
                 made = grouping.make(prepared, training, folder, pool, until, console)
+    columns = prepared.given_schema or prepared.schema
     stored = Stored(
         recipe=made.recipe,
-        schema=prepared.given_schema or prepared.schema,
+        schema=columns,
         preprocessor=made.encoder,
         form_kind=made.form.kind,
         form=made.form.state(),
@@ -89,7 +90,7 @@ def make(
             },
             "repairs": {"repairs": [repair.to_json() for repair in examined.repairs]},
             "profile": {
-                **profile(dataset, prepared.given_schema or prepared.schema),
+                **profile(dataset, columns),
                 "dropped": dict(prepared.dropped),
             },
             "footprint": meter.to_json(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,14 +20,17 @@ from luban.data.open import open_dataset
 from luban.evidence.measurement import Measurement, Part
 from luban.protocols import Encoder, Metric, Task
 from luban.runtime.answering import Answering
+from luban.training import conformal, search
 from luban.training import importance as permuting
-from luban.training import search
 from luban.training.choosing import Chosen
 from luban.training.measuring import measure
 from luban.training.work_folder import Training, WorkFolder
-from luban.verbs import encoding
+from luban.verbs import encoding, forecasts
 from luban.verbs.bundle import Bundle
 from luban.verbs.preparing import Given, Prepared, prepare, sampled
+
+if TYPE_CHECKING:
+    from luban.verbs.answering import Answerer
 
 EXPLAINED = 2_000
 """Test rows by which the importance of columns is measured, at most."""
@@ -51,12 +54,16 @@ class Tested:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows with a known target, and what a model said about them. name: of the data."""
+    """Rows with a known target, and what a model said about them. name: of the data.
+
+    simplest: what the simplest model says about them, where that is not the same for all.
+    """
 
     name: str
     answers: Answers
     target: Array
     dropped: Mapping[str, int]
+    simplest: Answers | None = None
 
 
 def figures(
@@ -89,7 +96,7 @@ def figures(
 def tested(prepared: Prepared, training: Training, answer: Answering, baseline: Array, chosen: Chosen) -> Tested:
     """The figures on the test rows, which are used here for the first and only time.
 
-    training: as the chosen model sees it. baseline: (outputs,) what the simplest model says of every row.
+    training: as the chosen model sees it. baseline: (test rows, outputs) what the simplest model says of them.
     """
     numbers = training.test
     rows = training.batch.take(numbers)
@@ -102,14 +109,34 @@ def tested(prepared: Prepared, training: Training, answer: Answering, baseline: 
         prepared.recipe.train.metric,
         rows.target,
         answers,
-        (prepared.task.baseline, prepared.task.answers(np.repeat(baseline[None], len(rows), axis=0))),
+        (prepared.task.baseline, prepared.task.answers(baseline)),
         "test",
         weight=rows.weight,
         groups=None if groups is None else groups[numbers],
         seed=prepared.recipe.seed,
     )
-    coverage = chosen.conformal.coverage(outputs, rows.target) if chosen.conformal else None
-    return Tested(tuple(measurements), _pictures(prepared.task, prepared.classes, rows.target, answers), coverage)
+    coverage = None
+    if chosen.conformal is not None and chosen.conformal.kind == "steps":
+        coverage = conformal.covered_steps(chosen.conformal, answers, rows.target)
+    elif chosen.conformal is not None:
+        coverage = chosen.conformal.coverage(outputs, rows.target)
+    if prepared.task.name == "forecasting":
+        frame = loader.take(prepared.frame, encoding.test_rows(prepared))
+        pictures = forecasts.pictures(prepared.schema, frame, rows.target, answers, chosen.conformal)
+    else:
+        pictures = _pictures(prepared.task, prepared.classes, rows.target, answers)
+    return Tested(tuple(measurements), pictures, coverage)
+
+
+def said_of_all(prepared: Prepared, outputs: Array) -> list[float]:
+    """(outputs,) what the simplest model says of every row; of forecasts what it adds to the last season, scaled.
+
+    outputs: (test rows, outputs) of the simplest model.
+    """
+    if prepared.task.name != "forecasting":
+        return [float(value) for value in outputs[0]]
+    first = loader.take(prepared.frame, encoding.test_rows(prepared)[:1])
+    return forecasts.beyond_season(first, prepared.recipe, outputs[0])
 
 
 def cross_validated(
@@ -235,6 +262,8 @@ def answered(bundle: Bundle, data: Any, *, threads: int | None = None, console: 
     from luban.verbs.answering import SLICE
 
     answerer = bundle.answerer if threads is None else bundle.answering(threads)
+    if answerer.windows is not None:
+        return _answered_windows(answerer, data, console)
     name = bundle.stored.facts.get("target")
     if name is None:
         raise DataError(
@@ -265,6 +294,15 @@ def answered(bundle: Bundle, data: Any, *, threads: int | None = None, console: 
     return Rows(dataset.name, _joined([answers for _, answers in parts]).take(known), target[known], dropped)
 
 
+def _answered_windows(answerer: Answerer, data: Any, console: Console) -> Rows:
+    """The answers for all windows of series whose target is known."""
+    dataset = open_dataset(data, like=answerer.schema, console=console)
+    frame = forecasts.known(answerer, dataset.frame.collect(), where=dataset.where)
+    target = answerer.task.encode(frame[forecasts.target_name(answerer)], ())
+    assert answerer.windows is not None, "only forecasts have windows"
+    return Rows(dataset.name, answerer.said(frame), target, {}, forecasts.simplest(frame, answerer))
+
+
 def given(bundle: Bundle, rows: Rows) -> list[Measurement]:
     """The figures of a bundle on rows that a person gave."""
     return figures(
@@ -272,7 +310,7 @@ def given(bundle: Bundle, rows: Rows) -> list[Measurement]:
         bundle.recipe.train.metric,
         rows.target,
         rows.answers,
-        _baseline(bundle, len(rows.target)),
+        (bundle.answerer.task.baseline, rows.simplest) if rows.simplest else _baseline(bundle, len(rows.target)),
         "given",
         seed=bundle.recipe.seed,
     )
@@ -299,14 +337,20 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
     dataset = open_dataset(data, columns=bundle.recipe.columns, console=console)
     prepared = prepare(dataset, Given(), bundle.recipe)
     numbers = encoding.test_rows(prepared)
-    answers = bundle.answerer.answers(loader.take(prepared.frame, numbers), where=dataset.where)
+    answerer, frame = bundle.answerer, loader.take(prepared.frame, numbers)
+    if answerer.windows is not None:
+        answers = answerer.said(frame)
+        simplest: tuple[str, Answers] | None = (task.baseline, forecasts.simplest(frame, answerer))
+    else:
+        answers = answerer.answers(frame, where=dataset.where)
+        simplest = _baseline(bundle, len(numbers))
     assert prepared.target is not None, "a bundle with figures has a target"
     measured = figures(
         task,
         bundle.recipe.train.metric,
         prepared.target[numbers],
         answers,
-        _baseline(bundle, len(numbers)),
+        simplest,
         "test",
         weight=None if prepared.weight is None else prepared.weight[numbers],
         groups=None if prepared.division.groups is None else prepared.division.groups[numbers],

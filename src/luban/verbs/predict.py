@@ -53,7 +53,8 @@ def predict(
     """Answers each row of `data`, in its order.
 
     Columns: `row` from 0, or the id column; `prediction`; `probability_<class>` for classes; `low` and `high`, the
-    bounds of a 90% conformal interval, for values.
+    bounds of a 90% conformal interval, for values. A forecast answers the next steps of each series: `row`, the time of
+    the step, the series' group, `prediction`, `low` and `high`.
     out: a file to write, whole or not at all. stream: where bytes go instead. Without either they are returned.
     format: csv, jsonl or parquet; as `out` ends where nothing is said, else csv.
 
@@ -82,6 +83,11 @@ def _tables(answerer: Answerer, data: Any, console: Console) -> Iterator[pl.Data
     from luban.verbs.answering import SLICE
 
     dataset = open_dataset(data, like=answerer.schema, console=console)
+    if answerer.windows is not None:
+        from luban.verbs import forecasts
+
+        yield forecasts.ahead(answerer, dataset.frame.collect(), where=dataset.where)
+        return
     named = answerer.schema.one("id")
     has_name = named is not None and named.name in dataset.frame.collect_schema().names()
     first = 0

@@ -24,7 +24,7 @@ from luban.data.dataset import Dataset
 from luban.data.division import Division
 from luban.data.preprocessor import Preprocessor
 from luban.data.readable import Unreadable
-from luban.protocols import Encoder, Task
+from luban.protocols import Arranged, Arranging, Encoder, Task
 from luban.recipe.recipe import Recipe
 from luban.schema.schema import Schema
 from luban.training import question
@@ -56,6 +56,7 @@ class Prepared:
     target: (rows,) as a Batch holds it, for every row of the table; None without target. weight alike.
     division: which rows train and which test. validation: rows that a person gave to choose and calibrate on.
     tensors: how networks see the rows, where they do not see the matrix that other models see.
+    given_schema: of the data's own columns, where the rows were made of them; else None.
     """
 
     dataset: Dataset
@@ -72,6 +73,7 @@ class Prepared:
     preprocessor: Preprocessor
     tensors: TensorPreprocessor | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
+    given_schema: Schema | None = None
 
     def encoder(self, view: str) -> Encoder:
         """What encodes rows for models that see them as `matrix` or as `tensors`."""
@@ -86,15 +88,24 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
     schema = roles.assign(dataset, recipe)
     frame, parts = _stacked(dataset, given, schema)
     values = _target(frame, schema)
-    name, reason = question.decide(values, recipe)
+    name, reason = _or_forecast(*question.decide(values, recipe), frame, schema, recipe)
     task: Task = registry.find("tasks", name)
     question.suits(task.name, recipe)
+    arranged = _arranged(task, frame, schema, recipe, given)
+    given_schema, ends = None, None
+    if arranged is not None:
+        given_schema, ends = schema, arranged.ends
+        frame, schema, recipe, task = arranged.frame.lazy(), arranged.schema, arranged.recipe, arranged.task
+        values, parts = _target(frame, schema), (arranged.frame.height, 0, 0)
+        reason = "; ".join([reason, *(f"{count:,} {why}" for why, count in arranged.told.items())])
     classes, target = ((), None) if values is None else _encoded(task, values, recipe)
     weight = _weight(frame, schema)
     tested, validated, own = _set_aside(dataset, given, schema, parts)
     unreadable = readable.scan(frame, schema.inputs, recipe.features)
     readable.refuse_many(unreadable, sum(parts), recipe.features, where=dataset.where)
-    divided, validation = _divided(frame, schema, recipe, task, target, sum(parts), tested, validated, unreadable)
+    divided, validation = _divided(
+        frame, schema, recipe, task, target, sum(parts), tested, validated, unreadable, ends=ends
+    )
     if own:
         divided = replace(divided, reason="the data came split")
     if recipe.train.rows is not None and recipe.train.rows < len(divided.train):
@@ -119,7 +130,32 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         preprocessor=Preprocessor.fit(teaching, schema, recipe.features),
         tensors=_tensors(teaching, schema, recipe),
         dropped={**dataset.dropped, **divided.dropped},
+        given_schema=given_schema,
     )
+
+
+def _or_forecast(name: str, reason: str, frame: pl.LazyFrame, schema: Schema, recipe: Recipe) -> tuple[str, str]:
+    """The task, which is a forecast where values follow each other in time and nothing else is known of them."""
+    if recipe.task is None and name == "regression" and recipe.split.kind in ("auto", "time"):
+        forecasting: Arranging = registry.find("tasks", "forecasting")
+        why = forecasting.suggested(frame, schema, recipe)
+        if why is not None:
+            return "forecasting", why
+    return name, reason
+
+
+def _arranged(task: Task, frame: pl.LazyFrame, schema: Schema, recipe: Recipe, given: Given) -> Arranged | None:
+    """The rows that the task makes of the data's rows; None where it takes them as they are."""
+    if not isinstance(task, Arranging):
+        return None
+    for option, part in (("--test", given.test), ("--validation", given.validation)):
+        if part is not None:
+            raise UsageError(
+                f"{task.name} tests itself on the latest windows of the data.",
+                where=option,
+                fix="put all rows into one table, or measure others afterwards: luban evaluate BUNDLE DATA",
+            )
+    return task.arrange(frame, schema, recipe)
 
 
 def _tensors(frame: pl.DataFrame, schema: Schema, recipe: Recipe) -> TensorPreprocessor | None:
@@ -223,6 +259,8 @@ def _divided(
     tests: Array,
     validates: Array,
     unreadable: tuple[Unreadable, ...] = (),
+    *,
+    ends: str | None = None,
 ) -> tuple[Division, Array | None]:
     """The division, and the training rows that are there to choose and calibrate on."""
     divided = division.divide(
@@ -236,5 +274,6 @@ def _divided(
         # Validation rows choose, so they are never test rows.
         kept=validates if len(validates) else None,
         unreadable=unreadable,
+        ends=ends,
     )
     return divided, divided.train[np.isin(divided.train, validates)] if len(validates) else None
