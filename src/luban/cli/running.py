@@ -24,6 +24,8 @@ from luban.core.suggest import nearest
 
 MOST_LINES = 8
 """An error takes at most this many lines."""
+ARGUMENTS = "luban.arguments"
+"""Where a verb's context keeps what was typed behind the verb."""
 
 
 class DefectError(LubanError):
@@ -59,6 +61,10 @@ class Verb(click.Command):
     def __init__(self, *arguments: Any, section: str, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.section = section
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[ARGUMENTS] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> None:
         talk = Talk(*(ctx.params.pop(name) for name in ("json", "quiet", "debug")))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from luban.core.errors import Interrupted
 from luban.core.process import end_with_parent
+from luban.training import nodes
 from luban.training.network_fit import CHECKPOINTS, TOGETHER, NetworkFit, stopping
 from luban.training.work_folder import Training, Unit, WorkFolder, by_gradient
 
@@ -117,6 +118,8 @@ def main(path: str, name: str, seed_text: str, threads_text: str, together_text:
 def _trainer(path: str, name: str, seed: int, threads: int, together: int) -> Train:
     if together == 1:
         return alone
+    if nodes.place() is not None:
+        return nodes.Leading(path, name, seed)
     from luban.training.launching import Launched
 
     return Launched(path, name, seed, max(threads // together, 1), together)

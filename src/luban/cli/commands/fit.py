@@ -9,7 +9,7 @@ import click
 from luban.cli import options
 from luban.cli.help import MAKE
 from luban.cli.options import BUDGET, MODEL, PROBLEMS, QUESTION, RESULT, ROWS, option
-from luban.cli.running import Talk, Verb
+from luban.cli.running import ARGUMENTS, Talk, Verb
 from luban.core.deadline import process_started
 
 if TYPE_CHECKING:
@@ -63,6 +63,13 @@ if TYPE_CHECKING:
     help="Train each network by N processes together.",
 )
 @option(
+    "--nodes",
+    type=click.IntRange(min=1),
+    metavar="K",
+    group=BUDGET,
+    help="Print what starts it on K machines, with --workers each.",
+)
+@option(
     "--repair",
     type=click.Choice(["auto", "ask", "off"]),
     metavar="HOW",
@@ -74,7 +81,7 @@ if TYPE_CHECKING:
 @option("--out", metavar="BUNDLE", group=RESULT, help="Where the bundle goes; else DATA's name .luban.")
 @option("--force", is_flag=True, group=RESULT, help="Replace a bundle of other data or another recipe.")
 @options.common
-def command(data: str, talk: Talk, **asked: Any) -> Bundle:
+def command(data: str, talk: Talk, **asked: Any) -> Bundle | None:
     """Train on DATA and write a bundle: the model, its honest score, what was found and repaired, a report.
 
     DATA is a file (CSV, TSV, Parquet, JSON lines, Arrow; .gz and .zst too), a quoted glob of files, a folder of class
@@ -82,6 +89,24 @@ def command(data: str, talk: Talk, **asked: Any) -> Bundle:
 
     The same command typed again continues after an interruption, and answers at once when all is done.
     """
+    from luban.training import nodes
+
+    if count := asked.pop("nodes"):
+        _tell(nodes.commands(count, asked["workers"], click.get_current_context().meta[ARGUMENTS]), talk)
+        return None
+    place = nodes.place()
+    if place is None:
+        return _fit(data, talk, asked)
+    if place.rank > 0:
+        nodes.take_part()
+        return None
+    try:
+        return _fit(data, talk, {**asked, "workers": place.size})
+    finally:
+        nodes.dismiss()
+
+
+def _fit(data: str, talk: Talk, asked: dict[str, Any]) -> Bundle:
     from luban.verbs.fit import fit
 
     changes = options.settings(asked.pop("set_"))
@@ -99,4 +124,19 @@ def command(data: str, talk: Talk, **asked: Any) -> Bundle:
         started=process_started(),
         console=talk.console,
         **asked,
+    )
+
+
+def _tell(commands: list[str], talk: Talk) -> None:
+    """Prints what to type on each machine."""
+    from luban.core.files import to_json
+
+    if talk.json:
+        click.echo(to_json({"commands": commands}), nl=False)
+        return
+    for number, line in enumerate(commands, 1):
+        click.echo(f"# on machine {number} of {len(commands)}\n{line}")
+    click.echo(
+        "FIRST_NODE is the name of the first machine. --out and DATA lie where all of them see the same files.",
+        err=True,
     )
