@@ -6,15 +6,19 @@ The level, in two parts, and the spread are the last three numbers of a row of a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 
 from luban.batch import Array, Inputs, Tensors
 from luban.forms import _members
 from luban.forms._checked import Checked
-from luban.protocols import Builder, Form, State
+from luban.protocols import Builder, Form, Shape, State
+
+if TYPE_CHECKING:
+    from torch import nn
 
 PART = "anchor"
 NUMBERS = 3
@@ -67,11 +71,38 @@ class Rescaled:
         else:
             anchor = _columns(builder, inputs, np.arange(self.inner.width, self.width))
             seen = _columns(builder, inputs, np.arange(self.inner.width))
+            builder = _Whole(builder, seen, inputs)
         exact = builder.double(anchor)
         level = builder.node("MatMul", exact, builder.constant(np.array([[1.0], [1.0], [0.0]])))
         spread = builder.node("MatMul", exact, builder.constant(np.array([[0.0], [0.0], [1.0]])))
         scaled = builder.node("Mul", self.inner.graph(builder, seen), spread)
         return builder.node("Add", scaled, level)
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """A builder whose trees look at the whole matrix: they find their columns by number, and what follows is not theirs.
+
+    A graph is only accepted with trees that look at its inputs themselves.
+    """
+
+    builder: Builder
+    seen: str
+    whole: str
+
+    def node(self, operator: str, *inputs: str, domain: str = "", outputs: int = 1, **attributes: Any) -> str:
+        if operator.startswith("TreeEnsemble"):
+            inputs = tuple(self.whole if name == self.seen else name for name in inputs)
+        return self.builder.node(operator, *inputs, domain=domain, outputs=outputs, **attributes)
+
+    def constant(self, values: Array) -> str:
+        return self.builder.constant(values)
+
+    def double(self, name: str) -> str:
+        return self.builder.double(name)
+
+    def network(self, module: nn.Module, shapes: Mapping[str, Shape]) -> str:
+        return self.builder.network(module, shapes)
 
 
 def split(inputs: Inputs) -> tuple[Inputs, Array]:
