@@ -19,6 +19,13 @@ class Sampled:
 
     document: Mapping[str, Any]
 
+    @property
+    def path(self) -> Path:
+        """Where the sample lies. UsageError for the list of samples."""
+        if "path" not in self.document:
+            raise UsageError("which sample?", where="luban.sample()", fix='luban.sample("iris")')
+        return Path(self.document["path"])
+
     def to_json(self) -> dict[str, Any]:
         return dict(self.document)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from luban.bundle.bundle import Stored
+from luban.core import files
 from luban.protocols import Form, State
 from luban.recipe.recipe import Recipe
 
@@ -38,8 +40,9 @@ def with_pages(stored: Stored, name: str) -> Stored:
 
 
 def page(stored: Stored, name: str) -> str:
-    """The report, one HTML document."""
+    """The report, one HTML document: of the evidence as it is stored, so that drawing it again gives the same."""
     from luban.reports import page
     from luban.reports.view import View
 
-    return page.render(View.of(stored, name))
+    evidence = {part: json.loads(files.to_json(document)) for part, document in stored.evidence.items()}
+    return page.render(View.of(replace(stored, evidence=evidence), name))
