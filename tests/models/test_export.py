@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
 
 from luban.protocols import NoGraph, Shape
+from luban.runtime import torch_export
 from luban.runtime.torch_export import export
+from luban.runtime.torch_recurrence import drawn
 from models.networks import ANSWERING, SHAPES, inputs, network
 
 CASES = [(name, kind) for name, model in ANSWERING.items() for kind in sorted(model.takes)]
@@ -104,5 +107,32 @@ def test_what_torch_cannot_export_is_told() -> None:
             values = inputs["table"]
             return values if bool(values.sum() > 0) else -values
 
-    with pytest.raises(NoGraph, match="torch cannot export it: "):
+    with pytest.raises(NoGraph, match=r"torch cannot export it: .*data-dependent"):
         export(Deciding(), {"table": SHAPES["vector"]})
+
+
+@pytest.mark.slow
+def test_a_graph_for_one_length_alone_is_none() -> None:
+    class Counting(torch.nn.Module):
+        def forward(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+            steps = [step * 1.5 for step in inputs["series"].unbind(1)]
+            return torch.stack(steps).sum(dim=0) + inputs["series.lengths"][:, None]
+
+    with pytest.raises(NoGraph, match="torch cannot export it: Found the following conflicts"):
+        export(Counting(), {"series": SHAPES["sequence"]})
+
+
+def test_an_axis_that_the_exporter_fixed_all_the_same_is_told() -> None:
+    value = onnx.helper.make_tensor_value_info("series", onnx.TensorProto.FLOAT, ["rows", 11, 2])
+    node = onnx.helper.make_node("Identity", ["series"], ["outputs"])
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "graph", [value], []))
+    with pytest.raises(NoGraph, match="its graph would be for 11 steps only"):
+        torch_export._named(model, {"series": {0: None, 1: None}})
+
+
+@pytest.mark.parametrize(
+    "layer", [torch.nn.LSTM(2, 3), torch.nn.GRU(2, 3, 2, batch_first=True)], ids=["first", "stacked"]
+)
+def test_recurrent_layers_that_no_node_draws_are_told(layer: torch.nn.Module) -> None:
+    with pytest.raises(NoGraph, match="only single recurrent layers"):
+        drawn(torch.nn.Sequential(layer))

@@ -134,7 +134,9 @@ def pooled(steps: Tensor, lengths: Tensor, own: Tensor, pooling: str) -> tuple[T
     shorter = (lengths + 1) // 2
     if pooling == "max":
         lowest = torch.finfo(steps.dtype).min
-        found = functional.max_pool1d(functional.pad(steps.masked_fill(~here, lowest), (0, 1), value=lowest), 2)
+        filled = functional.pad(steps.masked_fill(~here, lowest), (0, 1), value=lowest)
+        # Over one axis torch's exporter fixes the length; over two, of which one is 1 long, it leaves it open.
+        found = functional.max_pool2d(filled[:, :, None], (1, 2)).squeeze(2)
     else:
         weight = functional.avg_pool1d(functional.pad(here.to(steps.dtype), (0, 1)), 2)
         found = functional.avg_pool1d(functional.pad(steps * here.to(steps.dtype), (0, 1)), 2) / weight.clamp(min=0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import logging
 import warnings
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 OPERATOR_SET = 18
 ROWS = "rows"
-_EXAMPLE_ROWS, _EXAMPLE_LENGTH = 3, 7
-"""Neither is 1, which the exporter would take for a constant; they differ, so that nothing is equal by chance."""
+_EXAMPLE_ROWS, _EXAMPLE_LENGTH = 3, 11
+"""Neither is 1, which the exporter would take for a constant, not even where a length was halved three times."""
 
 
 def export(module: nn.Module, shapes: Mapping[str, Shape]) -> onnx.ModelProto:
@@ -33,17 +34,18 @@ def export(module: nn.Module, shapes: Mapping[str, Shape]) -> onnx.ModelProto:
     """
     import torch
 
+    from luban.runtime.torch_recurrence import drawn
+
     names, tensors, axes = _examples(shapes)
 
     class ByPosition(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.module = module
+            self.module = drawn(copy.deepcopy(module))
 
         def forward(self, *tensors: Tensor) -> Any:
             return self.module(dict(zip(names, tensors, strict=True)))
 
-    was_training = module.training
     try:
         with _quietly():
             program = torch.onnx.export(
@@ -55,13 +57,12 @@ def export(module: nn.Module, shapes: Mapping[str, Shape]) -> onnx.ModelProto:
                 dynamo=True,
                 dynamic_shapes=(tuple(axes),),
                 external_data=False,
-                optimize=True,
                 verbose=False,
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-        raise NoGraph(f"torch cannot export it: {str(error).strip().splitlines()[0][:200]}") from None
-    finally:
-        module.train(was_training)
+        # The exporter wraps what happened in advice to whoever wrote the module.
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        raise NoGraph(f"torch cannot export it: {reason[:200]}") from None
     assert program is not None
     return _named(program.model_proto, dict(zip(names, axes, strict=True)))
 
@@ -71,18 +72,17 @@ def _examples(shapes: Mapping[str, Shape]) -> tuple[list[str], list[Tensor], lis
     import torch
 
     found: dict[str, tuple[Tensor, dict[int, Any]]] = {}
-    rows = torch.export.Dim(ROWS, min=1)
+    varies = torch.export.Dim.DYNAMIC
     for number, (name, shape) in enumerate(shapes.items()):
         kind = {"image": torch.uint8, "tokens": torch.int64}.get(shape.kind, torch.float32)
         size = () if shape.kind == "tokens" else shape.size
         if not shape.ragged:
-            found[name] = torch.ones(_EXAMPLE_ROWS, *size, dtype=kind), {0: rows}
+            found[name] = torch.ones(_EXAMPLE_ROWS, *size, dtype=kind), {0: varies}
             continue
-        # The name of a part may hold signs that torch does not take in the name of an axis: it is put in afterwards.
-        length = torch.export.Dim(f"length_{number}", min=1)
-        steps = _EXAMPLE_LENGTH + number
-        found[name] = torch.ones(_EXAMPLE_ROWS, steps, *size, dtype=kind), {0: rows, 1: length}
-        found[name + LENGTHS] = torch.full((_EXAMPLE_ROWS,), steps, dtype=torch.int64), {0: rows}
+        # Each part has a length of its own, so that none is taken for another's.
+        steps = _EXAMPLE_LENGTH + 2 * number
+        found[name] = torch.ones(_EXAMPLE_ROWS, steps, *size, dtype=kind), {0: varies, 1: varies}
+        found[name + LENGTHS] = torch.full((_EXAMPLE_ROWS,), steps, dtype=torch.int64), {0: varies}
     names = sorted(found)
     return names, [found[name][0] for name in names], [found[name][1] for name in names]
 
@@ -111,10 +111,12 @@ def _named(model: onnx.ModelProto, axes: Mapping[str, Mapping[int, Any]]) -> onn
 
     whole = inliner.inline_local_functions(model) if model.functions else model
     for value in whole.graph.input:
-        dimensions = value.type.tensor_type.shape.dim
-        dimensions[0].dim_param = ROWS
-        if 1 in axes[value.name]:
-            dimensions[1].dim_param = f"{value.name}.length"
+        for axis in axes[value.name]:
+            dimension = value.type.tensor_type.shape.dim[axis]
+            if not dimension.dim_param:
+                raise NoGraph(f"its graph would be for {dimension.dim_value} {'steps' if axis else 'rows'} only")
+            # Only here: names of parts hold signs that torch does not take in the name of an axis.
+            dimension.dim_param = f"{value.name}.length" if axis else ROWS
     del whole.graph.value_info[:]
     for node in whole.graph.node:
         node.ClearField("doc_string")
