@@ -90,6 +90,20 @@ def test_every_gate_counts(cancer: Path, patients: Path) -> None:
     assert luban("evaluate", cancer, patients, "--require", "accuracy>0.5", "--require", "brier<0").code == 4
 
 
+@pytest.mark.slow
+def test_rows_of_a_group_are_drawn_together_and_weights_weigh(visits: Path) -> None:
+    arguments = ("fit", visits, "--target", "value", "--model", "constant", "--threads", "1", "--out")
+    assert luban(*arguments, "grouped.luban", "--weight", "heavy").code == 0
+    assert luban(*arguments, "single.luban", "--set", "split.kind=random").code == 0
+    grouped, single = (
+        luban("evaluate", name, visits, "--json").document["measurements"][0]
+        for name in ("grouped.luban", "single.luban")
+    )
+    assert "20 groups of rows" in grouped["how"]
+    assert "80 rows" in single["how"]
+    assert grouped["value"] != single["value"]
+
+
 def test_data_without_the_target_cannot_be_measured(cancer: Path, patients: Path) -> None:
     pl.read_csv(patients).drop("diagnosis").write_csv(patients)
     done = luban("evaluate", cancer, patients)

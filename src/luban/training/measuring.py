@@ -35,7 +35,9 @@ class Rows:
     def of(cls, target: Array, weight: Array | None, groups: Array | None) -> Self:
         if groups is None or len(np.unique(groups)) < 2:
             return cls(target, weight, None, len(target))
-        names, unit = np.unique(groups, return_inverse=True)
+        names, first, code = np.unique(groups, return_index=True, return_inverse=True)
+        # In the order in which they appear, so that what groups are called decides nothing.
+        unit = np.argsort(np.argsort(first))[code]
         if len(names) == len(target):
             return cls(target, weight, None, len(target))
         return cls(target, weight, unit, len(names))

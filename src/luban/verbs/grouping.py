@@ -43,16 +43,17 @@ def make(
             advance(done, unit.candidate.label)
 
         pool.run(units, until, ended)
-    forms = {unit.candidate: folder.form(unit) for unit in units if folder.finished(unit) and not folder.failure(unit)}
+    ended_well = [unit for unit in units if folder.finished(unit) and not folder.failure(unit)]
+    forms = {unit.candidate.label: folder.form(unit) for unit in ended_well}
     if not forms:
         reasons = "; ".join(f"{unit.candidate.label}: {folder.failure(unit) or 'not finished'}" for unit in units)
         raise TrainingError(f"no model could be fitted: {reasons[:500]}", fix="give more --time, or another --model")
-    scores = {candidate: _score(prepared, training, form) for candidate, form in forms.items()}
-    best = max(forms, key=lambda candidate: scores[candidate])
-    form = forms[best]
+    scores = {label: _score(prepared, training, form) for label, form in forms.items()}
+    finished = [unit.candidate for unit in ended_well]
+    best = max(finished, key=lambda candidate: scores[candidate.label])
+    form = forms[best.label]
     exported = exporting.export(form, training)
     clustering = prepared.task.name == "clustering"
-    finished = [candidate for candidate in asked if candidate in forms]
     return writing.Made(
         recipe=search.recorded(prepared.recipe, finished, folder, training),
         encoder=prepared.preprocessor.state(),
@@ -63,7 +64,7 @@ def make(
             **measuring.question(prepared),
             "metric": prepared.task.compared_by,
             "measurements": [],
-            "candidates": [_line(candidate, scores[candidate], clustering) for candidate in finished],
+            "candidates": [_line(candidate, scores[candidate.label], clustering) for candidate in finished],
             "chosen": {
                 "label": best.label,
                 "members": [{"label": best.label, "weight": 1.0}],
@@ -75,7 +76,7 @@ def make(
             {"label": unit.candidate.label, "model": unit.candidate.model, "settings": unit.candidate.settings,
              "status": "failed" if folder.failure(unit) else "skipped",
              "reason": folder.failure(unit) or "the time was over before it was finished"}
-            for unit in units if unit.candidate not in forms
+            for unit in units if unit.candidate.label not in forms
         ],
         evidence={"runtime": exported.to_json()},
     )  # fmt: skip

@@ -17,6 +17,7 @@ from luban.core.errors import DataError
 from luban.core.seed import derive
 from luban.data import loader
 from luban.data.open import open_dataset
+from luban.data.values import codes
 from luban.evidence.measurement import Measurement, Part
 from luban.protocols import Encoder, Metric, Task
 from luban.runtime.answering import Answering
@@ -27,9 +28,11 @@ from luban.training.measuring import measure
 from luban.training.work_folder import Training, WorkFolder
 from luban.verbs import encoding, forecasts
 from luban.verbs.bundle import Bundle
-from luban.verbs.preparing import Given, Prepared, prepare, sampled
+from luban.verbs.preparing import Given, Prepared, prepare, sampled, weights
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from luban.verbs.answering import Answerer
 
 EXPLAINED = 2_000
@@ -57,6 +60,7 @@ class Rows:
     """Rows with a known target, and what a model said about them. name: of the data.
 
     simplest: what the simplest model says about them, where that is not the same for all.
+    weight, groups: (rows,) or None, as training read them.
     """
 
     name: str
@@ -64,6 +68,8 @@ class Rows:
     target: Array
     dropped: Mapping[str, int]
     simplest: Answers | None = None
+    weight: Array | None = None
+    groups: Array | None = None
 
 
 def figures(
@@ -291,7 +297,29 @@ def answered(bundle: Bundle, data: Any, *, threads: int | None = None, console: 
     if not known.any():
         raise DataError(f"no row holds a known value of '{name}'.", where=dataset.where, fix="luban inspect DATA")
     dropped = {"no target, or a class that the bundle does not know": int((~known).sum())} if not known.all() else {}
-    return Rows(dataset.name, _joined([answers for _, answers in parts]).take(known), target[known], dropped)
+    weight, groups = _beside(dataset.frame, bundle)
+    return Rows(
+        dataset.name,
+        _joined([answers for _, answers in parts]).take(known),
+        target[known],
+        dropped,
+        weight=None if weight is None else weight[known],
+        groups=None if groups is None else groups[known],
+    )
+
+
+def _beside(frame: pl.LazyFrame, bundle: Bundle) -> tuple[Array | None, Array | None]:
+    """(rows,) weights and groups of rows, where the bundle was made with such columns and the rows have them."""
+    names = frame.collect_schema().names()
+    weight, group = bundle.schema.one("weight"), bundle.schema.one("group")
+    weighed = weights(frame, bundle.schema) if weight is not None and weight.name in names else None
+    if group is None or group.name not in names or bundle.recipe.split.kind not in ("auto", "group"):
+        return weighed, None
+    groups = codes(frame.select(group.name).collect().to_series())
+    # A row without a group is one by itself.
+    alone = groups < 0
+    groups[alone] = groups.max(initial=0) + 1 + np.arange(int(alone.sum()))
+    return weighed, groups
 
 
 def _answered_windows(answerer: Answerer, data: Any, console: Console) -> Rows:
@@ -312,6 +340,8 @@ def given(bundle: Bundle, rows: Rows) -> list[Measurement]:
         rows.answers,
         (bundle.answerer.task.baseline, rows.simplest) if rows.simplest else _baseline(bundle, len(rows.target)),
         "given",
+        weight=rows.weight,
+        groups=rows.groups,
         seed=bundle.recipe.seed,
     )
 
@@ -321,7 +351,10 @@ def paired(one: Bundle, other: Bundle, data: Any, name: str, *, console: Console
     first, second = answered(one, data, console=console), answered(other, data, console=console)
     answers = _aligned(second.answers, other.classes, one.classes)
     task = one.answerer.task
-    return figures(task, None, first.target, first.answers, (name, answers), "given", seed=one.recipe.seed)
+    return figures(
+        task, None, first.target, first.answers, (name, answers), "given",
+        weight=first.weight, groups=first.groups, seed=one.recipe.seed,
+    )  # fmt: skip
 
 
 def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurement], list[str | None]]:
@@ -331,9 +364,17 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
     # Data that came split holds its test rows itself.
     if evaluation["split"]["name"] == "given" and bundle.schema.one("split") is None:
         rows = answered(bundle, data, console=console)
-        baseline = _baseline(bundle, len(rows.target))
         seed = bundle.recipe.seed
-        return figures(task, bundle.recipe.train.metric, rows.target, rows.answers, baseline, "test", seed=seed), []
+        # As many are measured as were then.
+        some = sampled(np.arange(len(rows.target)), encoding.TESTED, derive(seed, "tested"))
+        measured = figures(
+            task, bundle.recipe.train.metric, rows.target[some], rows.answers.take(some),
+            _baseline(bundle, len(some)), "test",
+            weight=None if rows.weight is None else rows.weight[some],
+            groups=None if rows.groups is None else rows.groups[some],
+            seed=seed,
+        )  # fmt: skip
+        return measured, []
     dataset = open_dataset(data, columns=bundle.recipe.columns, console=console)
     prepared = prepare(dataset, Given(), bundle.recipe)
     numbers = encoding.test_rows(prepared)

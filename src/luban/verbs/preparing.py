@@ -99,7 +99,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         values, parts = _target(frame, schema), (arranged.frame.height, 0, 0)
         reason = "; ".join([reason, *(f"{count:,} {why}" for why, count in arranged.told.items())])
     classes, target = ((), None) if values is None else _encoded(task, values, recipe)
-    weight = _weight(frame, schema)
+    weight = weights(frame, schema)
     tested, validated, own = _set_aside(dataset, given, schema, parts)
     unreadable = readable.scan(frame, schema.inputs, recipe.features)
     readable.refuse_many(unreadable, sum(parts), recipe.features, where=dataset.where)
@@ -200,20 +200,21 @@ def _encoded(task: Task, values: pl.Series, recipe: Recipe) -> tuple[tuple[str, 
     return classes, task.encode(values, classes)
 
 
-def _weight(frame: pl.LazyFrame, schema: Schema) -> Array | None:
+def weights(frame: pl.LazyFrame, schema: Schema) -> Array | None:
+    """(rows,) what each row weighs; None where no column says so. Raises DataError for what is no weight."""
     column = schema.one("weight")
     if column is None:
         return None
     values = frame.select(pl.col(column.name).cast(pl.Float64, strict=False)).collect().to_series()
-    weights = values.fill_null(float("nan")).to_numpy()
-    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    found = values.fill_null(float("nan")).to_numpy()
+    bad = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
     if len(bad):
         raise DataError(
             f"row {bad[0]} has no weight of 0 or more.",
             where=f"column '{column.name}'",
             fix="fill or leave out the row",
         )
-    return weights
+    return found
 
 
 def _set_aside(

@@ -51,6 +51,13 @@ def verify(bundle: Bundle | str | Path, data: Any, *, console: Console = SILENT)
         raise UsageError(
             "the bundle records no figure on test rows.", where=str(found.path), fix="luban inspect BUNDLE"
         )
+    if found.recipe.train.refit == "all":
+        raise GateError(
+            "the final model was fitted on the test rows too, so the score, which is of the model without them, cannot be "
+            "measured again.",
+            where=str(found.path),
+            fix="luban fit DATA --recipe BUNDLE --refit train",
+        )
     again, prints = measuring.again(found, data, console=console)
     figures = {measurement.metric: measurement for measurement in again}
     checks = []
