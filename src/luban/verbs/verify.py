@@ -53,7 +53,7 @@ def verify(bundle: Bundle | str | Path, data: Any, *, console: Console = SILENT)
         )
     if found.recipe.train.refit == "all":
         raise GateError(
-            "the final model was fitted on the test rows too, so the score, which is of the model without them, cannot be "
+            "the final model was fitted on the test rows too; the score is of the model without them, so it cannot be "
             "measured again.",
             where=str(found.path),
             fix="luban fit DATA --recipe BUNDLE --refit train",
