@@ -34,7 +34,10 @@ def mutations(state: State) -> Iterator[tuple[str, State]]:
     for name, value in state.values.items():
         for odd in (_MISSING, *ODD):
             if _is_odd(name, value, odd):
-                yield f"value {name}: {odd!r}", replace(state, values=_with(state.values, name, odd))
+                yield (
+                    f"value {name}: {'missing' if odd is _MISSING else repr(odd)}",
+                    replace(state, values=_with(state.values, name, odd)),
+                )
     yield "a value too many", replace(state, values={**state.values, "surplus": 1})
     yield "an array too many", replace(state, arrays={**state.arrays, "surplus": np.zeros(1)})
     yield from _parts(state)

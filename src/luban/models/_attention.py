@@ -72,7 +72,7 @@ class Attention(nn.Module):
 
 def rotated(steps: Tensor, frequencies: Tensor) -> Tensor:
     """(..., steps, size): the pair (i, i + size / 2) of the step at place p turned by the angle p * frequencies[i]."""
-    places = torch.arange(steps.shape[-2], device=steps.device, dtype=frequencies.dtype)
+    places = torch.arange(steps.shape[-2], device=steps.device).to(frequencies.dtype)
     angles = places[:, None] * frequencies[None, :]
     cosine, sine = angles.cos().to(steps.dtype), angles.sin().to(steps.dtype)
     first, second = steps.chunk(2, dim=-1)

@@ -19,6 +19,7 @@ from onnx import TensorProto
 from luban.batch import Array
 from luban.core.errors import BundleError
 from luban.protocols import Shape
+from luban.runtime import sizing
 
 INPUTS, OUTPUTS = "inputs", "outputs"
 ROWS = "rows"
@@ -67,6 +68,7 @@ NETWORK_OPERATORS: frozenset[str] = frozenset().union(
         "AveragePool",
         "BatchNormalization",
         "Conv",
+        "ConvTranspose",
         "GRU",
         "Gemm",
         "GlobalAveragePool",
@@ -357,33 +359,15 @@ def _widest(model: Any, sizes: Mapping[str, int]) -> int:
 
     sizes: of the named ones: one row, and of what varies in length the longest row.
     """
-    one_row = onnx.ModelProto()
-    one_row.CopyFrom(model)
-    del one_row.graph.value_info[:]
-    for end in (*one_row.graph.input, *one_row.graph.output):
-        for dim in end.type.tensor_type.shape.dim:
-            if dim.HasField("dim_param"):
-                size = sizes.get(dim.dim_param)
-                if size is None:
-                    raise _refused(f"the size '{dim.dim_param[:40]}' of '{end.name[:40]}' is not known")
-                dim.dim_value = size
-    try:
-        graph = onnx.shape_inference.infer_shapes(one_row, strict_mode=True, check_type=True, data_prop=True).graph
-    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
-        raise _refused(f"its shapes do not fit together ({str(error)[:80]!r})") from None
-    shapes = {value.name: value.type.tensor_type for value in (*graph.value_info, *graph.output)}
-    widest = max((math.prod(dim.dim_value for dim in end.type.tensor_type.shape.dim) for end in graph.input), default=1)
-    for node in graph.node:
-        for name in filter(None, node.output):
-            if name not in shapes or not shapes[name].HasField("shape"):
-                raise _refused(f"the size of the tensor '{name[:40]}' is not known")
-            lengths = shapes[name].shape.dim
-            if not all(length.HasField("dim_value") for length in lengths):
-                raise _refused(f"the size of the tensor '{name[:40]}' is not known")
-            cells = math.prod(length.dim_value for length in lengths)
-            if cells > MOST_CELLS:
-                raise _refused(f"the tensor '{name[:40]}' would hold {cells} numbers a row")
-            widest = max(widest, cells)
+    shapes = sizing.shapes_of(model, sizes)
+    widest = 1
+    for name, shape in shapes.items():
+        if shape is None:
+            raise _refused(f"the size of the tensor '{name[:40]}' is not known")
+        cells = math.prod(shape)
+        if cells > MOST_CELLS:
+            raise _refused(f"the tensor '{name[:40]}' would hold {cells} numbers a row")
+        widest = max(widest, cells)
     return widest
 
 

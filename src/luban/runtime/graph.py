@@ -82,7 +82,7 @@ class GraphBuilder:
         key = (values.dtype.str, values.shape, values.tobytes())
         if key not in self._names:
             self._names[key] = f"c{len(self.tensors)}"
-            self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(values), self._names[key]))
+            self.tensors.append(numpy_helper.from_array(np.array(values, order="C"), self._names[key]))
         return self._names[key]
 
     def double(self, name: str) -> str:
