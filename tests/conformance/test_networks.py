@@ -18,7 +18,7 @@ from models.networks import ANSWERING, NETWORKS, SHAPES, alone, inputs, network,
 
 CASES = [(name, kind) for name, model in ANSWERING.items() for kind in sorted(model.takes)]
 RAGGED = [case for case in CASES if SHAPES[case[1]].ragged]
-FUSING = [name for name, model in ANSWERING.items() if "reconstruction" not in model.tasks]
+FUSING = [name for name, model in ANSWERING.items() if "anomaly" not in model.tasks]
 """The networks that take parts of all kinds, some of them by the usual encoder."""
 
 each_case = pytest.mark.parametrize(("name", "kind"), CASES, ids=lambda part: part)
@@ -27,7 +27,7 @@ each_ragged = pytest.mark.parametrize(("name", "kind"), RAGGED, ids=lambda part:
 
 def outputs_of(name: str) -> int:
     """A score for each row, or classes, or the words that are written."""
-    return 1 if "reconstruction" in NETWORKS[name].tasks else 3 if name in ANSWERING else 7
+    return 1 if "anomaly" in NETWORKS[name].tasks else 3 if name in ANSWERING else 7
 
 
 @pytest.mark.parametrize("name", NETWORKS)

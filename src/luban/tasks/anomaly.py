@@ -5,20 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, final
 
 from luban.batch import Answers, Array
+from luban.recipe.recipe import Train
 
 if TYPE_CHECKING:
     import polars as pl
+    from torch import Tensor
 
 
 @final
 class Anomaly:
-    """A score in [0, 1] for each row; the higher, the stranger."""
+    """A score from 0 on for each row; the higher, the stranger. What counts as high, the evidence tells.
+
+    A network's own output is how badly it draws a row, so that is what it learns to make small.
+    """
 
     name: ClassVar[str] = "anomaly"
     supervised: ClassVar[bool] = False
     metrics: ClassVar[tuple[str, ...]] = ()
     compared_by: ClassVar[str] = ""
     baseline: ClassVar[str] = ""
+    link: ClassVar[str] = "identity"
 
     def classes(self, target: pl.Series, positive: str | None) -> tuple[str, ...]:
         return ()
@@ -31,6 +37,11 @@ class Anomaly:
 
     def answers(self, outputs: Array, threshold: float | None = None) -> Answers:
         return Answers(outputs[:, 0])
+
+    @staticmethod
+    def loss(outputs: Tensor, target: Tensor, train: Train) -> Tensor:
+        """(rows,) what the network says itself; there is no target."""
+        return outputs[:, 0]
 
 
 task = Anomaly()

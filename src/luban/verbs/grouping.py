@@ -31,7 +31,8 @@ def make(
     prepared: Prepared, training: Training, folder: WorkFolder, pool: Pool, until: Deadline, console: Console
 ) -> writing.Made:
     """The model of a task without a target, and what was seen of it."""
-    asked = search.candidates(prepared.recipe.model, training.work)
+    tensor_work = None if training.tensors is None else training.tensors[1]
+    asked = search.candidates(prepared.recipe.model, training.work, tensor_work=tensor_work)
     units = [Unit(candidate, WHOLE) for candidate in asked]
     with console.progress("trying models", len(units)) as advance:
         done = 0
@@ -52,11 +53,15 @@ def make(
     finished = [unit.candidate for unit in ended_well]
     best = max(finished, key=lambda candidate: scores[candidate.label])
     form = forms[best.label]
-    exported = exporting.export(form, training)
+    seen = training.seen_by(best)
+    exported = exporting.export(form, seen)
     clustering = prepared.task.name == "clustering"
+    alone = "no other model competes with it"
+    if len(finished) > 1:
+        alone = "the first of those that are tried for such rows: without a target no score compares them"
     return writing.Made(
         recipe=search.recorded(prepared.recipe, finished, folder, training),
-        encoder=prepared.preprocessor.state(),
+        encoder=prepared.encoder(training.view(best)).state(),
         form=form,
         runtime=exported.data,
         facts={"task": prepared.task.name, "target": None, "classes": []},
@@ -68,9 +73,9 @@ def make(
             "chosen": {
                 "label": best.label,
                 "members": [{"label": best.label, "weight": 1.0}],
-                "reason": "the clearest clusters by silhouette" if clustering else "no other model competes with it",
+                "reason": "the clearest clusters by silhouette" if clustering else alone,
             },
-            **(_clusters(prepared, training, form, best) if clustering else _scores(training, form)),
+            **(_clusters(prepared, training, form, best) if clustering else _scores(seen, form)),
         },
         unfinished=[
             {"label": unit.candidate.label, "model": unit.candidate.model, "settings": unit.candidate.settings,

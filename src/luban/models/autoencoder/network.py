@@ -50,7 +50,7 @@ class Reconstruction(nn.Module):
             # A random code that has a gradient: the mean, and a standard normal number times the deviation.
             code = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
         loss = self._error(values, self.decode(code))
-        if log_variance is not None:
+        if self.training and log_variance is not None:
             loss = loss + self.divergence * divergence(mean, log_variance)
         return loss[:, None]
 
