@@ -21,6 +21,10 @@ def example(task: str, seed: int = 0) -> tuple[Array, Answers]:
     if task == "regression":
         target = random.normal(size=ROWS)
         return target, Answers(target + 0.3 * random.normal(size=ROWS))
+    if task == "forecasting":
+        target = np.concatenate([random.normal(size=(ROWS, 3)), random.random((ROWS, 1)) + 0.5], axis=1)
+        said = target[:, :3] + 0.3 * random.normal(size=(ROWS, 3))
+        return target, of_quantiles(said, np.array([-0.4, 0.0, 0.4]))
     if task == "multilabel":
         labels = random.integers(0, 2, (ROWS, 3))
         outputs = np.clip(0.25 + 0.5 * labels + 0.2 * random.normal(size=(ROWS, 3)), 0.01, 0.99)
@@ -32,7 +36,14 @@ def example(task: str, seed: int = 0) -> tuple[Array, Answers]:
     return target, Answers(outputs.argmax(axis=1), outputs)
 
 
+def of_quantiles(said: Array, apart: Array) -> Answers:
+    """Forecasts with quantiles so far from what is said."""
+    return Answers(said, quantiles=said[:, :, None] + apart, shares=(0.1, 0.5, 0.9))
+
+
 def perfect(task: str, target: Array) -> Answers:
+    if task == "forecasting":
+        return of_quantiles(target[:, :-1], np.zeros(3))
     if task == "regression":
         return Answers(target)
     if task == "multilabel":

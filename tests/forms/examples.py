@@ -19,6 +19,7 @@ from luban.forms.kernel import Kernel
 from luban.forms.mixture import Mixture
 from luban.forms.neighbours import Neighbours
 from luban.forms.placed import Placed
+from luban.forms.rescaled import NUMBERS, Rescaled
 from luban.forms.stack import Stack
 from luban.forms.temperature import Temperature
 from luban.forms.trees import Trees
@@ -65,6 +66,7 @@ def examples() -> dict[str, Form]:
         "neighbours-uniform": Neighbours(points, shares, random.random(9) + 0.5, 4),
         "neighbours-distance": Neighbours(points, shares, random.random(9) + 0.5, 4, "distance"),
         "placed": Placed(three, np.array([0, 2, 3]), 5),
+        "rescaled": Rescaled(Constant(np.array([0.5, 2.0]), WIDTH - NUMBERS)),
         "stack-of-labels": Stack((affine, Constant(np.array([0.6, 0.4]), WIDTH))),
         "stack-of-classes": Stack((affine, Constant(np.array([0.6, 0.4]), WIDTH)), normalise=True),
         "temperature-of-classes": Temperature(three, 2.5),

@@ -40,7 +40,7 @@ class MultilayerPerceptron:
 
     name: ClassVar[str] = "mlp"
     trainer: ClassVar[Literal["gradient"]] = "gradient"
-    tasks: ClassVar[frozenset[str]] = _networks.PREDICTED
+    tasks: ClassVar[frozenset[str]] = _networks.STEPWISE
     takes: ClassVar[frozenset[str]] = frozenset({"vector", "image"})
     Settings = Settings
 

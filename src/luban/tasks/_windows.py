@@ -64,7 +64,8 @@ def resolved(courses: Courses, recipe: Recipe) -> Recipe:
             fix=f"--set forecast.history={2 * season}, or another forecast.season",
         )
     found = {"horizon": horizon, "season": season, "history": history, "step": str(courses.spacing)}
-    if recipe.split.kind not in ("auto", "time"):
+    # A group that was named says which series there are.
+    if recipe.split.kind not in ("auto", "time", "group"):
         raise UsageError(
             f"a forecast is tested on the latest windows, not by a {recipe.split.kind} split.",
             where="split.kind",

@@ -24,6 +24,8 @@ DRAWN = 3
 """Windows in the picture."""
 PAST = 60
 """Steps of the past in the picture, at most."""
+BLOCK = _windows.BLOCK
+"""The column of windows that says which of them overlap."""
 USED = ("input", "target", "time", "group")
 """Roles of the columns that windows are made of."""
 

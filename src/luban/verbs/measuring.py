@@ -327,8 +327,8 @@ def _answered_windows(answerer: Answerer, data: Any, console: Console) -> Rows:
     dataset = open_dataset(data, like=answerer.schema, console=console)
     frame = forecasts.known(answerer, dataset.frame.collect(), where=dataset.where)
     target = answerer.task.encode(frame[forecasts.target_name(answerer)], ())
-    assert answerer.windows is not None, "only forecasts have windows"
-    return Rows(dataset.name, answerer.said(frame), target, {}, forecasts.simplest(frame, answerer))
+    simplest, groups = forecasts.simplest(frame, answerer), frame[forecasts.BLOCK].to_numpy()
+    return Rows(dataset.name, answerer.said(frame), target, {}, simplest, groups=groups)
 
 
 def given(bundle: Bundle, rows: Rows) -> list[Measurement]:

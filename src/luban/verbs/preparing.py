@@ -136,7 +136,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
 
 def _or_forecast(name: str, reason: str, frame: pl.LazyFrame, schema: Schema, recipe: Recipe) -> tuple[str, str]:
     """The task, which is a forecast where values follow each other in time and nothing else is known of them."""
-    if recipe.task is None and name == "regression" and recipe.split.kind in ("auto", "time"):
+    if recipe.task is None and name == "regression" and recipe.split.kind in ("auto", "time", "group"):
         forecasting: Arranging = registry.find("tasks", "forecasting")
         why = forecasting.suggested(frame, schema, recipe)
         if why is not None:
