@@ -50,7 +50,8 @@ def examine(examination: Examination) -> list[Finding]:
 def _scaled(examination: Examination, column: str) -> bool:
     train, test = floats(examination.train[column]), floats(examination.test[column])
     whole = np.concatenate([train, test])
-    if not np.isfinite(whole).all() or np.all(whole == whole[0]):
+    # What float32 cannot hold is not scaled, nor is what is not finite.
+    if not (np.abs(whole) <= np.finfo(np.float32).max).all() or np.all(whole == whole[0]):
         return False
     close = SINGLE if np.array_equal(whole, whole.astype(np.float32)) else EXACT
     return _is_unit(whole, close) and not _is_unit(train, close)

@@ -11,6 +11,9 @@ from luban.batch import Answers, Array
 from luban.core.errors import DataError, UsageError
 from luban.tasks import _losses
 
+LARGEST = 1e150
+"""Squares of larger values leave the range of floats."""
+
 
 @final
 class Regression:
@@ -41,17 +44,17 @@ class Regression:
         known = self.encode(target, ())
         known = known[np.isfinite(known)]
         if not len(known):
-            raise DataError("the target has no finite values.", where=where, fix="choose another --target")
+            raise DataError(f"no value is finite and below {LARGEST:g}.", where=where, fix="choose another --target")
         if np.all(known == known[0]):
-            raise DataError(f"all values are {known[0]:g}; nothing is left to predict.", where=where)
+            told = f"all values are {known[0]:g}; nothing is left to predict."
+            raise DataError(told, where=where, fix="choose another --target")
         return ()
 
     def encode(self, target: pl.Series, classes: tuple[str, ...]) -> Array:
         """(rows,) float64; NaN where there is no finite value."""
         values = target.str.strip_chars() if target.dtype == pl.String else target
         numbers = values.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy().copy()
-        # Squares of larger values leave the range of floats.
-        numbers[~(np.abs(numbers) < 1e150)] = np.nan
+        numbers[~(np.abs(numbers) < LARGEST)] = np.nan
         return numbers
 
     def outputs(self, classes: tuple[str, ...]) -> int:
