@@ -43,6 +43,13 @@ def table(task: str) -> tuple[Batch, Work]:
     elif task == "multilabel":
         target = np.stack([signal > 0.5, inputs[:, 2] + random.normal(size=ROWS) > 1.0, signal > 2.0], axis=1)
         target, outputs = target.astype(np.int64), 3
+    elif task == "forecasting":
+        # The last value of each window, scaled; then level and spread. Three steps follow, and what errors are scaled by.
+        level, spread = 100.0 * inputs[:, 1], np.exp(inputs[:, 2])
+        noise = 0.3 * random.normal(size=(ROWS, 3))
+        steps = (inputs[:, [0]] * [1.0, 0.5, 0.2] + noise) * spread[:, None] + level[:, None]
+        inputs = np.stack([inputs[:, 0], level, np.zeros(ROWS), spread], axis=1).astype(np.float32)
+        target, outputs = np.concatenate([steps, np.ones((ROWS, 1))], axis=1), 3
     elif task == "clustering":
         centres = np.array([[0, 0, 0, 0], [3.5, 0, 2, 0], [0, 4, 0, 1]])
         inputs = (inputs * [1.0, 0.8, 1.0, 0.6] + centres[np.arange(ROWS) % 3]).astype(np.float32)

@@ -13,6 +13,7 @@ from luban.core.errors import UsageError
 from luban.evidence.measurement import Measurement
 from luban.reports import telling
 from luban.reports.charts._svg import finite
+from luban.reports.charts.fan import Fan, fan
 from luban.reports.charts.importance import importance as importance_picture
 from luban.reports.charts.reliability import reliability
 from luban.reports.charts.scatter import scatter
@@ -160,6 +161,40 @@ def residuals(view: View) -> dict[str, Any] | None:
         rows.append([f"{number(part[0][0])} to {number(part[-1][0])}", number(mean), number(middle), number(len(part))])
     target = text(view.recipe.target, 40)
     return {"picture": scatter("residuals", f"True over predicted {target}", pairs), "rows": rows, "points": len(pairs)}
+
+
+def forecast(view: View) -> dict[str, Any] | None:
+    """The latest test windows: what was known, what was forecast, and what came."""
+    found = listed(mapping(view.evaluation.get("forecast")), "windows")
+    windows = [
+        Fan(
+            " ".join(filter(None, (text(window.get("series", ""), 30), f"from {text(window.get('from', ''), 30)} on"))),
+            *(_numbers(window.get(part)) for part in ("past", "truth", "prediction", "low", "high")),
+        )
+        for window in found
+    ]
+    windows = [window for window in windows if window.forecast and len(window.truth) == len(window.forecast)]
+    if not windows:
+        return None
+    rows = [
+        [
+            window.title if step == 0 else "",
+            number(step + 1),
+            number(window.truth[step]),
+            number(window.forecast[step]),
+            interval(window.low[step], window.high[step]) if window.low and window.high else NOTHING,
+        ]
+        for window in windows
+        for step in range(len(window.forecast))
+    ]
+    picture = fan("forecast", f"Forecasts of {text(view.recipe.target, 40)} against what came", windows)
+    return {"picture": picture, "rows": rows[:ROWS], "windows": len(windows)}
+
+
+def _numbers(values: Any) -> list[float]:
+    """The numbers of a list; none where anything else is in it."""
+    found = values if isinstance(values, list) else []
+    return [float(value) for value in found] if all(finite(value) for value in found) else []
 
 
 def clusters(view: View) -> dict[str, Any] | None:

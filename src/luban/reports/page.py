@@ -47,6 +47,7 @@ def render(view: View) -> str:
             calibration=figures.calibration_curve(view),
             confusion=figures.confusion(view),
             residuals=figures.residuals(view),
+            forecast=figures.forecast(view),
             clusters=figures.clusters(view),
             anomaly=figures.anomaly(view),
             importance=figures.importance(view),

@@ -17,6 +17,7 @@ TASKS = {
     "anomaly": "anomaly scores",
     "binary": "binary classification",
     "clustering": "clustering",
+    "forecasting": "forecast",
     "multiclass": "classification",
     "multilabel": "multilabel classification",
     "regression": "regression",
