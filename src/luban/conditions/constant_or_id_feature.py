@@ -49,7 +49,8 @@ def examine(examination: Examination) -> list[Finding]:
 
 def _what(examination: Examination, column: Column) -> str | None:
     """`constant`, `row number` or `identifier`; None for a column that may help."""
-    values = [frame[column.name] for frame in (examination.train, examination.test) if column.name in frame.columns]
+    parts = (frame.get_column(column.name, default=None) for frame in (examination.train, examination.test))
+    values = [part for part in parts if part is not None]
     if not values:
         # Rows are taken without the columns that nobody needs; the schema has looked at these.
         return "constant" if column.kind == "constant" else None

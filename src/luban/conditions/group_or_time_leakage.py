@@ -50,15 +50,12 @@ def _group(examination: Examination) -> Finding | None:
     both = _both(examination)
     judged = []
     for column in examination.schema.columns:
-        if column.role not in ("input", "id", "ignored") or column.name not in both.columns:
+        values = both.get_column(column.name, default=None)
+        if column.role not in ("input", "id", "ignored") or values is None:
             continue
-        if (
-            both[column.name].dtype.is_float()
-            or both[column.name].dtype.is_nested()
-            or column.kind in ("text", "datetime")
-        ):
+        if values.dtype.is_float() or values.dtype.is_nested() or column.kind in ("text", "datetime"):
             continue
-        group = codes(both[column.name])
+        group = codes(values)
         if not _could_group(group, len(examination.train)):
             continue
         judged.append((_agreement(examination, column.name, group), column.name, group))
@@ -130,9 +127,9 @@ def _time(examination: Examination) -> Finding | None:
     if target is None:
         return None
     both = _both(examination)
-    judged = []
+    judged, held = [], frozenset(both.columns)
     for column in examination.schema.columns:
-        if column.name in both.columns and column.role in ("input", "id", "ignored") and _tells_time(column, both):
+        if column.name in held and column.role in ("input", "id", "ignored") and _tells_time(column, both):
             order = _moments(both[column.name], column)
             if np.isfinite(order).all() and len(np.unique(order)) > len(order) / 2:
                 judged.append((_course(target, order), column.name))

@@ -34,9 +34,10 @@ def examine(examination: Examination) -> list[Finding]:
 def _judge(examination: Examination, column: str) -> Finding | None:
     infinite, values, rows = 0, 0, []
     for frame, numbers in ((examination.train, examination.train_rows), (examination.test, examination.test_rows)):
-        if column not in frame.columns:
+        held = frame.get_column(column, default=None)
+        if held is None:
             continue
-        seen = floats(frame[column])
+        seen = floats(held)
         beyond = np.abs(seen) > LARGEST
         infinite += int(beyond.sum())
         values += int((~np.isnan(seen)).sum())

@@ -27,7 +27,8 @@ def examine(examination: Examination) -> list[Finding]:
     if both < FEWEST or both < examination.rows or examination.test.is_empty():
         return []
     columns = [column.name for column in examination.schema.inputs if column.kind == "number"]
-    scaled = [column for column in columns if column in examination.test.columns and _scaled(examination, column)]
+    tested = frozenset(examination.test.columns)
+    scaled = [column for column in columns if column in tested and _scaled(examination, column)]
     if not scaled:
         return []
     shown = ", ".join(f"'{column}'" for column in scaled[:3]) + (", ..." if len(scaled) > 3 else "")

@@ -25,10 +25,11 @@ SEVERE = 0.1
 
 def examine(examination: Examination) -> list[Finding]:
     train, test = examination.train, examination.test
-    columns = [column.name for column in examination.schema.inputs if column.name in test.columns]
+    tested, kinds = frozenset(test.columns), train.schema
+    columns = [column.name for column in examination.schema.inputs if column.name in tested]
     if examination.recipe.split.duplicates == "drop" or not columns or test.is_empty() or train.is_empty():
         return []
-    test = test.cast({column: train.schema[column] for column in columns}, strict=False)
+    test = test.cast({column: kinds[column] for column in columns}, strict=False)
     twins = seen_in(row_keys(test, columns), row_keys(train, columns))
     copies = twins & ~almost(test, train, columns) if twins.any() else twins
     # In a sample of the training rows a test row meets its twin only that often.

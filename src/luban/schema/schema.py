@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -46,13 +47,16 @@ class Schema:
 
     def __getitem__(self, name: str) -> Column:
         """The column of this name; DataError with the near name when there is none."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise DataError(f"there is no column '{name}'. {did_you_mean(name, self.names)}")
+        if name not in self:
+            raise DataError(f"there is no column '{name}'. {did_you_mean(name, self.names)}")
+        return self._by_name[name]
 
     def __contains__(self, name: str) -> bool:
-        return name in self.names
+        return name in self._by_name
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
 
     @property
     def names(self) -> tuple[str, ...]:
