@@ -44,7 +44,7 @@ def table(task: str) -> tuple[Batch, Work]:
         target = np.stack([signal > 0.5, inputs[:, 2] + random.normal(size=ROWS) > 1.0, signal > 2.0], axis=1)
         target, outputs = target.astype(np.int64), 3
     elif task == "forecasting":
-        # The last value of each window, scaled; then level and spread. Three steps follow, and what errors are scaled by.
+        # The last value of each window, scaled; then level and spread. Three steps follow, and the scale of errors.
         level, spread = 100.0 * inputs[:, 1], np.exp(inputs[:, 2])
         noise = 0.3 * random.normal(size=(ROWS, 3))
         steps = (inputs[:, [0]] * [1.0, 0.5, 0.2] + noise) * spread[:, None] + level[:, None]
