@@ -81,7 +81,7 @@ class Rescaled:
 
 @dataclass(frozen=True)
 class _Whole:
-    """A builder whose trees look at the whole matrix: they find their columns by number, and what follows is not theirs.
+    """A builder whose trees look at the whole matrix: they find columns by number, and what follows is not theirs.
 
     A graph is only accepted with trees that look at its inputs themselves.
     """
