@@ -102,6 +102,29 @@ def test_the_window_ahead_has_no_target_and_its_times_go_on() -> None:
     assert times.to_list() == [date(2020, 1, 1), date(2020, 2, 1), date(2020, 3, 1)]
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("horizon", 3), ("season", 6), ("history", 30), ("step", "2 months")], ids=lambda part: str(part)
+)
+def test_every_key_of_forecasts_changes_the_windows(key: str, value: Any) -> None:
+    frame = monthly()[::2] if key == "step" else monthly()
+    base, other = arranged(frame, horizon=4, season=12 if key != "step" else 6), None
+    if key == "step":
+        with pytest.raises(DataError, match="missing at steps of 1 months"):
+            arranged(frame, horizon=4, season=6, step="1 months")
+        other = arranged(frame, horizon=4, season=6, step=value)
+        assert other.frame.equals(base.frame)
+        return
+    other = arranged(frame, **{"horizon": 4, "season": 12, key: value})
+    assert not other.frame.equals(base.frame)
+    assert getattr(other.recipe.forecast, key) == value
+
+
+def test_the_shares_of_quantiles_are_those_of_the_recipe() -> None:
+    recipe = changed(asked(horizon=2, season=1, history=5), {"train.loss": "quantile", "train.quantiles": [0.9, 0.2]})
+    assert task.asked(recipe) == Forecasting(2, (0.2, 0.9))
+    assert task.asked(recipe).outputs(()) == 4
+
+
 # The split
 
 

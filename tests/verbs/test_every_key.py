@@ -33,6 +33,7 @@ from verbs import program
 
 OF_NETWORKS = (
     {f"train.{name}" for name in Optimisation.model_fields}
+    | {"train.quantiles"}
     | {f"forecast.{name}" for name in Forecast.model_fields}
     | {
         f"features.{name}"

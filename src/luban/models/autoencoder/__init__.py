@@ -51,7 +51,7 @@ class Autoencoder:
 
     def portfolio(self, work: Work) -> Iterable[Entry]:
         # Of a plain table a forest of random cuts tells as much in a hundredth of the time.
-        if "image" not in _networks.kinds(work) or self.declines(work):
+        if work.task not in self.tasks or "image" not in _networks.kinds(work) or self.declines(work):
             return ()
         return _networks.entry(1, self.name)
 
