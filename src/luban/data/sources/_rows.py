@@ -95,7 +95,8 @@ def copy(path: Path, encoding: str, dialect: Dialect, into: Path, *, where: str)
     with _plain.opened(path) as raw, into.open("w", encoding="utf-8", newline="") as out, _long_values():
         lines = _Lines(_decoded(raw, encoding), dialect.quote, where)
         reader = csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote)
-        writer = csv.writer(out, lineterminator="\n")
+        # A value is quoted where it holds a character of the line's end, and a lone return must be.
+        writer = csv.writer(out, lineterminator="\r\n")
         writer.writerow(dialect.names)
         start, line, quotes = 1, 1, 0
         try:
