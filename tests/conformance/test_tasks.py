@@ -101,7 +101,7 @@ def test_classes_do_not_depend_on_the_order_of_rows(name: str) -> None:
 @pytest.mark.parametrize("name", SUPERVISED)
 def test_a_target_without_values_is_told_in_words(name: str) -> None:
     target = TARGETS[name]
-    with pytest.raises(LubanError, match=r"no .*values"):
+    with pytest.raises(LubanError, match=r"no .*value"):
         task(name).classes(target.filter(target.is_null()), None)
 
 
