@@ -187,6 +187,17 @@ def test_odd_input_is_trained_on_and_what_was_done_is_told(name: str) -> None:
     assert told in done.err
 
 
+@pytest.mark.slow
+def test_ten_thousand_columns_are_trained_on() -> None:
+    head = ",".join(f"c{place}" for place in range(10_000))
+    rows = (",".join(str((row * (place + 3)) % 101) for place in range(10_000)) for row in range(40))
+    Path("wide.csv").write_text(text(f"{head},y", *(f"{row},{'no' if i % 2 else 'yes'}" for i, row in enumerate(rows))))
+    done = luban("fit", "wide.csv", "--target", "y", "--model", "linear", "--threads", "1", "--json")
+    assert done.code == 0, done.out
+    assert 20 <= len(done.document["importance"]) <= 10_000
+    assert len(luban("predict", "wide.luban", "wide.csv").lines) == 41
+
+
 def test_a_changed_byte_and_a_missing_file_of_a_bundle() -> None:
     Path("cancer.luban/README.md").write_bytes(b"x" + Path("cancer.luban/README.md").read_bytes()[1:])
     done = luban("predict", "cancer.luban", "sample:breast-cancer")

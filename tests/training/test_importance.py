@@ -12,7 +12,7 @@ import pytest
 from luban.batch import Answers, Array
 from luban.core import registry
 from luban.core.deadline import Deadline
-from luban.training.importance import permutation
+from luban.training.importance import permutation, telling
 
 
 def metric(name: str) -> Any:
@@ -42,6 +42,14 @@ def test_columns_are_ordered_by_what_they_are_worth(name: str) -> None:
     assert {row["column"] for row in rest} == {"noise", "unused"}
     for row in found:
         assert row["low"] < row["high"] and row["low"] <= row["value"] <= row["high"]
+
+
+def test_of_many_columns_those_are_measured_that_the_answers_follow() -> None:
+    frame, _ = table()
+    assert telling(frame, frame.columns, answer(frame), most=2) == ["strong", "weak"]
+    assert telling(frame, frame.columns, answer(frame), most=9) == frame.columns
+    named = frame.with_columns(town=pl.lit("Ulm"))
+    assert telling(named, named.columns, answer(frame), most=2) == ["strong", "town"]
 
 
 def test_the_value_is_what_shuffling_costs() -> None:

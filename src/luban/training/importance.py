@@ -10,6 +10,7 @@ import numpy as np
 from luban.batch import Answers, Array
 from luban.core.deadline import Deadline
 from luban.core.seed import derive
+from luban.data import values as values_of
 from luban.protocols import Metric
 from luban.training.measuring import difference
 
@@ -20,6 +21,39 @@ REPEATS = 5
 """How often each column is shuffled: what one shuffle happens to do averages out."""
 MOST_UNITS = 500
 """Rows that the bootstrap draws singly, at most: there are many columns, and a picture needs no third digit."""
+
+
+def telling(frame: pl.DataFrame, columns: Sequence[str], answers: Answers, most: int) -> list[str]:
+    """At most so many of the columns, in their order: those whose values rank the rows most like the answers do.
+
+    Columns that are no numbers come first, for there is no rank to tell by.
+
+    >>> import polars as pl
+    >>> rows = pl.DataFrame({"a": [1, 5, 2, 4], "b": [1, 2, 3, 4], "c": ["x", "y", "x", "y"]})
+    >>> telling(rows, rows.columns, Answers(np.array([10.0, 20.0, 30.0, 40.0])), most=2)
+    ['b', 'c']
+    """
+    if len(columns) <= most:
+        return list(columns)
+    from scipy.stats import rankdata
+
+    said = answers.prediction if answers.probabilities is None else answers.probabilities
+    ranks = rankdata(said.reshape(len(frame), -1), axis=0)
+    values = [values_of.floats(frame[column]) for column in columns]
+    alike = np.abs(_correlations(rankdata(np.nan_to_num(np.stack(values, axis=1)), axis=0), ranks)).max(axis=1)
+    alike[[not np.isfinite(each).any() for each in values]] = np.inf
+    kept = np.sort(np.argsort(-alike, kind="stable")[:most])
+    return [columns[place] for place in kept]
+
+
+def _correlations(first: Array, second: Array) -> Array:
+    """(columns, columns) of the columns of both; 0 where one is constant."""
+    parts = []
+    for each in (first, second):
+        centred = each - each.mean(axis=0)
+        length = np.sqrt((centred**2).sum(axis=0))
+        parts.append(centred / np.where(length > 0, length, np.inf))
+    return np.asarray(parts[0].T @ parts[1])
 
 
 def permutation(

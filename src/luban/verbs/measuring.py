@@ -239,12 +239,12 @@ def importance(
         return prepared.task.answers(answer(encoder.transform(frame)), chosen.threshold)
 
     frame = loader.take(prepared.frame, rows, columns)
-    few = _affordable(answers, frame, len(columns))
+    few, most = _affordable(answers, frame, len(columns))
     rows, frame = rows[:few], frame[:few]
     found = permuting.permutation(
         answers,
         frame,
-        columns,
+        permuting.telling(frame, columns, answers(frame), most),
         prepared.target[rows],
         metric,
         seed=derive(prepared.recipe.seed, "importance"),
@@ -253,14 +253,18 @@ def importance(
     return {"metric": metric.name, "rows": len(rows), "importance": found}
 
 
-def _affordable(answers: Callable[[Any], Answers], frame: Any, columns: int) -> int:
-    """How many of the rows can be answered for each column, several times, within `IMPORTANCE_SECONDS`."""
+def _affordable(answers: Callable[[Any], Answers], frame: Any, columns: int) -> tuple[int, int]:
+    """How many rows can be answered for how many of the columns, several times, within `IMPORTANCE_SECONDS`.
+
+    Where not even a few rows can be answered for every column, it is for fewer columns, and at least 20.
+    """
     tried = min(len(frame), 200)
     started = time.process_time()
     answers(frame[:tried])
     each = max(time.process_time() - started, 1e-4) / max(tried, 1)
     affordable = int(IMPORTANCE_SECONDS / (each * max(columns, 1) * permuting.REPEATS))
-    return min(len(frame), max(affordable, 50))
+    few = min(len(frame), max(affordable, 50))
+    return few, max(20, int(IMPORTANCE_SECONDS / (each * few * permuting.REPEATS)))
 
 
 def answered(bundle: Bundle, data: Any, *, threads: int | None = None, console: Console = SILENT) -> Rows:
