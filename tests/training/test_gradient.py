@@ -12,8 +12,9 @@ import torch
 from luban.batch import Batch
 from luban.core.errors import Interrupted, TrainingError
 from luban.forms.network import build
+from luban.recipe.optimisation import Optimisation
 from luban.recipe.recipe import Candidate
-from luban.training import gradient
+from luban.training import gathering, gradient
 from training.networks import CANDIDATE, decided, same, table, train
 
 
@@ -219,3 +220,23 @@ def test_progress_survives_its_own_json():
     assert gradient.Progress.from_json(fresh.to_json()) == fresh
     later = gradient.Progress(epoch=3, place=2, step=50, loss=1.5, best_loss=0.25, best_epoch=2, ended="patience")
     assert gradient.Progress.from_json(later.to_json()) == later
+
+
+ELSEWHERE = {
+    "momentum", "nesterov", "patience", "until_epoch", "checkpoint_layers", "checkpoint_seconds", "compile",
+    # held by test_batches, test_deciding, and test_distributed
+    "tokens", "device", "threads", "shard",
+}  # fmt: skip
+
+
+def test_every_setting_of_a_training_has_a_test():
+    assert set(Optimisation.model_fields) == set(CHANGES) | ELSEWHERE
+
+
+# torch's own compiler uses a part of torch that it warns of.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_network_is_compiled_only_where_that_is_asked():
+    _, work = table()
+    for asked in (True, False):
+        module = gathering.prepared(build(CANDIDATE.model, CANDIDATE.settings, work), decided(compile=asked))
+        assert (module._compiled_call_impl is not None) == asked
