@@ -1,0 +1,87 @@
+"""The pool: units are fitted by other processes, failures and deaths are written down, and the time ends all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from luban.core.deadline import Deadline
+from luban.protocols import Work
+from luban.recipe.recipe import Candidate
+from luban.training.pool import Pool
+from luban.training.work_folder import WHOLE, Unit, WorkFolder
+
+ROWS = 40
+CONSTANT = Candidate(model="constant")
+UNITS = [Unit(CONSTANT, part) for part in (0, 1, WHOLE)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> WorkFolder:
+    """A folder with forty encoded rows of two classes."""
+    made = WorkFolder(tmp_path / "x.run")
+    made.claim({"recipe": "r"})
+    inputs = np.random.default_rng(0).normal(size=(ROWS, 2)).astype(np.float32)
+    place = made.encoded("main")
+    place.mkdir(parents=True)
+    np.save(place / "inputs.npy", inputs)
+    made.write_training(
+        "main",
+        target=np.arange(ROWS) % 2,
+        weight=None,
+        folds=np.array([np.arange(ROWS) // 2 % 2]),
+        work=Work("binary", outputs=2, rows=ROWS, width=2),
+    )
+    return made
+
+
+def run(folder: WorkFolder, units: list[Unit], until: Deadline = Deadline.NEVER, act: Any = None) -> list[str]:
+    """The names of the units in the order in which they ended."""
+    ended: list[str] = []
+    with Pool(folder, "main", seed=0, workers=1, threads=1) as pool:
+        if act is not None:
+            act(pool)
+        pool.run(units, until, lambda unit, seconds: ended.append(unit.name))
+    return ended
+
+
+@pytest.mark.slow
+def test_units_are_fitted_in_their_order_and_once(folder: WorkFolder) -> None:
+    assert run(folder, UNITS) == [unit.name for unit in UNITS]
+    assert folder.outputs(UNITS[0]).shape == (ROWS // 2, 2)
+    assert folder.form(UNITS[2]).output_width == 2
+    assert run(folder, UNITS) == [], "what is finished is not run again"
+
+
+@pytest.mark.slow
+def test_a_model_that_fails_is_written_down_and_the_next_is_fitted(folder: WorkFolder) -> None:
+    broken = Unit(Candidate(model="no-such-model"), 0)
+    assert run(folder, [broken, UNITS[0]]) == [broken.name, UNITS[0].name]
+    assert "no-such-model" in str(folder.failure(broken))
+    assert folder.failure(UNITS[0]) is None
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_costs_one_unit(folder: WorkFolder) -> None:
+    def end_it(pool: Pool) -> None:
+        os.kill(pool._workers[0].pid, signal.SIGKILL)
+
+    assert run(folder, UNITS[:2], act=end_it) == [unit.name for unit in UNITS[:2]]
+    assert "memory" in str(folder.failure(UNITS[0])), "the system's memory killer sends the same signal"
+    assert folder.failure(UNITS[1]) is None
+
+
+@pytest.mark.slow
+def test_when_the_time_is_over_work_ends_and_no_process_is_left(folder: WorkFolder) -> None:
+    pids: list[int] = []
+    over = Deadline.after(0.0, started=time.monotonic())
+    assert run(folder, UNITS, until=over, act=lambda pool: pids.extend(w.pid for w in pool._workers)) == []
+    assert not any(folder.finished(unit) for unit in UNITS)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
