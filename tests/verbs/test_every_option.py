@@ -166,6 +166,21 @@ def fit_threads(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert reach("fit", "--threads", "0").done.code == 2
 
 
+def fit_workers(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert reach("fit").made["allowed"].workers == 1
+    assert reach("fit", "--workers", "2").made["allowed"].workers == 2
+    assert reach("fit", "--workers", "0").done.code == 2
+
+
+def fit_nodes(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    printed = reach("fit", "--target", "stage", "--nodes", "2", "--workers", "3")
+    assert printed.done.code == 0
+    assert not printed.made, "nothing is trained where it is printed"
+    told = [line for line in printed.done.out.decode().splitlines() if line.startswith("torchrun")]
+    assert len(told) == 2
+    assert all("--nnodes 2 --nproc-per-node 3" in line and line.endswith("--target stage") for line in told)
+
+
 def fit_out(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert reach("fit").made["folder"].path.name == "visits.luban.run"
     assert reach("fit", "--out", "other.luban").made["folder"].path.name == "other.luban.run"
@@ -286,6 +301,8 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("fit", "--time"): fit_time,
     ("fit", "--memory"): fit_memory,
     ("fit", "--threads"): fit_threads,
+    ("fit", "--workers"): fit_workers,
+    ("fit", "--nodes"): fit_nodes,
     ("fit", "--out"): fit_out,
     ("fit", "--force"): fit_force,
     ("fit", "--require"): fit_require,
