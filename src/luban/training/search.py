@@ -31,7 +31,7 @@ ENSEMBLE = "ensemble"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one candidate. outputs: (rows, outputs) for the rows that a fold held out, NaN elsewhere."""
+    """What came of one candidate. outputs: (held-out rows, outputs) for `Training.held_out`."""
 
     candidate: Candidate
     status: Literal["finished", "skipped", "failed"]
@@ -172,7 +172,7 @@ def _outcome(folder: WorkFolder, training: Training, candidate: Candidate, every
         return Outcome(candidate, "failed", "its outputs are not finite")
     parts = int(training.folds[0].max()) + 1
     told = "one held-out part" if parts == 1 else f"{parts} held-out parts"
-    return Outcome(candidate, "finished", f"answered {told}", outputs)
+    return Outcome(candidate, "finished", f"answered {told}", outputs[training.held_out(0)])
 
 
 def held_out_outputs(folder: WorkFolder, training: Training, candidate: Candidate, *, repeat: int) -> Array:

@@ -27,6 +27,7 @@ from luban import states
 from luban.batch import Array, Batch, Tensors
 from luban.core import files, fingerprint, registry
 from luban.core.errors import UsageError
+from luban.core.seed import derive
 from luban.data import encoded
 from luban.protocols import Form, Work
 from luban.recipe.recipe import Candidate, Train
@@ -39,6 +40,8 @@ OPEN = Train()
 """A recipe's part in which everything is left open."""
 TENSORS = "tensors"
 """The folder within that of the encoded rows that holds them as tensors."""
+COMPARED = 100_000
+"""Held-out rows by which models are compared, calibrated and measured, at most: more hardly narrow an interval."""
 HELD_BACK = -2
 """In the array of folds: a test row. (-1 marks a row that only ever trains.)"""
 
@@ -119,8 +122,11 @@ class Training:
         return train & ~held_out & self._before(unit), held_out
 
     def held_out(self, repeat: int) -> Array:
-        """Numbers of the rows that some fold holds out."""
-        return np.flatnonzero(self.folds[repeat] >= 0)
+        """Numbers of the rows that some fold holds out, by which models are compared; of very many a sample."""
+        rows = np.flatnonzero(self.folds[repeat] >= 0)
+        if len(rows) <= COMPARED:
+            return rows
+        return np.sort(np.random.default_rng(derive(self.seed, "compared")).choice(rows, COMPARED, replace=False))
 
     @property
     def test(self) -> Array:

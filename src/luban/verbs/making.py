@@ -200,11 +200,9 @@ def _predictor(
         # However little time there was, there is a usable bundle: the baseline takes a moment, and no worker.
         outcomes[0] = search.now(folder, training, asked[0], everything=everything)
     _refuse_failures(outcomes[1:], folder)
-    held_out = training.held_out(0)
     chosen, scores = choose(
-        [replace(outcome, outputs=None if outcome.outputs is None else outcome.outputs[held_out])
-         for outcome in outcomes],
-        HeldOut.of(training, held_out, prepared.division.groups),
+        outcomes,
+        HeldOut.of(training, training.held_out(0), measuring.groups_of(prepared)),
         prepared.task, prepared.classes, recipe, derive(recipe.seed, "choosing"), views=training.view,
     )  # fmt: skip
     members = [member.candidate for member in chosen.members]

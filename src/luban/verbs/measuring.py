@@ -41,6 +41,8 @@ IMPORTANCE_SECONDS = 5.0
 """CPU seconds for it: of slow models and many columns fewer rows are shuffled, and at least 50."""
 DRAWN = 500
 """Points of the residual picture, at most."""
+MEASURED = 200_000
+"""Rows given to be measured that are looked at, at most: all are answered, and memory stays flat."""
 BINS = 10
 """Bars of the calibration curve, with equally many rows each."""
 DISCRETE = ("binary", "multiclass")
@@ -60,7 +62,7 @@ class Rows:
     """Rows with a known target, and what a model said about them. name: of the data.
 
     simplest: what the simplest model says about them, where that is not the same for all.
-    weight, groups: (rows,) or None, as training read them.
+    weight, groups: (rows,) or None, as training read them. of: of how many these are a sample, or None for all.
     """
 
     name: str
@@ -70,6 +72,13 @@ class Rows:
     simplest: Answers | None = None
     weight: Array | None = None
     groups: Array | None = None
+    of: int | None = None
+
+    def told(self, found: list[Measurement]) -> list[Measurement]:
+        """The figures, saying so where they are those of a sample."""
+        if self.of is None:
+            return found
+        return [replace(m, how=f"on a sample of {m.rows:,} of {self.of:,} rows; {m.how}") for m in found]
 
 
 def figures(
@@ -109,7 +118,7 @@ def tested(prepared: Prepared, training: Training, answer: Answering, baseline: 
     assert rows.target is not None, "test rows have a target"
     outputs = answer(rows.inputs)
     answers = prepared.task.answers(outputs, chosen.threshold)
-    groups = _groups(prepared)
+    groups = groups_of(prepared)
     measurements = figures(
         prepared.task,
         prepared.recipe.train.metric,
@@ -160,7 +169,7 @@ def cross_validated(
             outputs = chosen.calibration.apply(outputs)
         target, weight = training.batch.target, training.batch.weight
         assert target is not None, "held-out rows have a target"
-        groups = _groups(prepared)
+        groups = groups_of(prepared)
         every.append(
             figures(
                 prepared.task,
@@ -267,8 +276,13 @@ def _affordable(answers: Callable[[Any], Answers], frame: Any, columns: int) -> 
     return few, max(20, int(IMPORTANCE_SECONDS / (each * few * permuting.REPEATS)))
 
 
-def answered(bundle: Bundle, data: Any, *, threads: int | None = None, console: Console = SILENT) -> Rows:
-    """A bundle's answers on the rows of data whose target is known; the rows are read in slices."""
+def answered(
+    bundle: Bundle, data: Any, *, threads: int | None = None, most: int | None = MEASURED, console: Console = SILENT
+) -> Rows:
+    """A bundle's answers on the rows of data whose target is known; the rows are read in slices.
+
+    most: of more rows than this a sample is kept, the same each time; None keeps all.
+    """
     from luban.verbs.answering import SLICE
 
     answerer = bundle.answerer if threads is None else bundle.answering(threads)
@@ -288,11 +302,14 @@ def answered(bundle: Bundle, data: Any, *, threads: int | None = None, console: 
         )
     if dataset.split is not None:
         console.say(f"{dataset.name} came split; all its {dataset.rows:,} rows are measured, training rows among them")
+    kept = np.arange(dataset.rows)
+    kept = kept if most is None else sampled(kept, most, derive(0, "measured"))
     parts: list[tuple[Array, Answers]] = []
     with console.progress("measuring rows", dataset.rows) as advance:
         done = 0
         for rows, answers in answerer.stream(loader.slices(dataset.frame, size=SLICE), where=dataset.where):
-            parts.append((answerer.task.encode(rows[name], answerer.classes), answers))
+            here = kept[np.searchsorted(kept, done) : np.searchsorted(kept, done + len(rows))] - done
+            parts.append((answerer.task.encode(rows[name], answerer.classes)[here], answers.take(here)))
             done += len(rows)
             advance(done, "")
     target = np.concatenate([codes for codes, _ in parts])
@@ -307,8 +324,9 @@ def answered(bundle: Bundle, data: Any, *, threads: int | None = None, console: 
         _joined([answers for _, answers in parts]).take(known),
         target[known],
         dropped,
-        weight=None if weight is None else weight[known],
-        groups=None if groups is None else groups[known],
+        weight=None if weight is None else weight[kept][known],
+        groups=None if groups is None else groups[kept][known],
+        of=dataset.rows if len(kept) < dataset.rows else None,
     )
 
 
@@ -337,7 +355,7 @@ def _answered_windows(answerer: Answerer, data: Any, console: Console) -> Rows:
 
 def given(bundle: Bundle, rows: Rows) -> list[Measurement]:
     """The figures of a bundle on rows that a person gave."""
-    return figures(
+    found = figures(
         bundle.answerer.task,
         bundle.recipe.train.metric,
         rows.target,
@@ -348,6 +366,7 @@ def given(bundle: Bundle, rows: Rows) -> list[Measurement]:
         groups=rows.groups,
         seed=bundle.recipe.seed,
     )
+    return rows.told(found)
 
 
 def paired(one: Bundle, other: Bundle, data: Any, name: str, *, console: Console) -> list[Measurement]:
@@ -355,10 +374,11 @@ def paired(one: Bundle, other: Bundle, data: Any, name: str, *, console: Console
     first, second = answered(one, data, console=console), answered(other, data, console=console)
     answers = _aligned(second.answers, other.classes, one.classes)
     task = one.answerer.task
-    return figures(
+    found = figures(
         task, None, first.target, first.answers, (name, answers), "given",
         weight=first.weight, groups=first.groups, seed=one.recipe.seed,
     )  # fmt: skip
+    return first.told(found)
 
 
 def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurement], list[str | None]]:
@@ -367,7 +387,7 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
     task = bundle.answerer.task
     # Data that came split holds its test rows itself.
     if evaluation["split"]["name"] == "given" and bundle.schema.one("split") is None:
-        rows = answered(bundle, data, console=console)
+        rows = answered(bundle, data, most=None, console=console)
         seed = bundle.recipe.seed
         # As many are measured as were then.
         some = sampled(np.arange(len(rows.target)), encoding.TESTED, derive(seed, "tested"))
@@ -404,7 +424,7 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
     return measured, [dataset.fingerprint, None, None]
 
 
-def _groups(prepared: Prepared) -> Array | None:
+def groups_of(prepared: Prepared) -> Array | None:
     """(encoded rows,) the group of each, where rows share one."""
     groups = prepared.division.groups
     return None if groups is None else groups[encoding.rows_of(prepared)]
