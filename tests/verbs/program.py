@@ -23,6 +23,11 @@ class Done:
     err: str
 
     @property
+    def told(self) -> str:
+        """What was said to a person, on one line: where it is broken depends on the length of paths."""
+        return " ".join(self.err.split())
+
+    @property
     def document(self) -> dict[str, Any]:
         return dict(json.loads(self.out))
 

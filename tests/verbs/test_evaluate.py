@@ -108,8 +108,8 @@ def test_data_without_the_target_cannot_be_measured(cancer: Path, patients: Path
     pl.read_csv(patients).drop("diagnosis").write_csv(patients)
     done = luban("evaluate", cancer, patients)
     assert done.code == 3
-    assert "'diagnosis' is missing" in done.err
-    assert "luban predict" in done.err
+    assert "'diagnosis' is missing" in done.told
+    assert "luban predict" in done.told
 
 
 def test_a_bundle_is_as_good_as_itself(cancer: Path, patients: Path) -> None:
@@ -138,7 +138,7 @@ def test_recorded_figures_are_put_side_by_side_without_data(cancer: Path) -> Non
 def test_bundles_of_different_questions_are_not_compared(cancer: Path, fitted: Fitted) -> None:
     done = luban("compare", cancer, fitted.bundle("iris"))
     assert done.code == 2
-    assert "different questions" in done.err
+    assert "different questions" in done.told
 
 
 def test_evidence_is_measured_again(cancer: Path, patients: Path) -> None:

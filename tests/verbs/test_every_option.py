@@ -158,7 +158,7 @@ def fit_memory(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert few.rows(50)[0] < many.rows(50)[0]
     short = reach("fit", "--memory", "10M").done
     assert short.code == 7
-    assert "--memory" in short.err
+    assert "--memory" in short.told
 
 
 def fit_threads(reach: Callable[..., Reached], fitted: Fitted) -> None:
@@ -191,7 +191,7 @@ def fit_force(reach: Callable[..., Reached], fitted: Fitted) -> None:
     place.symlink_to(fitted.bundle("cancer"))
     refused = reach("fit").done
     assert refused.code == 2
-    assert "--force" in refused.err
+    assert "--force" in refused.told
     assert reach("fit", "--force").made["recipe"] is not None
 
 

@@ -48,14 +48,14 @@ def test_the_document_has_the_keys_that_others_read(visits: Path) -> None:
     assert again["content_sha256"] == document["content_sha256"]
     other = luban("fit", visits, "--target", "stage", "--model", "knn")
     assert other.code == 2
-    assert "--out" in other.err and "--force" in other.err
+    assert "--out" in other.err and "--force" in other.told
 
 
 def test_data_and_talk_go_apart(visits: Path) -> None:
     done = luban("fit", visits, "--target", "stage", "--model", "constant", "--threads", "1")
     assert done.code == 0
     assert "binary classification of stage" in done.lines[0]
-    assert "visits: 80 rows, 9 columns" in done.err
+    assert "visits: 80 rows, 9 columns" in done.told
     assert luban("fit", visits, "--target", "stage", "--model", "constant", "--quiet").err == ""
 
 
@@ -139,7 +139,7 @@ def test_without_a_target_clusters_are_found_described_and_told_apart(model: str
     assert "cluster" in (tmp_path / "page.html").read_text(encoding="utf-8")
     refused = luban("evaluate", bundle, tmp_path / "points.csv")
     assert refused.code == 3
-    assert "no target" in refused.err
+    assert "no target" in refused.told
 
 
 @pytest.mark.slow

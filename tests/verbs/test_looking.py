@@ -77,7 +77,7 @@ def test_diagnose_tells_a_bundles_findings_again(fitted: Fitted) -> None:
     assert document["findings"] == [finding.to_json() for finding in bundle.findings]
     refused = luban("diagnose", bundle.path, "--target", "species")
     assert refused.code == 2
-    assert "its own target" in refused.err
+    assert "its own target" in refused.told
 
 
 def test_a_report_is_one_page_that_needs_no_network(fitted: Fitted, tmp_path: Path) -> None:
@@ -109,13 +109,13 @@ def test_a_sample_is_a_path_on_stdout(tmp_path: Path) -> None:
     assert copied.lines == [str(tmp_path / "wine.csv")]
     again = luban("sample", "iris", "--out", tmp_path / "wine.csv")
     assert again.code == 2
-    assert "something lies here" in again.err
+    assert "something lies here" in again.told
 
 
 def test_an_unknown_sample_is_guessed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     done = luban("sample", "irsi")
     assert done.code == 2
-    assert "Did you mean 'iris'?" in done.err
+    assert "Did you mean 'iris'?" in done.told
 
 
 def test_a_notebook_shows_a_bundle_as_a_card(fitted: Fitted, tmp_path: Path) -> None:

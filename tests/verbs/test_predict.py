@@ -122,7 +122,7 @@ def test_stdout_holds_answers_and_nothing_else(iris: package.Bundle, flowers: Pa
     parquet = luban("predict", iris.path, flowers, "--format", "parquet")
     assert parquet.code == 2
     assert parquet.out == b""
-    assert "--out answers.parquet" in parquet.err
+    assert "--out answers.parquet" in parquet.told
 
 
 LIBRARIES: dict[str, tuple[Callable[[], Any], type]] = {
@@ -189,4 +189,4 @@ def test_a_place_that_cannot_be_written(iris: package.Bundle, flowers: Path, tmp
     assert luban("predict", iris.path, flowers, "--out", tmp_path).code == 2
     missing = luban("predict", iris.path, flowers, "--out", tmp_path / "no" / "answers.csv")
     assert missing.code == 2
-    assert "mkdir -p" in missing.err
+    assert "mkdir -p" in missing.told
