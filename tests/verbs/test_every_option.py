@@ -181,6 +181,11 @@ def fit_nodes(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert all("--nnodes 2 --nproc-per-node 3" in line and line.endswith("--target stage") for line in told)
 
 
+def fit_track(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert reach("fit", "--track", "tensorbord").done.code == 2
+    assert not reach("fit", "--track", "mlflow").made, "no server is named"
+
+
 def fit_out(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert reach("fit").made["folder"].path.name == "visits.luban.run"
     assert reach("fit", "--out", "other.luban").made["folder"].path.name == "other.luban.run"
@@ -303,6 +308,7 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("fit", "--threads"): fit_threads,
     ("fit", "--workers"): fit_workers,
     ("fit", "--nodes"): fit_nodes,
+    ("fit", "--track"): fit_track,
     ("fit", "--out"): fit_out,
     ("fit", "--force"): fit_force,
     ("fit", "--require"): fit_require,

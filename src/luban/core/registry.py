@@ -29,6 +29,7 @@ SINGULAR = {
     "metrics": "metric",
     "models": "model",
     "tasks": "task",
+    "trackers": "tracker",
     "verbs": "verb",
 }
 

@@ -40,6 +40,8 @@ OPEN = Train()
 """A recipe's part in which everything is left open."""
 TENSORS = "tensors"
 """The folder within that of the encoded rows that holds them as tensors."""
+TRACKED = "tracked.json"
+"""The file that says how far a tracker was told."""
 COMPARED = 100_000
 """Held-out rows by which models are compared, calibrated and measured, at most: more hardly narrow an interval."""
 HELD_BACK = -2
@@ -185,7 +187,7 @@ class WorkFolder:
     def _clear(self) -> None:
         for name in ("units", "encoded", "networks"):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        for name in ("key.json", "history.jsonl"):
+        for name in ("key.json", "history.jsonl", TRACKED):
             (self.path / name).unlink(missing_ok=True)
 
     def remove(self) -> None:

@@ -18,7 +18,7 @@ from luban.data.open import open_dataset
 from luban.recipe.recipe import Recipe
 from luban.training.limits import limits
 from luban.training.work_folder import WorkFolder
-from luban.verbs import asking, gates
+from luban.verbs import asking, gates, tracking
 from luban.verbs.bundle import Bundle, load
 from luban.verbs.making import make
 from luban.verbs.preparing import Given
@@ -51,6 +51,7 @@ def fit(
     memory: str | int | None = None,
     threads: int | None = None,
     workers: int = 1,
+    track: str | None = None,
     require: Sequence[str] = (),
     force: bool = False,
     ask: Ask | None = None,
@@ -65,6 +66,7 @@ def fit(
     time: wall time for everything, such as "60s"; there is a usable bundle at the end of it.
     started: when that time began, on the clock of `time.monotonic`; now, where nothing is said.
     workers: how many processes train each network together, on this machine.
+    track: what shows the run while it goes on: `tensorboard`, or `mlflow=URI`.
     out: where the bundle goes; `<name of the data>.luban` in the working folder where nothing is said.
 
     The same call again continues an interrupted run, and answers at once when it is done (`resumed`).
@@ -109,7 +111,10 @@ def fit(
         try:
             with files.lock(folder.path / "lock"):
                 continues = folder.claim(key, force=force)
-                stored = make(dataset, given, asked, folder, allowed, ask=ask, console=console, key=key)
+                with tracking.following(folder, track, place, console) as followed:
+                    stored = make(dataset, given, asked, folder, allowed, ask=ask, console=console, key=key)
+                    if followed is not None:
+                        followed.measured(stored.evidence["evaluation"]["measurements"])
                 manifest = store.write(stored, place, replace=force)
                 shutil.rmtree(folder.path, ignore_errors=True)
         except KeyboardInterrupt:

@@ -78,6 +78,12 @@ if TYPE_CHECKING:
 )
 @option("--no-repair", is_flag=True, group=PROBLEMS, help="The same as --repair off.")
 @options.require
+@option(
+    "--track",
+    metavar="TRACKER",
+    group=RESULT,
+    help="Show the run while it goes on: tensorboard, or mlflow=URI.",
+)
 @option("--out", metavar="BUNDLE", group=RESULT, help="Where the bundle goes; else DATA's name .luban.")
 @option("--force", is_flag=True, group=RESULT, help="Replace a bundle of other data or another recipe.")
 @options.common

@@ -1,0 +1,1 @@
+"""Programs that show how runs go on: each is a file here. They read what a run writes down of itself, never the run."""
