@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     metavar="K",
     group=BUDGET,
-    help="Print what starts it on K machines, with --workers each.",
+    help="Print what starts it on K machines, --workers each.",
 )
 @option(
     "--repair",
@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     "--track",
     metavar="TRACKER",
     group=RESULT,
-    help="Show the run while it goes on: tensorboard, or mlflow=URI.",
+    help="Show the run as it goes: tensorboard, or mlflow=URI.",
 )
 @option("--out", metavar="BUNDLE", group=RESULT, help="Where the bundle goes; else DATA's name .luban.")
 @option("--force", is_flag=True, group=RESULT, help="Replace a bundle of other data or another recipe.")
