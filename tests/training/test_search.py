@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+
+from luban.batch import Batch
 from luban.protocols import Work
-from luban.recipe.recipe import Models
-from luban.training.search import candidates
+from luban.recipe.recipe import Candidate, Models, Recipe
+from luban.training.search import candidates, recorded
+from luban.training.work_folder import Training, WorkFolder
 
 
 def models(work: Work) -> list[str]:
@@ -13,6 +19,14 @@ def models(work: Work) -> list[str]:
 
 def test_the_baseline_is_first_and_boosting_second_best_where_it_is_cheap() -> None:
     assert models(Work("binary", outputs=2, rows=1000, width=10))[:3] == ["constant", "linear", "gradient-boosting"]
+
+
+def test_a_recipe_of_which_only_the_baseline_finished_tries_nothing_else(tmp_path: Path) -> None:
+    work = Work("binary", outputs=2, rows=4, width=1)
+    batch = Batch(np.zeros((4, 1), np.float32), np.array([0, 1, 0, 1]), None)
+    training = Training(batch, np.zeros((1, 4), np.int64), work, 0)
+    told = recorded(Recipe(), [], WorkFolder(tmp_path), training)
+    assert candidates(told.model, work, "constant") == [Candidate(model="constant")]
 
 
 def test_boosting_of_many_classes_waits_for_what_is_quicker() -> None:

@@ -202,10 +202,8 @@ def fitted(folder: WorkFolder, training: Training, candidate: Candidate, *, ever
 
 def recorded(recipe: Recipe, finished: Sequence[Candidate], folder: WorkFolder, training: Training) -> Recipe:
     """The recipe with the candidates that finished, and what their training decided, so that fitting it again tries
-    the same ones in the same way.
+    the same ones in the same way; none, where only the baseline finished.
     """
-    if not finished:
-        return recipe
     told = [
         candidate.model_copy(update={"train": folder.learned(candidate, training.ships(candidate)) or candidate.train})
         for candidate in finished
