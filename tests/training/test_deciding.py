@@ -13,7 +13,7 @@ from luban.recipe.recipe import Train
 from luban.training import deciding
 from training.networks import CANDIDATE, table
 
-OPEN = ("epochs", "batch_size", "learning_rate", "augment", "precision", "device", "patience", "threads")
+OPEN = ("epochs", "batch_size", "learning_rate", "augment", "precision", "device", "patience", "threads", "stopping")
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +39,9 @@ def test_the_same_rows_are_decided_alike(chosen):
 
 def test_what_was_asked_for_stays():
     asked = Train(
-        epochs=3, batch_size=7, learning_rate=0.5, augment={}, precision="bfloat16", device="cpu", patience=2, threads=1
-    )
+        epochs=3, batch_size=7, learning_rate=0.5, augment={}, precision="bfloat16", device="cpu", patience=2, threads=1,
+        stopping=0.2,
+    )  # fmt: skip
     found = deciding.decide(*table(), CANDIDATE, asked, seed=0)
     assert found.train.model_dump() == asked.model_dump()
     assert not found.reasons
@@ -59,13 +60,20 @@ def test_little_time_gives_few_epochs_and_no_limit_the_usual_ones():
     usual, _ = deciding.epochs(steps=100, step_seconds=0.1, left=None)
     assert usual == deciding.STEPS // 100
     most, _ = deciding.epochs(steps=100, step_seconds=0.1, left=1e6)
-    assert most == 2 * usual
+    assert most == deciding.LONGER * usual
     assert deciding.epochs(steps=100, step_seconds=0.1, left=0.0)[0] == 1
 
 
 def test_batches_grow_with_the_rows():
     sizes = [deciding.sizes(Train(), rows, None).train.batch_size for rows in (20, 500, 2_000, 1_000_000)]
     assert sizes == [8, 16, 64, 128]
+
+
+def test_a_tenth_says_when_to_stop_and_of_many_rows_no_more_than_it_takes():
+    shares = [deciding.sizes(Train(), rows, None).train.stopping for rows in (500, 20_000, 200_000)]
+    assert shares == [0.1, 0.1, deciding.MOST_STOPPING / 200_000]
+    found = deciding.sizes(Train(stopping=0.3), 200_000, None)
+    assert found.train.stopping == 0.3 and "stopping" not in found.reasons
 
 
 def test_the_budget_of_a_batch_holds_its_rows_of_the_median_length():
@@ -84,7 +92,7 @@ def test_the_range_test_leaves_the_network_as_it_was_and_finds_a_rate_that_learn
 
     batch, work = table()
     task = registry.find("tasks", work.task)
-    rows = gathering.rows_of(batch, work, task, Train(), 0)
+    rows = gathering.rows_of(batch, work, task, Train(stopping=0.1), 0)
     torch.manual_seed(0)
     module = build(CANDIDATE.model, CANDIDATE.settings, work)
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}

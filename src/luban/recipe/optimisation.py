@@ -4,7 +4,7 @@ run, and the bundle's recipe then holds the value.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -46,8 +46,9 @@ class Optimisation(Section):
     """The largest norm of a step's gradient; None leaves it."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """Share of the target that is spread over all classes (Szegedy et al., 2016)."""
-    stopping: float = Field(0.1, ge=0, lt=1)
-    """Share of the training rows that say when to stop, and which weights were best; 0 trains to the last epoch."""
+    stopping: Annotated[float, Field(ge=0, lt=1)] | Auto = Field("auto", union_mode="left_to_right")
+    """Share of the training rows that say when to stop, and which weights were best; 0 trains to the last epoch. `auto`
+    takes a tenth, and no more rows than it needs."""
     patience: int | Auto = Field("auto", union_mode="left_to_right")
     """Epochs without gain after which it stops; `auto` takes a quarter of all, since a falling rate gains late."""
     ema: float = Field(0.0, ge=0, lt=1)

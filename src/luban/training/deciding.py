@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 STEPS = 3_000
 """Steps that a training aims at where no time was asked for."""
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 150
+LONGER = 4
+"""How many times as many epochs as usual there are, at most, where there is time."""
+STOPPING, MOST_STOPPING = 0.1, 2_000
+"""Share of the training rows that say when to stop, and how many at most: more hardly say it better."""
 SMALLEST_BATCH, LARGEST_BATCH = 8, 128
 BATCHES = 40
 """Batches of an epoch that small data is cut into."""
@@ -140,7 +144,7 @@ def _mean(loss: Loss, module: nn.Module, part: Part) -> Tensor:
 
 
 def sizes(train: Train, rows: int, lengths: Array | None) -> Choices:
-    """The sizes of batches, from the number of rows and their lengths."""
+    """The sizes of batches and of the part that says when to stop, from the number of rows and their lengths."""
     reasons = {}
     size = train.batch_size
     if size == "auto":
@@ -152,7 +156,11 @@ def sizes(train: Train, rows: int, lengths: Array | None) -> Choices:
     if tokens == "auto" and lengths is not None:
         tokens = max(size * math.ceil(float(np.median(lengths))), int(lengths.max()))
         reasons["tokens"] = f"{size} rows of the median length, {np.median(lengths):g}"
-    return Choices(train.model_copy(update={"batch_size": size, "tokens": tokens}), reasons)
+    stopping = train.stopping
+    if stopping == "auto":
+        stopping = min(STOPPING, MOST_STOPPING / max(rows, 1))
+        reasons["stopping"] = f"{STOPPING:.0%} of {rows:,} rows, and at most {MOST_STOPPING:,}"
+    return Choices(train.model_copy(update={"batch_size": size, "tokens": tokens, "stopping": stopping}), reasons)
 
 
 def device(asked: str) -> tuple[str, str]:
@@ -279,10 +287,10 @@ def epochs(steps: int, step_seconds: float, left: float | None) -> tuple[int, st
         return wanted, reason
     affordable = max(int(USED * left / max(steps * step_seconds, 1e-9)), 1)
     # A limit is there to be used: more epochs than usual help where there is time.
-    most = 2 * wanted
+    most = LONGER * wanted
     if affordable < most:
         return (
             affordable,
             f"what {left:.0f} s allow, at {step_seconds * 1e3:.2g} ms a step and {steps:,} steps an epoch",
         )
-    return most, f"twice as many as usual ({reason}), since there is time"
+    return most, f"{LONGER} times as many as usual ({reason}), since there is time"

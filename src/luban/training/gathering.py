@@ -89,6 +89,7 @@ def rows_of(batch: Batch, work: Work, task: Task, train: Train, seed: int) -> Ro
     elif target.ndim == 2:
         target = target.astype(np.float32)
     numbers = np.random.default_rng(derive(seed, "stopping")).permutation(len(batch))
+    assert isinstance(train.stopping, float | int), "the share that says when to stop is decided"
     count = round(train.stopping * len(batch))
     count = count if count >= FEWEST_STOPPING else 0
     return Rows(

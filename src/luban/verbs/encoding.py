@@ -16,8 +16,8 @@ from luban.verbs.preparing import Prepared, sampled
 
 TESTED = 50_000
 """Test rows that are measured, at most; more hardly narrow the interval."""
-ONE_PART = 0.1
-"""Share of the training rows that is held out where one part is."""
+ONE_PART, MOST_HELD_OUT = 0.1, 5_000
+"""Share of the training rows that is held out where one part is, and the most rows: more hardly tell models apart."""
 MANY = 2_000
 """Training rows from which models are compared on one part of them, where networks are among the models."""
 FEW = 500
@@ -91,7 +91,8 @@ def folds(prepared: Prepared, held_back: int) -> Array:
         return np.concatenate([np.where(np.isin(train, prepared.validation), 0, -1), behind])[None]
     if prepared.tensors is not None and len(train) >= MANY:
         # Every part in turn would train each network several times over.
-        held_out = division.held_out(prepared.division, prepared.target, prepared.task, ONE_PART, recipe.seed)
+        share = min(ONE_PART, MOST_HELD_OUT / len(train))
+        held_out = division.held_out(prepared.division, prepared.target, prepared.task, share, recipe.seed)
         return np.concatenate([np.where(held_out, 0, -1), behind])[None]
     count = recipe.split.folds
     if prepared.division.reach is not None and isinstance(recipe.forecast.horizon, int):
