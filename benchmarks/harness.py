@@ -24,11 +24,15 @@ MISSED = 4
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for. quick: under a minute, fewer cases, the same names. peers: name -> its Python."""
+    """What was asked for. quick: under a minute, fewer cases, the same names. peers: name -> its Python.
+
+    only: the cases to measure, where a benchmark has cases that can be named; empty for all.
+    """
 
     quick: bool = False
     seed: int = 0
     peers: dict[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
 
 
 def say(text: str) -> None:
@@ -74,9 +78,12 @@ class Figure:
         }
 
 
-def main(doc: str | None, figures: Callable[[Options], Sequence[Figure]]) -> NoReturn:
-    """Runs a benchmark as a program: reads the options, prints the figures, exits 0, or 4 for a missed goal."""
-    arguments = _arguments(doc)
+def main(doc: str | None, figures: Callable[[Options], Sequence[Figure]], cases: Sequence[str] = ()) -> NoReturn:
+    """Runs a benchmark as a program: reads the options, prints the figures, exits 0, or 4 for a missed goal.
+
+    cases: the names that `--only` takes; without them there is no such option.
+    """
+    arguments = _arguments(doc, cases)
     found = figures(options(arguments))
     if not arguments.json:
         for figure in found:
@@ -101,7 +108,8 @@ def options(arguments: argparse.Namespace) -> Options:
     wrong = [peer for peer in arguments.peer if "=" not in peer]
     if wrong:
         sys.exit(f"error: --peer {wrong[0]} is not NAME=PYTHON")
-    return Options(arguments.quick, arguments.seed, dict(peer.split("=", 1) for peer in arguments.peer))
+    peers = dict(peer.split("=", 1) for peer in arguments.peer)
+    return Options(arguments.quick, arguments.seed, peers, tuple(getattr(arguments, "only", ())))
 
 
 def line(figure: dict[str, Any]) -> str:
@@ -126,8 +134,11 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def _arguments(doc: str | None) -> argparse.Namespace:
-    return parser(doc).parse_args()
+def _arguments(doc: str | None, cases: Sequence[str]) -> argparse.Namespace:
+    found = parser(doc)
+    if cases:
+        found.add_argument("--only", action="append", default=[], choices=list(cases), help="measure this case alone")
+    return found.parse_args()
 
 
 def _finite(value: float | None) -> float | None:
