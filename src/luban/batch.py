@@ -1,9 +1,13 @@
-"""A batch: some rows as numbers, as models see them. And the answers that models give."""
+"""A batch: some rows as numbers, as models see them. And the answers that models give.
+
+What belongs to a row, its target and its answer, is a line of an array, or a sequence of its own length (`PerRow`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 if TYPE_CHECKING:
@@ -58,15 +62,79 @@ class Ragged:
         places = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
         return Ragged(self.values[places], offsets)
 
-    def padded(self) -> Array:
-        """(rows, longest, ...): each row, and zeros behind it."""
+    def placed(self, places: Array, rows: int) -> Ragged:
+        """So many rows, of which these stand at `places`; all others are empty.
+
+        >>> import numpy as np
+        >>> Ragged.of([np.array([7, 8])]).placed(np.array([1]), 3).lengths.tolist()
+        [0, 2, 0]
+        """
+        import numpy as np
+
+        # Behind the rows comes an empty one, which stands wherever there is none.
+        numbers = np.full(rows, len(self), np.int64)
+        numbers[places] = np.arange(len(self))
+        return Ragged(self.values, np.append(self.offsets, self.offsets[-1]))[numbers]
+
+    def padded(self, filling: int = 0) -> Array:
+        """(rows, longest, ...): each row, and `filling` behind it."""
         import numpy as np
 
         lengths = self.lengths
         shape = (len(self), max(int(lengths.max(initial=0)), 1), *self.values.shape[1:])
-        filled = np.zeros(shape, dtype=self.values.dtype)
+        filled = np.full(shape, filling, dtype=self.values.dtype)
         filled[np.arange(shape[1]) < lengths[:, None]] = self.values
         return filled
+
+    @classmethod
+    def of_texts(cls, texts: Sequence[str]) -> Self:
+        """The texts as rows of bytes (uint8) in UTF-8: plain numbers, which files and other processes can hold.
+
+        >>> Ragged.of_texts(["Ulm", "", "天气"]).texts()
+        ['Ulm', '', '天气']
+        """
+        import numpy as np
+
+        written = [text.encode("utf-8", "replace") for text in texts]
+        lengths = np.array([len(text) for text in written], np.int64)
+        values = np.frombuffer(b"".join(written), np.uint8)
+        return cls(values, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
+
+    def texts(self) -> list[str]:
+        """The texts of rows of bytes; what is no UTF-8 becomes the sign for that."""
+        written, ends = self.values.tobytes(), self.offsets.tolist()
+        return [written[low:high].decode("utf-8", "replace") for low, high in pairwise(ends)]
+
+
+PerRow: TypeAlias = "Array | Ragged"
+"""Something for each row: an array whose first axis are the rows, or rows that differ in length."""
+
+
+def dense(rows: PerRow | None) -> Array:
+    """The array of what is one, for those who ask only for tasks in which every row has as many numbers."""
+    if rows is None or isinstance(rows, Ragged):
+        raise TypeError("here every row has a target or an answer of the same size.")
+    return rows
+
+
+def joined(parts: Sequence[PerRow]) -> PerRow:
+    """The rows of all parts, at least one, one behind the other.
+
+    >>> import numpy as np
+    >>> joined([Ragged.of([np.array([1, 2])]), Ragged.of([np.array([3]), np.array([4, 5])])]).lengths.tolist()
+    [2, 1, 2]
+    """
+    import numpy as np
+
+    ragged = [part for part in parts if isinstance(part, Ragged)]
+    if not ragged:
+        return np.concatenate([dense(part) for part in parts])
+    if len(ragged) < len(parts):
+        raise TypeError("some parts hold rows of one size, and some of several.")
+    lengths = np.concatenate([part.lengths for part in ragged])
+    # A part may be a piece of a larger one: its rows begin where its offsets say.
+    values = np.concatenate([part.values[part.offsets[0] : part.offsets[-1]] for part in ragged])
+    return Ragged(values, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +171,13 @@ class Batch:
 
     inputs: (rows, width) float32, finite; sparse (csr) where a text column makes it wide. For networks, tensors.
     target: (rows,) float64 values, or int64 class codes from 0, or (rows, labels) int64 of 0 and 1; or None. Of
-        forecasts (rows, steps + 1) float64: the values, and behind them what errors are scaled by.
+        forecasts (rows, steps + 1) float64: the values, and behind them what errors are scaled by. Of a sequence for
+        each row Ragged: int64 codes, one for each step, or uint8, the bytes of a text.
     weight: (rows,) float64 above zero, or None for equal weights.
     """
 
     inputs: Inputs
-    target: Array | None = None
+    target: PerRow | None = None
     weight: Array | None = None
 
     def __len__(self) -> int:
@@ -128,14 +197,14 @@ class Answers:
     """What a model says about rows.
 
     prediction: (rows,) float64 values, int64 class or cluster codes, or (rows, labels) int64 of 0 and 1; of forecasts
-        (rows, steps) float64.
+        (rows, steps) float64. Of a sequence for each row Ragged: int64 codes of steps, or the bytes of a text.
     probabilities: (rows, classes) float64 that sum to 1 in each row, or (rows, labels) each in [0, 1] for
-        multilabel; None for regression.
+        multilabel; Ragged (steps of all rows, classes) for codes of steps; None for regression and texts.
     quantiles: (rows, steps, shares) float64 of forecasts that have them, rising; of which shares is in `shares`.
     """
 
-    prediction: Array
-    probabilities: Array | None = None
+    prediction: PerRow
+    probabilities: PerRow | None = None
     quantiles: Array | None = None
     shares: tuple[float, ...] = ()
 

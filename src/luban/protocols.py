@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
-from luban.batch import Answers, Array, Batch, Inputs, Ragged
+from luban.batch import Answers, Array, Batch, Inputs, PerRow, Ragged
 from luban.evidence.finding import Finding
 from luban.evidence.measurement import Direction
 from luban.recipe.recipe import Candidate, Features, Recipe, Section, Train
@@ -215,8 +215,11 @@ class Form(Protocol):
     def output_width(self) -> int:
         """How many numbers answer a row."""
 
-    def outputs(self, inputs: Inputs) -> Array:
-        """(rows, outputs) float64: probabilities (classes, clusters), values (regression) or scores (anomaly)."""
+    def outputs(self, inputs: Inputs) -> PerRow:
+        """(rows, outputs) float64: probabilities (classes, clusters), values (regression) or scores (anomaly).
+
+        Of a sequence for each row Ragged: (steps of all rows, outputs) float64, or the bytes of texts, uint8.
+        """
 
     def state(self) -> State:
         """All of it, as data."""
@@ -282,7 +285,8 @@ class NetworkModel(Protocol):
 
         Its `forward(inputs)` takes tensors by name: each part of `work.shapes`, and beside each ragged one, which is
         padded with zeros, its lengths as `<name>.lengths`, (rows,) int64. It returns (rows, work.outputs) float32:
-        what the task's `loss` takes, before any softmax.
+        what the task's `loss` takes, before any softmax. One that answers each step of the only ragged part returns
+        (rows, steps, work.outputs).
         """
 
 
@@ -300,18 +304,24 @@ class Task(Protocol):
     link: ClassVar[str]
     """What turns a network's outputs into answers: `softmax`, `sigmoid`, or `identity` for standardised values."""
     loss: ClassVar[Callable[[Tensor, Tensor, Train], Tensor]]
-    """`loss(outputs, target, train)`: (rows,) what a network minimises, for each row by itself."""
+    """`loss(outputs, target, train)`: (rows,) what a network minimises, for each row by itself.
+
+    Targets that are sequences come as (rows, steps) int64, with -1 behind the shorter ones, which has no loss.
+    """
 
     def classes(self, target: pl.Series, positive: str | None) -> tuple[str, ...]:
         """The classes or labels in the order of their codes; the positive class is the last of two. May be empty."""
 
-    def encode(self, target: pl.Series, classes: tuple[str, ...]) -> Array:
-        """The target as a `Batch` holds it; a class that is not among `classes` is -1, a missing value -1 or NaN."""
+    def encode(self, target: pl.Series, classes: tuple[str, ...]) -> PerRow:
+        """The target as a `Batch` holds it; a class that is not among `classes` is -1, a missing value -1 or NaN.
+
+        A missing sequence has no step.
+        """
 
     def outputs(self, classes: tuple[str, ...]) -> int:
         """How many numbers answer a row."""
 
-    def answers(self, outputs: Array, threshold: float | None = None) -> Answers:
+    def answers(self, outputs: PerRow, threshold: float | None = None) -> Answers:
         """The answers in what a form gives out. threshold: from which probability the positive class is answered."""
 
 
@@ -363,12 +373,12 @@ class Metric:
     direction: Direction
     tasks: frozenset[str]
     definition: str
-    scores: Callable[[Array, Answers, Array], Array]
-    each: Callable[[Array, Answers], Array] | None = None
+    scores: Callable[[PerRow, Answers, Array], Array]
+    each: Callable[[PerRow, Answers], Array] | None = None
     interval: Literal["wilson", "bca"] = "bca"
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
 
-    def score(self, target: Array, answers: Answers, weight: Array | None = None) -> float:
+    def score(self, target: PerRow, answers: Answers, weight: Array | None = None) -> float:
         """The score of these rows; NaN where it is undefined. weight: (rows,) from zero on, or None for equal ones."""
         import numpy as np
 
@@ -471,8 +481,8 @@ class Examination:
     test: pl.DataFrame
     train_rows: np.ndarray[Any, Any]
     test_rows: np.ndarray[Any, Any]
-    train_target: Array | None
-    test_target: Array | None
+    train_target: PerRow | None
+    test_target: PerRow | None
     unscaled: Inputs
     unscaled_test: Inputs
     names: tuple[str, ...]

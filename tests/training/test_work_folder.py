@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from luban.batch import Batch
+from luban.batch import Batch, Ragged
 from luban.core.errors import UsageError
 from luban.forms.constant import Constant
 from luban.protocols import Work
 from luban.recipe.recipe import Candidate
+from luban.training import search
 from luban.training.work_folder import EVERYTHING, HELD_BACK, WHOLE, Training, Unit, WorkFolder
 
 LINEAR, KNN = Candidate(model="linear"), Candidate(model="linear", settings={"C": 0.1})
@@ -106,3 +107,22 @@ def test_a_folder_is_left_only_where_nothing_is_finished(folder: WorkFolder) -> 
     WorkFolder(folder.path).claim(KEY)
     folder.leave()
     assert not folder.path.exists()
+
+
+def test_targets_and_outputs_may_be_sequences(folder: WorkFolder) -> None:
+    target = Ragged.of_texts(["un", "", "deux"])
+    work = Work("regression", outputs=1, rows=3, width=1)
+    inputs = np.zeros((3, 1), np.float32)
+    folder.encoded("main").mkdir(parents=True)
+    np.save(folder.encoded("main") / "inputs.npy", inputs)
+    folder.write_training("main", target, None, np.array([[0, 1, 0]]), work)
+    training = folder.training("main", 0)
+    assert isinstance(training.batch.target, Ragged)
+    assert training.batch.target.texts() == ["un", "", "deux"]
+    for fold, said in ((0, ["un", "zwei"]), (1, ["trois"])):
+        unit = Unit(LINEAR, fold)
+        folder.write_outputs(unit, Ragged.of_texts(said))
+        assert folder.finished(unit)
+    found = search.held_out_outputs(folder, training, LINEAR, repeat=0)
+    assert isinstance(found, Ragged)
+    assert found.texts() == ["un", "trois", "zwei"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from luban.batch import Array
+from luban.batch import Array, PerRow, Ragged
 from luban.core import registry
 from luban.core.errors import DataError, UsageError
 from luban.core.seed import derive
@@ -57,7 +57,7 @@ def divide(
     schema: Schema,
     recipe: Recipe,
     task: Task,
-    target: Array | None,
+    target: PerRow | None,
     rows: int,
     *,
     given: Array | None = None,
@@ -122,24 +122,25 @@ def divide(
     )
 
 
-def held_out(division: Division, target: Array | None, task: Task, share: float, seed: int) -> Array:
+def held_out(division: Division, target: PerRow | None, task: Task, share: float, seed: int) -> Array:
     """(training rows,) boolean: one part of the training rows, held out in the way of the split."""
     plugin: Split = registry.find("data.splits", division.within)
     rows = _rows(division.train, target, task, division.groups, division.order)
     return plugin.holdout(rows, share, derive(seed, "held out"))
 
 
-def folds(division: Division, target: Array | None, task: Task, count: int, seed: int) -> Array:
+def folds(division: Division, target: PerRow | None, task: Task, count: int, seed: int) -> Array:
     """(training rows,) int64: the fold in which each training row is held out; -1 for rows that only train."""
     plugin: Split = registry.find("data.splits", division.within)
     rows = _rows(division.train, target, task, division.groups, division.order)
     return plugin.folds(rows, min(count, rows.count), seed)
 
 
-def _rows(numbers: Array, target: Array | None, task: Task, groups: Array | None, order: Array | None) -> Rows:
+def _rows(numbers: Array, target: PerRow | None, task: Task, groups: Array | None, order: Array | None) -> Rows:
     return Rows(
         count=len(numbers),
-        target=None if target is None else target[numbers],
+        # No way to divide rows looks into sequences.
+        target=None if target is None or isinstance(target, Ragged) else target[numbers],
         discrete=task.name in ("binary", "multiclass"),
         groups=None if groups is None else groups[numbers],
         order=None if order is None else order[numbers],
@@ -147,7 +148,7 @@ def _rows(numbers: Array, target: Array | None, task: Task, groups: Array | None
 
 
 def _choose(
-    frame: pl.LazyFrame, schema: Schema, recipe: Recipe, task: Task, target: Array | None
+    frame: pl.LazyFrame, schema: Schema, recipe: Recipe, task: Task, target: PerRow | None
 ) -> tuple[str, str, Column | None]:
     """The name of the split, the reason, and the column of time where there is one."""
     kind = recipe.split.kind
@@ -204,7 +205,7 @@ def _order(frame: pl.LazyFrame, column: Column) -> Array:
 
 
 def _usable(
-    rows: int, target: Array | None, groups: Array | None, order: Array | None, unreadable: Sequence[Unreadable]
+    rows: int, target: PerRow | None, groups: Array | None, order: Array | None, unreadable: Sequence[Unreadable]
 ) -> tuple[Array, dict[str, Array]]:
     """(rows,) which rows can be used, and the numbers of the others by reason."""
     usable = np.ones(rows, dtype=bool)
@@ -214,7 +215,7 @@ def _usable(
         left_out[f"{UNREADABLE} '{column}'"] = numbers
         usable[numbers] = False
     for why, known in (
-        ("no target", None if target is None else _known(target)),
+        ("no target", None if target is None else values.known(target)),
         ("no group", None if groups is None else groups >= 0),
         ("no time", None if order is None else np.isfinite(order)),
     ):
@@ -232,11 +233,6 @@ def _listed(left_out: Mapping[str, Array], unreadable: Mapping[int, Unreadable])
             own = f": {unreadable[row].reason}" if why.startswith(UNREADABLE) else ""
             listed.append((row, f"{why}{own}"))
     return tuple(listed[:100])
-
-
-def _known(target: Array) -> Array:
-    known = np.isfinite(target) if target.dtype.kind == "f" else target >= 0
-    return known if known.ndim == 1 else known.all(axis=1)
 
 
 def _copies(frame: pl.LazyFrame, schema: Schema, train: Array, test: Array) -> Array:

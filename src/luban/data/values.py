@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from luban.batch import Array
+from luban.batch import Array, PerRow, Ragged
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,6 +31,25 @@ def floats(values: pl.Series) -> Array:
     if values.dtype.is_nested():
         return np.full(len(values), np.nan)
     return values.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+
+
+def known(target: PerRow) -> Array:
+    """(rows,) boolean: whether a row has a target, as its task encodes it: finite values, codes from 0 on.
+
+    A sequence is known where any step of it is; one without a step is not.
+
+    >>> known(np.array([1.5, np.nan])).tolist(), known(Ragged.of_texts(["a", ""])).tolist()
+    ([True, False], [True, False])
+    """
+    if isinstance(target, Ragged):
+        row = np.repeat(np.arange(len(target)), target.lengths)
+        return np.bincount(row[_known(target.values)], minlength=len(target)) > 0
+    found = _known(target)
+    return found if found.ndim == 1 else found.all(axis=1)
+
+
+def _known(values: Array) -> Array:
+    return np.asarray(np.isfinite(values) if values.dtype.kind == "f" else values >= 0)
 
 
 def codes(values: pl.Series) -> Array:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 import numpy as np
 
 from luban import collate
-from luban.batch import Array, Inputs
+from luban.batch import Array, Inputs, PerRow, Ragged, joined
 from luban.core import registry
 from luban.core.errors import BundleError
 from luban.core.lazy import require
@@ -69,19 +69,33 @@ class Network:
         module.load_state_dict(weights, assign=True)
         return module.eval()
 
-    def outputs(self, inputs: Inputs) -> Array:
+    def outputs(self, inputs: Inputs) -> PerRow:
+        """(rows, outputs); of a network that answers each step of what it read, Ragged (steps of all rows, outputs)."""
         import torch
 
         rows = int(inputs.shape[0])
         answers = np.empty((rows, self.output_width))
+        steps: list[Ragged] = []
         lengths = collate.lengths(inputs)
         # Rows of like length together: padding is work for nothing.
         order = np.arange(rows) if lengths is None else np.argsort(lengths, kind="stable")
         for numbers in _pieces(order, lengths, self._cells()):
             with torch.inference_mode():
                 raw = self.module(collate.to_torch(inputs, numbers)).to(torch.float64).numpy()
-            answers[numbers] = _links.apply(self.link, raw) * self.scale + self.offset
-        return answers
+            own = raw if raw.ndim == 2 else raw[np.arange(raw.shape[1]) < self._steps(inputs)[numbers][:, None]]
+            found = _links.apply(self.link, own) * self.scale + self.offset
+            if raw.ndim == 2:
+                answers[numbers] = found
+            else:
+                steps.append(Ragged(found, np.append(0, np.cumsum(self._steps(inputs)[numbers]))))
+        if not steps:
+            return answers
+        return joined(steps)[np.argsort(order, kind="stable")]
+
+    def _steps(self, inputs: Inputs) -> Array:
+        """(rows,) how many steps each row has, of the one part that has steps."""
+        (found,) = [part.lengths for part in collate.parts(inputs).values() if isinstance(part, Ragged)]
+        return found
 
     def _cells(self) -> int:
         """Numbers of one step of a row."""

@@ -9,13 +9,13 @@ import numpy as np
 import onnxruntime
 
 from luban import collate
-from luban.batch import Array, Inputs
+from luban.batch import Array, Inputs, PerRow
 from luban.core.errors import BundleError
 from luban.protocols import Form, Shape
 from luban.runtime import accepted
 
-Answering: TypeAlias = Callable[[Inputs], Array]
-"""(rows, outputs) float64 for (rows, width) inputs."""
+Answering: TypeAlias = Callable[[Inputs], PerRow]
+"""(rows, outputs) float64 for (rows, width) inputs; or a sequence for each row, where a form answers so."""
 
 _CELLS = 1 << 21
 """How many numbers of a tensor are made at once, so that memory stays flat as rows grow."""

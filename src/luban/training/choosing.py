@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from luban.batch import Array
+from luban.batch import Array, PerRow, Ragged, dense
 from luban.core import registry
 from luban.core.errors import TrainingError
 from luban.protocols import Form, Metric, Task
@@ -33,7 +33,7 @@ class Member:
 class HeldOut:
     """The held-out rows: their true target, the fold that held each out, their weights and groups."""
 
-    target: Array
+    target: PerRow
     folds: Array
     weight: Array | None
     groups: Array | None
@@ -61,7 +61,7 @@ class Chosen:
     threshold: float | None
     threshold_reason: str
     conformal: Conformal | None
-    outputs: Array
+    outputs: PerRow
 
     @property
     def label(self) -> str:
@@ -139,7 +139,7 @@ class _Selection:
 
     numbers: tuple[int, ...]
     weights: tuple[float, ...]
-    outputs: Array
+    outputs: PerRow
     reason: str
 
 
@@ -149,10 +149,29 @@ def _select(
     outputs = [outcomes[number].outputs for number in rivals]
     if len(rivals) == 1:
         return _Selection((rivals[0],), (1.0,), outputs[0], "no other model competes with it")
+    if isinstance(outputs[0], Ragged):
+        # Texts have no mean; and of sequences each model may have another length.
+        return _best_alone(rivals, outputs, held_out, task, metric)
     selected = selection.select(outputs, held_out.target, metric, task, weight=held_out.weight, seed=seed)
     kept = [(place, float(weight)) for place, weight in enumerate(selected.weights) if weight > 0]
     mixed = sum(weight * outputs[place] for place, weight in kept)
     return _Selection(tuple(rivals[p] for p, _ in kept), tuple(w for _, w in kept), mixed, selected.reason)
+
+
+def _best_alone(rivals: list[int], outputs: list[PerRow], held_out: HeldOut, task: Task, metric: Metric) -> _Selection:
+    """The one outcome with the best score on held-out rows; of equal ones the first."""
+    sign = 1.0 if metric.direction == "higher" else -1.0
+    scores = [sign * metric.score(held_out.target, task.answers(each), held_out.weight) for each in outputs]
+    place = max(range(len(scores)), key=lambda at: scores[at] if scores[at] == scores[at] else float("-inf"))
+    told = f"the best {metric.name} of {len(rivals)} on held-out rows; sequences are not mixed"
+    return _Selection((rivals[place],), (1.0,), outputs[place], told)
+
+
+def mixed(weights: Sequence[float], outputs: Sequence[PerRow]) -> PerRow:
+    """The outputs of models that answer together; of one model its own, whatever they are."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return sum(weight * dense(each) for weight, each in zip(weights, outputs, strict=True))
 
 
 def _best(selections: Sequence[_Selection], held_out: HeldOut, task: Task, metric: Metric) -> tuple[_Selection, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from luban import collate
-from luban.batch import Array, Batch, Inputs, Ragged
+from luban.batch import Array, Batch, Inputs, PerRow, Ragged
 from luban.core.seed import derive
 from luban.protocols import Task, Work
 from luban.recipe.recipe import Train
@@ -20,6 +20,8 @@ from luban.training.distributed import ALONE, Team
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+NOTHING = -1
+"""What stands behind the target of a row that is shorter than others: no code, which has no loss."""
 LARGE = 1 << 18
 """Numbers of a batch from which it is gathered on another thread."""
 TOGETHER = 32
@@ -34,12 +36,13 @@ ANSWERED = 512
 class Rows:
     """The rows of a training.
 
-    target: as the loss takes it. weight: (rows,) float32 or None. train, stopping: numbers of the rows that are learned
-    from, and of those that say when to stop. scale, offset: what standardised values are multiplied by and moved by.
+    target: as the loss takes it, sequences still ragged. weight: (rows,) float32 or None. train, stopping: numbers of
+    the rows that are learned from, and of those that say when to stop. scale, offset: what standardised values are
+    multiplied by and moved by.
     """
 
     inputs: Inputs
-    target: Array
+    target: PerRow
     weight: Array | None
     train: Array
     stopping: Array
@@ -49,7 +52,10 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Rows that pass the network together. rows: their numbers."""
+    """Rows that pass the network together. rows: their numbers.
+
+    target: of sequences (rows, steps), with NOTHING behind the shorter ones.
+    """
 
     rows: Array
     tensors: dict[str, Tensor]
@@ -81,6 +87,8 @@ def rows_of(batch: Batch, work: Work, task: Task, train: Train, seed: int) -> Ro
     if target is None:
         # What is learned without a target has its loss in the outputs themselves.
         target = np.zeros(len(batch), np.float32)
+    elif isinstance(target, Ragged):
+        pass
     elif task.link == "identity":
         offset = float(np.average(target.reshape(len(target), -1).mean(axis=1), weights=batch.weight))
         squares = ((target - offset) ** 2).reshape(len(target), -1).mean(axis=1)
@@ -94,7 +102,7 @@ def rows_of(batch: Batch, work: Work, task: Task, train: Train, seed: int) -> Ro
     count = count if count >= FEWEST_STOPPING else 0
     return Rows(
         inputs=batch.inputs,
-        target=np.asarray(target),
+        target=target if isinstance(target, Ragged) else np.asarray(target),
         weight=weight,
         train=np.sort(numbers[count:]),
         stopping=np.sort(numbers[:count]),
@@ -172,7 +180,10 @@ def part(rows: Rows, numbers: Array) -> Part:
     import torch
 
     weight = None if rows.weight is None else torch.from_numpy(rows.weight[numbers])
-    return Part(numbers, collate.to_torch(rows.inputs, numbers), torch.from_numpy(rows.target[numbers]), weight)
+    target = rows.target[numbers]
+    if isinstance(target, Ragged):
+        target = target.padded(NOTHING).astype(np.int64)
+    return Part(numbers, collate.to_torch(rows.inputs, numbers), torch.from_numpy(target), weight)
 
 
 def _together(rows: Rows, groups: list[list[Array]]) -> Iterator[Step]:

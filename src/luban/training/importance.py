@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from luban.batch import Answers, Array
+from luban.batch import Answers, Array, PerRow, Ragged
 from luban.core.deadline import Deadline
 from luban.core.seed import derive
 from luban.data import values as values_of
@@ -38,6 +38,8 @@ def telling(frame: pl.DataFrame, columns: Sequence[str], answers: Answers, most:
     from scipy.stats import rankdata
 
     said = answers.prediction if answers.probabilities is None else answers.probabilities
+    if isinstance(said, Ragged):
+        said = said.lengths
     ranks = rankdata(said.reshape(len(frame), -1), axis=0)
     values = [values_of.floats(frame[column]) for column in columns]
     alike = np.abs(_correlations(rankdata(np.nan_to_num(np.stack(values, axis=1)), axis=0), ranks)).max(axis=1)
@@ -60,7 +62,7 @@ def permutation(
     answer: Callable[[pl.DataFrame], Answers],
     frame: pl.DataFrame,
     columns: Sequence[str],
-    target: Array,
+    target: PerRow,
     metric: Metric,
     *,
     repeats: int = REPEATS,

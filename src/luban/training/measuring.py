@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from luban.batch import Answers, Array
+from luban.batch import Answers, Array, PerRow, Ragged
 from luban.evidence import intervals
 from luban.evidence.intervals import Interval
 from luban.evidence.measurement import Baseline, Difference, Measurement, Part
@@ -26,13 +26,13 @@ class Rows:
     unit: (rows,) codes from 0 of what was drawn independently: each row its own, or the group that it shares.
     """
 
-    target: Array
+    target: PerRow
     weight: Array | None
     unit: Array | None
     units: int
 
     @classmethod
-    def of(cls, target: Array, weight: Array | None, groups: Array | None) -> Self:
+    def of(cls, target: PerRow, weight: Array | None, groups: Array | None) -> Self:
         if groups is None or len(np.unique(groups)) < 2:
             return cls(target, weight, None, len(target))
         names, first, code = np.unique(groups, return_index=True, return_inverse=True)
@@ -61,7 +61,7 @@ class Rows:
     @property
     def rarest(self) -> float:
         """Rows of the rarest class, or all of them where there are no classes."""
-        if self.target.dtype.kind == "f" or self.target.ndim == 2:
+        if isinstance(self.target, Ragged) or self.target.dtype.kind == "f" or self.target.ndim == 2:
             return self.effective
         counts = np.unique(self.target, return_counts=True)[1]
         return float(min(counts.min(), self.effective))
@@ -69,7 +69,7 @@ class Rows:
 
 def measure(
     metric: Metric,
-    target: Array,
+    target: PerRow,
     answers: Answers,
     *,
     weight: Array | None = None,
@@ -110,7 +110,7 @@ def measure(
 
 def difference(
     metric: Metric,
-    target: Array,
+    target: PerRow,
     first: Answers,
     *others: Answers,
     weight: Array | None = None,
@@ -168,7 +168,8 @@ def _bootstrap(
     seed: int,
     most_units: int = intervals.MOST_UNITS,
 ) -> Interval:
-    columns = 1 if answers.probabilities is None else answers.probabilities.shape[1]
+    said = answers.probabilities
+    columns = said.shape[1] if isinstance(said, np.ndarray) else 1
     cells = len(rows.target) * max(1, columns - 1)
     return intervals.bca(
         statistic,

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from luban.batch import Array
+from luban.batch import PerRow, Ragged, joined
 from luban.core import registry
 from luban.core.console import Console
 from luban.core.deadline import Deadline
@@ -36,7 +36,7 @@ class Outcome:
     candidate: Candidate
     status: Literal["finished", "skipped", "failed"]
     reason: str
-    outputs: Array | None = None
+    outputs: PerRow | None = None
 
     def to_json(self, value: float | None) -> dict[str, Any]:
         shown = {"label": self.candidate.label, "model": self.candidate.model, "settings": self.candidate.settings}
@@ -168,20 +168,30 @@ def _outcome(folder: WorkFolder, training: Training, candidate: Candidate, every
     if not all(map(folder.finished, wanted)):
         return Outcome(candidate, "skipped", "the time was over before it was finished")
     outputs = held_out_outputs(folder, training, candidate, repeat=0)
-    if not np.isfinite(outputs[training.folds[0] >= 0]).all():
+    if not _finite(outputs[training.folds[0] >= 0]):
         return Outcome(candidate, "failed", "its outputs are not finite")
     parts = int(training.folds[0].max()) + 1
     told = "one held-out part" if parts == 1 else f"{parts} held-out parts"
     return Outcome(candidate, "finished", f"answered {told}", outputs[training.held_out(0)])
 
 
-def held_out_outputs(folder: WorkFolder, training: Training, candidate: Candidate, *, repeat: int) -> Array:
-    """(rows, outputs): each row answered by the fit that did not see it; NaN where no fold held it out."""
+def held_out_outputs(folder: WorkFolder, training: Training, candidate: Candidate, *, repeat: int) -> PerRow:
+    """(rows, outputs): each row answered by the fit that did not see it; NaN where no fold held it out.
+
+    Of sequences the row is empty there.
+    """
     folds = training.folds[repeat]
+    places = [np.flatnonzero(folds == fold) for fold in range(int(folds.max()) + 1)]
+    found = joined([folder.outputs(Unit(candidate, fold, repeat)) for fold in range(len(places))])
+    if isinstance(found, Ragged):
+        return found.placed(np.concatenate(places), len(folds))
     outputs = np.full((len(folds), training.work.outputs), np.nan)
-    for fold in range(int(folds.max()) + 1):
-        outputs[folds == fold] = folder.outputs(Unit(candidate, fold, repeat))
+    outputs[np.concatenate(places)] = found
     return outputs
+
+
+def _finite(outputs: PerRow) -> bool:
+    return bool(np.isfinite(outputs.values if isinstance(outputs, Ragged) else outputs).all())
 
 
 def run_repeats(

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from luban import states
-from luban.batch import Array, Batch, Tensors
+from luban.batch import Array, Batch, PerRow, Ragged, Tensors
 from luban.core import files, fingerprint, registry
 from luban.core.errors import UsageError
 from luban.core.seed import derive
@@ -203,7 +203,7 @@ class WorkFolder:
     def write_training(
         self,
         name: str,
-        target: Array | None,
+        target: PerRow | None,
         weight: Array | None,
         folds: Array,
         work: Work,
@@ -260,11 +260,13 @@ class WorkFolder:
     def fail(self, unit: Unit, reason: str) -> None:
         files.write_json(self.units / f"{unit.name}.failed.json", {"reason": reason})
 
-    def outputs(self, unit: Unit) -> Array:
-        """(held-out rows, outputs) float64."""
-        return np.load(self.units / f"{unit.name}.npy", allow_pickle=False)
+    def outputs(self, unit: Unit) -> PerRow:
+        """(held-out rows, outputs) float64, or a sequence for each of them."""
+        found = _array(self.units / f"{unit.name}.npy", mmap=False)
+        assert found is not None, "a unit whose outputs are asked for has some"
+        return found
 
-    def write_outputs(self, unit: Unit, outputs: Array) -> None:
+    def write_outputs(self, unit: Unit, outputs: PerRow) -> None:
         self._write_array(self.units / f"{unit.name}.npy", outputs)
 
     def form(self, unit: Unit) -> Form:
@@ -317,7 +319,11 @@ class WorkFolder:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [json.loads(line) for line in lines if line.endswith("}")]
 
-    def _write_array(self, path: Path, values: Array) -> None:
+    def _write_array(self, path: Path, values: PerRow) -> None:
+        if isinstance(values, Ragged):
+            # The values are written last: whoever finds them finds where rows begin.
+            self._write_array(_offsets(path), values.offsets)
+            values = values.values
         buffer = io.BytesIO()
         np.save(buffer, values, allow_pickle=False)
         files.write(path, buffer.getvalue())
@@ -332,5 +338,15 @@ def _form_ending(unit: Unit) -> str:
     return ".form" if unit.part < 0 else ".model"
 
 
-def _array(path: Path) -> Array | None:
-    return np.load(path, mmap_mode="r", allow_pickle=False) if path.exists() else None
+def _offsets(path: Path) -> Path:
+    """Where the rows of ragged values begin is in a file beside them."""
+    return path.with_name(f"{path.stem}-offsets.npy")
+
+
+def _array(path: Path, *, mmap: bool = True) -> Any:
+    """What `_write_array` wrote, memory-mapped where that is asked; None where it wrote nothing."""
+    if not path.exists():
+        return None
+    values = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+    begins = _offsets(path)
+    return Ragged(values, np.load(begins, allow_pickle=False)) if begins.exists() else values

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
-from luban.batch import Answers, Array, Inputs
+from luban.batch import Answers, Array, Inputs, PerRow, Ragged
 from luban.bundle.bundle import Stored, rebuild_form
 from luban.core import registry
 from luban.data import encoders, readable
@@ -34,7 +35,7 @@ class Answerer:
 
     schema: Schema
     preprocessor: Encoder
-    outputs: Callable[[Inputs], Array]
+    outputs: Callable[[Inputs], PerRow]
     task: Task
     classes: tuple[str, ...]
     threshold: float | None
@@ -85,8 +86,16 @@ class Answerer:
             yield rows, self.answers(rows, where=where, first_row=first_row)
             first_row += len(rows)
 
-    def named(self, prediction: Array) -> list[Any]:
-        """Predictions as a person reads them: class names, lists of labels, cluster numbers, or values."""
+    def named(self, prediction: PerRow) -> list[Any]:
+        """Predictions as a person reads them: class names, lists of labels, cluster numbers, values, or texts.
+
+        Of a sequence of codes a list of class names for each row.
+        """
+        if isinstance(prediction, Ragged):
+            if not self.classes:
+                return prediction.texts()
+            names = [self.classes[code] for code in prediction.values]
+            return [names[low:high] for low, high in pairwise(prediction.offsets.tolist())]
         if not self.classes:
             return [value.item() for value in prediction]
         if prediction.ndim == 2:
@@ -96,6 +105,8 @@ class Answerer:
     def columns(self, answers: Answers) -> Mapping[str, list[Any] | Array]:
         """The answers as the columns of a table: `prediction`, then probabilities by class, or `low` and `high`."""
         named = self.named(answers.prediction)
+        if isinstance(answers.prediction, Ragged):
+            return {"prediction": named}
         if self.classes and answers.prediction.ndim == 2:
             named = ["|".join(labels) for labels in named]
         columns: dict[str, list[Any] | Array] = {"prediction": named}

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from luban.batch import Answers, Array
+from luban.batch import Answers, Array, PerRow, Ragged, dense, joined
 from luban.core import registry
 from luban.core.console import SILENT, Console
 from luban.core.deadline import Deadline
 from luban.core.errors import DataError
 from luban.core.seed import derive
-from luban.data import loader
+from luban.data import loader, values
 from luban.data.open import open_dataset
-from luban.data.values import codes
 from luban.evidence.measurement import Measurement, Part
 from luban.protocols import Encoder, Metric, Task
 from luban.runtime.answering import Answering
 from luban.training import conformal, search
 from luban.training import importance as permuting
-from luban.training.choosing import Chosen
+from luban.training.choosing import Chosen, mixed
 from luban.training.measuring import measure
 from luban.training.work_folder import Training, WorkFolder
 from luban.verbs import encoding, forecasts
@@ -67,7 +66,7 @@ class Rows:
 
     name: str
     answers: Answers
-    target: Array
+    target: PerRow
     dropped: Mapping[str, int]
     simplest: Answers | None = None
     weight: Array | None = None
@@ -84,7 +83,7 @@ class Rows:
 def figures(
     task: Task,
     asked: str | None,
-    target: Array,
+    target: PerRow,
     answers: Answers,
     baseline: tuple[str, Answers] | None,
     split: Part,
@@ -108,7 +107,7 @@ def figures(
     return found
 
 
-def tested(prepared: Prepared, training: Training, answer: Answering, baseline: Array, chosen: Chosen) -> Tested:
+def tested(prepared: Prepared, training: Training, answer: Answering, baseline: PerRow, chosen: Chosen) -> Tested:
     """The figures on the test rows, which are used here for the first and only time.
 
     training: as the chosen model sees it. baseline: (test rows, outputs) what the simplest model says of them.
@@ -143,15 +142,17 @@ def tested(prepared: Prepared, training: Training, answer: Answering, baseline: 
     return Tested(tuple(measurements), pictures, coverage)
 
 
-def said_of_all(prepared: Prepared, outputs: Array) -> list[float]:
+def said_of_all(prepared: Prepared, outputs: PerRow) -> list[Any]:
     """(outputs,) what the simplest model says of every row; of forecasts what it adds to the last season, scaled.
 
     outputs: (test rows, outputs) of the simplest model.
     """
     if prepared.task.name != "forecasting":
-        return [float(value) for value in outputs[0]]
+        # Of a sequence the values of its steps, one after the other.
+        first = outputs[np.array([0])]
+        return list((first.values if isinstance(first, Ragged) else first[0]).tolist())
     first = loader.take(prepared.frame, encoding.test_rows(prepared)[:1])
-    return forecasts.beyond_season(first, prepared.recipe, outputs[0])
+    return forecasts.beyond_season(first, prepared.recipe, dense(outputs)[0])
 
 
 def cross_validated(
@@ -161,9 +162,9 @@ def cross_validated(
     every = []
     for repeat in range(partitions):
         rows = training.held_out(repeat)
-        outputs = sum(
-            member.weight * search.held_out_outputs(folder, training, member.candidate, repeat=repeat)[rows]
-            for member in chosen.members
+        outputs = mixed(
+            [member.weight for member in chosen.members],
+            [search.held_out_outputs(folder, training, m.candidate, repeat=repeat)[rows] for m in chosen.members],
         )
         if chosen.calibration is not None:
             outputs = chosen.calibration.apply(outputs)
@@ -304,7 +305,7 @@ def answered(
         console.say(f"{dataset.name} came split; all its {dataset.rows:,} rows are measured, training rows among them")
     kept = np.arange(dataset.rows)
     kept = kept if most is None else sampled(kept, most, derive(0, "measured"))
-    parts: list[tuple[Array, Answers]] = []
+    parts: list[tuple[PerRow, Answers]] = []
     with console.progress("measuring rows", dataset.rows) as advance:
         done = 0
         for rows, answers in answerer.stream(loader.slices(dataset.frame, size=SLICE), where=dataset.where):
@@ -312,9 +313,8 @@ def answered(
             parts.append((answerer.task.encode(rows[name], answerer.classes)[here], answers.take(here)))
             done += len(rows)
             advance(done, "")
-    target = np.concatenate([codes for codes, _ in parts])
-    known = np.isfinite(target) if target.dtype.kind == "f" else target >= 0
-    known = known if known.ndim == 1 else known.all(axis=1)
+    target = joined([encoded for encoded, _ in parts])
+    known = values.known(target)
     if not known.any():
         raise DataError(f"no row holds a known value of '{name}'.", where=dataset.where, fix="luban inspect DATA")
     dropped = {"no target, or a class that the bundle does not know": int((~known).sum())} if not known.all() else {}
@@ -337,7 +337,7 @@ def _beside(frame: pl.LazyFrame, bundle: Bundle) -> tuple[Array | None, Array | 
     weighed = weights(frame, bundle.schema) if weight is not None and weight.name in names else None
     if group is None or group.name not in names or bundle.recipe.split.kind not in ("auto", "group"):
         return weighed, None
-    groups = codes(frame.select(group.name).collect().to_series())
+    groups = values.codes(frame.select(group.name).collect().to_series())
     # A row without a group is one by itself.
     alone = groups < 0
     groups[alone] = groups.max(initial=0) + 1 + np.arange(int(alone.sum()))
@@ -441,10 +441,7 @@ def _baseline(bundle: Bundle, rows: int) -> tuple[str, Answers] | None:
 
 def _joined(parts: list[Answers]) -> Answers:
     probabilities = [part.probabilities for part in parts if part.probabilities is not None]
-    return Answers(
-        np.concatenate([part.prediction for part in parts]),
-        np.concatenate(probabilities) if probabilities else None,
-    )
+    return Answers(joined([part.prediction for part in parts]), joined(probabilities) if probabilities else None)
 
 
 def _aligned(answers: Answers, classes: tuple[str, ...], like: tuple[str, ...]) -> Answers:
@@ -452,9 +449,12 @@ def _aligned(answers: Answers, classes: tuple[str, ...], like: tuple[str, ...]) 
     if classes == like or answers.probabilities is None:
         return answers
     place = np.array([like.index(name) for name in classes])
-    back = np.argsort(place)
-    prediction = place[answers.prediction] if answers.prediction.ndim == 1 else answers.prediction[:, back]
-    return Answers(prediction, answers.probabilities[:, back])
+    back, said = np.argsort(place), answers.prediction
+    if isinstance(said, Ragged) and isinstance(answers.probabilities, Ragged):
+        steps = Ragged(answers.probabilities.values[:, back], answers.probabilities.offsets)
+        return Answers(Ragged(place[said.values], said.offsets), steps)
+    prediction = place[dense(said)] if dense(said).ndim == 1 else dense(said)[:, back]
+    return Answers(prediction, dense(answers.probabilities)[:, back])
 
 
 def _pictures(task: Task, classes: tuple[str, ...], target: Array, answers: Answers) -> dict[str, Any]:

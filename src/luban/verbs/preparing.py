@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from luban.batch import Array
+from luban.batch import Array, PerRow
 from luban.core import registry
 from luban.core.errors import DataError, UsageError
 from luban.core.seed import derive
@@ -66,7 +66,7 @@ class Prepared:
     task: Task
     task_reason: str
     classes: tuple[str, ...]
-    target: Array | None
+    target: PerRow | None
     weight: Array | None
     division: Division
     validation: Array | None
@@ -195,7 +195,7 @@ def _target(frame: pl.LazyFrame, schema: Schema) -> pl.Series | None:
     return None if column is None else frame.select(column.name).collect(engine="streaming").to_series()
 
 
-def _encoded(task: Task, values: pl.Series, recipe: Recipe) -> tuple[tuple[str, ...], Array]:
+def _encoded(task: Task, values: pl.Series, recipe: Recipe) -> tuple[tuple[str, ...], PerRow]:
     classes = task.classes(values, recipe.positive)
     return classes, task.encode(values, classes)
 
@@ -255,7 +255,7 @@ def _divided(
     schema: Schema,
     recipe: Recipe,
     task: Task,
-    target: Array | None,
+    target: PerRow | None,
     rows: int,
     tests: Array,
     validates: Array,
