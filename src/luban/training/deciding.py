@@ -139,6 +139,13 @@ def decide(
     return Choices(train.model_copy(update={"device": where}), reasons)
 
 
+def sizes_of(batch: Batch, work: Work, candidate: Candidate, train: Train) -> Train:
+    """The recipe's part for a candidate, in which the sizes of batches are decided."""
+    train = Train.model_validate({**train.model_dump(), **candidate.train})
+    batch, _ = windows.inner(batch, work)
+    return sizes(train, len(batch), collate.lengths(batch.inputs)).train
+
+
 def _mean(loss: Loss, module: nn.Module, part: Part) -> Tensor:
     return loss(module, part, float(len(part.rows)) if part.weight is None else float(part.weight.sum()))
 

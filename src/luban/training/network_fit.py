@@ -9,12 +9,13 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luban.batch import Batch
 from luban.core.seed import derive
+from luban.training import halving
 from luban.training.distributed import ALONE, Team
 from luban.training.work_folder import HELD_BACK, Training, Unit, WorkFolder
 
@@ -60,21 +61,56 @@ class NetworkFit:
             # On all training rows, with a seed of the candidate's own: whichever unit comes first decides alike.
             rows = seen.batch.take(seen.folds[0] != HELD_BACK)
             own = derive(seen.seed, "deciding", candidate.label)
-            return deciding.decide(rows, seen.work, candidate, seen.train, seed=own, seconds=seconds).to_json()
+            asked, reasons = candidate, {}
+            while True:
+                try:
+                    found = deciding.decide(rows, seen.work, asked, seen.train, seed=own, seconds=seconds)
+                    return replace(found, reasons={**found.reasons, **reasons}).to_json()
+                except (RuntimeError, MemoryError) as error:
+                    if not halving.ran_out(error):
+                        raise
+                sizes = deciding.sizes_of(rows, seen.work, asked, seen.train)
+                smaller, reasons = halving.halved(sizes, candidate.model)
+                asked = asked.model_copy(update={"train": {**asked.train, **{k: getattr(smaller, k) for k in reasons}}})
 
         return deciding.Choices.from_json(self.folder.decided(candidate, decide))
 
+    def halve(self, choices: Choices) -> None:
+        """Writes down that a step of these choices did not fit into memory, unless another process did before."""
+        train, reasons = halving.halved(choices.train, self.unit.candidate.model)
+        if self.choices() == choices:
+            told = replace(choices, train=train, reasons={**choices.reasons, **reasons})
+            self.folder.decide_anew(self.unit.candidate, told.to_json())
+            self.folder.tell({"unit": self.unit.name, "memory": reasons["batch_size"]})
+
     def run(self, interrupted: Callable[[], bool], team: Team = ALONE) -> Trained:
-        """The trained network; its checkpoints are found again."""
+        """The trained network; its checkpoints are found again. Steps that do not fit into memory are halved.
+
+        Raises ResourceError where one row does not fit. Among several processes it raises what memory ran out with,
+        and whoever starts them again finds steps that are halved.
+        """
+        while True:
+            choices = self.choices()
+            try:
+                return self._fit(choices, interrupted, team)
+            except (RuntimeError, MemoryError) as error:
+                if not halving.ran_out(error):
+                    raise
+                self.halve(choices)
+                if team.size > 1:
+                    raise
+
+    def _fit(self, choices: Choices, interrupted: Callable[[], bool], team: Team) -> Trained:
         from luban.training import gradient
 
         return gradient.fit(
             self.rows(),
             self.training.work,
             self.unit.candidate,
-            self.choices().train,
+            choices.train,
             seed=self.seed,
-            folder=self.place / CHECKPOINTS,
+            # What was begun with larger steps is not gone on with.
+            folder=self.place / CHECKPOINTS / f"{choices.train.batch_size}x{choices.train.accumulate}",
             until=self.until,
             tell=(lambda line: self.folder.tell({"unit": self.unit.name, **line})) if team.leads else lambda line: None,
             interrupted=interrupted,

@@ -291,6 +291,10 @@ class WorkFolder:
             files.write_once(path, files.to_json(decide()))
         return dict(json.loads(path.read_text(encoding="utf-8")))
 
+    def decide_anew(self, candidate: Candidate, choices: dict[str, Any]) -> None:
+        """Puts other choices in the place of those that turned out not to do."""
+        files.write_json(self._networks(candidate) / "choices.json", choices)
+
     def ended_early(self, unit: Unit, epoch: int) -> None:
         """Writes down after which epoch time cut a training short."""
         files.write_json(self.network(unit) / "ended.json", {"until_epoch": epoch})
