@@ -97,6 +97,22 @@ def test_a_cutout_blackens_a_square_of_its_size():
     assert ((after == 0).all(dim=1).flatten(1).sum(dim=1) == 6 * 5).all()
 
 
+def test_random_changes_differ_from_image_to_image_and_grow_with_their_strength():
+    before = part().tensors["picture"]
+    weak, strong = (
+        torch.stack(
+            [(changed("random", strength, seed)["picture"].float() - before).abs().mean() for seed in range(20)]
+        )
+        for strength in (0.1, 1.0)
+    )
+    assert strong.mean() > weak.mean()
+    alike = before[:1].expand(6, -1, -1, -1)
+    after = augmenting.augmented(
+        Part(np.arange(6), {"picture": alike}, torch.zeros(6), None), Train(augment={"random": 1.0}), WORK
+    ).tensors["picture"]
+    assert len(after.flatten(1).unique(dim=0)) > 2
+
+
 def test_a_small_turn_leaves_the_middle():
     before = torch.zeros(1, 1, 9, 9, dtype=torch.uint8)
     before[0, 0, 3:6, 3:6] = 200

@@ -6,6 +6,8 @@ flip      images             chance of being mirrored left to right
 rotate    images             degrees by which an image is turned at most
 cutout    images             share of the side of a black square (DeVries and Taylor, 2017)
 light     images             how far brightness and contrast go at most, as a share
+random    images             share of the strengths in STRONGEST; two of these for each image (RandAugment, Cubuk et
+                             al., 2020)
 mask      sequences          share of the steps, and of the channels, that are blanked (SpecAugment, Park et al., 2019)
 shift     sequences          share of the length by which a sequence is moved round at most
 noise     sequences, tables  standard deviation of what is added, in that of the channel
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MIXUP = "mixup"
+STRONGEST = {"crop": 0.25, "rotate": 30.0, "light": 0.5, "cutout": 0.4}
+"""What `random` draws from, and how strong each is where the strength is 1."""
+DRAWN = 2
+"""Changes that `random` makes to each image."""
 UNKNOWN = 1
 """The token of what no training row has."""
 
@@ -153,6 +159,19 @@ def _light(images: Tensor, strength: float, shape: Shape, lengths: Tensor | None
     return ((values - middle) * (1 + contrast) + middle + 255 * brightness).clamp(0, 255).round().to(images.dtype)
 
 
+def _random(images: Tensor, strength: float, shape: Shape, lengths: Tensor | None) -> Tensor:
+    import torch
+
+    changed = images.clone()
+    for _ in range(DRAWN):
+        drawn = torch.randint(0, len(STRONGEST), (len(images),))
+        for number, (name, strongest) in enumerate(STRONGEST.items()):
+            rows = drawn == number
+            if rows.any():
+                changed[rows] = CHANGES[name].apply(changed[rows], strength * strongest, shape, None)
+    return changed
+
+
 def _mask(steps: Tensor, strength: float, shape: Shape, lengths: Tensor | None) -> Tensor:
     import torch
 
@@ -228,6 +247,7 @@ CHANGES = {
     "rotate": Change(_IMAGES, _rotate),
     "cutout": Change(_IMAGES, _cutout),
     "light": Change(_IMAGES, _light),
+    "random": Change(_IMAGES, _random),
     "mask": Change(_SEQUENCES, _mask),
     "shift": Change(_SEQUENCES, _shift),
     "noise": Change(_SEQUENCES | {"vector"}, _noise),
