@@ -61,7 +61,7 @@ def scores(document: Document, style: Style) -> list[str]:
         "alike": style.alarm("Not shown to be better than the simplest model."),
         "unknown": "",
     }[telling.verdict(figures[0])]
-    where = {"test": "test rows that nothing fitted had seen", "given": "the rows given"}.get(
+    where = {"test": "test rows that nothing fitted had seen", "given": "given rows"}.get(
         figures[0].split, "held-out rows"
     )
     how_many = f"on {number(figures[0].rows)} {where}"
