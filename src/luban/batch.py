@@ -201,12 +201,14 @@ class Answers:
     probabilities: (rows, classes) float64 that sum to 1 in each row, or (rows, labels) each in [0, 1] for
         multilabel; Ragged (steps of all rows, classes) for codes of steps; None for regression and texts.
     quantiles: (rows, steps, shares) float64 of forecasts that have them, rising; of which shares is in `shares`.
+    parts: where there are several targets, the answers to each; `prediction` is (rows, targets) then.
     """
 
     prediction: PerRow
     probabilities: PerRow | None = None
     quantiles: Array | None = None
     shares: tuple[float, ...] = ()
+    parts: tuple[Answers, ...] = ()
 
     def __len__(self) -> int:
         return len(self.prediction)
@@ -215,4 +217,5 @@ class Answers:
         """These rows, by number or by mask."""
         probabilities = None if self.probabilities is None else self.probabilities[rows]
         quantiles = None if self.quantiles is None else self.quantiles[rows]
-        return Answers(self.prediction[rows], probabilities, quantiles, self.shares)
+        parts = tuple(part.take(rows) for part in self.parts)
+        return Answers(self.prediction[rows], probabilities, quantiles, self.shares, parts)

@@ -152,6 +152,7 @@ class Work:
     season: steps after which a series comes round, for forecasts; 1 where it does not.
     quantiles: for the loss `quantile`, the shares of cases below each of the answers to a step.
     shapes: of the tensors by name, for networks; empty where the inputs are a matrix.
+    targets: where several are predicted, the task of each and how many outputs it has, in their order.
     """
 
     task: str
@@ -164,15 +165,19 @@ class Work:
     season: int = 1
     quantiles: tuple[float, ...] = ()
     shapes: Mapping[str, Shape] = field(default_factory=dict)
+    targets: tuple[tuple[str, int], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         shapes = {name: shape.to_json() for name, shape in self.shapes.items()}
-        return {**vars(self), "quantiles": list(self.quantiles), "shapes": shapes}
+        document = {**vars(self), "quantiles": list(self.quantiles), "shapes": shapes}
+        return {**document, "targets": [list(target) for target in self.targets]}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         shapes = {name: Shape.from_json(shape) for name, shape in document["shapes"].items()}
-        return cls(**{**document, "quantiles": tuple(document.get("quantiles", ())), "shapes": shapes})
+        targets = tuple((str(task), int(outputs)) for task, outputs in document.get("targets", ()))
+        quantiles = tuple(document.get("quantiles", ()))
+        return cls(**{**document, "quantiles": quantiles, "shapes": shapes, "targets": targets})
 
 
 class NoGraph(Exception):  # noqa: N818 - not an error: the form then answers itself
@@ -325,6 +330,16 @@ class Task(Protocol):
         """The answers in what a form gives out. threshold: from which probability the positive class is answered."""
 
 
+@dataclass(frozen=True)
+class Target:
+    """One of several targets. name: its column. outputs: how many numbers answer it."""
+
+    name: str
+    task: Task
+    classes: tuple[str, ...]
+    outputs: int
+
+
 @dataclass(frozen=True, eq=False)
 class Arranged:
     """Rows that a task made of the data's rows.
@@ -355,6 +370,14 @@ class Arranging(Protocol):
 
     def latest(self, frame: pl.DataFrame, schema: Schema, recipe: Recipe) -> pl.DataFrame:
         """The rows whose answers lie ahead of the data, one for each series. recipe: with nothing open."""
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A task that consists of several targets, each with a task of its own."""
+
+    def of_targets(self, targets: Sequence[Target]) -> Task:
+        """The task of these targets."""
 
 
 @dataclass(frozen=True)

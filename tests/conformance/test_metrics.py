@@ -25,6 +25,9 @@ def example(task: str, seed: int = 0) -> tuple[Array, Answers]:
         target = np.concatenate([random.normal(size=(ROWS, 3)), random.random((ROWS, 1)) + 0.5], axis=1)
         said = target[:, :3] + 0.3 * random.normal(size=(ROWS, 3))
         return target, of_quantiles(said, np.array([-0.4, 0.0, 0.4]))
+    if task == "multi-task":
+        (codes, classes), (values, numbers) = example("multiclass", seed), example("regression", seed + 1)
+        return np.stack([codes, values], axis=1), side_by_side(classes, numbers)
     if task == "multilabel":
         labels = random.integers(0, 2, (ROWS, 3))
         outputs = np.clip(0.25 + 0.5 * labels + 0.2 * random.normal(size=(ROWS, 3)), 0.01, 0.99)
@@ -41,11 +44,18 @@ def of_quantiles(said: Array, apart: Array) -> Answers:
     return Answers(said, quantiles=said[:, :, None] + apart, shares=(0.1, 0.5, 0.9))
 
 
+def side_by_side(*parts: Answers) -> Answers:
+    """The answers to several targets."""
+    return Answers(np.stack([part.prediction for part in parts], axis=1), parts=parts)
+
+
 def perfect(task: str, target: Array) -> Answers:
     if task == "forecasting":
         return of_quantiles(target[:, :-1], np.zeros(3))
     if task == "regression":
         return Answers(target)
+    if task == "multi-task":
+        return side_by_side(perfect("multiclass", target[:, 0].astype(np.int64)), perfect("regression", target[:, 1]))
     if task == "multilabel":
         return Answers(target, target.astype(np.float64))
     return Answers(target, np.eye(2 if task == "binary" else 3)[target])

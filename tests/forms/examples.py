@@ -16,10 +16,12 @@ from luban.forms.dense import ACTIVATIONS, Dense
 from luban.forms.density import Density
 from luban.forms.isotonic import Isotonic, Line
 from luban.forms.kernel import Kernel
+from luban.forms.linked import Linked
 from luban.forms.mixture import Mixture
 from luban.forms.neighbours import Neighbours
 from luban.forms.placed import Placed
 from luban.forms.rescaled import NUMBERS, Rescaled
+from luban.forms.several import Several
 from luban.forms.stack import Stack
 from luban.forms.temperature import Temperature
 from luban.forms.trees import Trees
@@ -67,6 +69,11 @@ def examples() -> dict[str, Form]:
         "neighbours-distance": Neighbours(points, shares, random.random(9) + 0.5, 4, "distance"),
         "placed": Placed(three, np.array([0, 2, 3]), 5),
         "rescaled": Rescaled(Constant(np.array([0.5, 2.0]), WIDTH - NUMBERS)),
+        "several": Several((three, affine, Constant(np.array([7.5]), WIDTH))),
+        "linked": Linked(
+            Affine(random.normal(size=(WIDTH, 3)), random.normal(size=3), "identity"),
+            ("softmax", "identity"), (2, 1), np.array([1.0, 1.0, 30.0]), np.array([0.0, 0.0, -4.0]),
+        ),
         "stack-of-labels": Stack((affine, Constant(np.array([0.6, 0.4]), WIDTH))),
         "stack-of-classes": Stack((affine, Constant(np.array([0.6, 0.4]), WIDTH)), normalise=True),
         "temperature-of-classes": Temperature(three, 2.5),
@@ -78,7 +85,7 @@ def examples() -> dict[str, Form]:
         "trees-with-wide-leaves": forest(3, 3, "identity"),
         "trees-of-one-leaf": leaves_alone(),
         "weighted": Weighted((three, forest(3, 1, "softmax")), np.array([0.25, 0.75])),
-    }
+    }  # fmt: skip
     for activation in ACTIVATIONS:
         forms[f"dense-{activation}"] = network(random, activation)
     return forms

@@ -113,6 +113,7 @@ CASES = {
     "task": case("regression", lambda recipe: prepared(recipe).task.name, target="grade"),
     "positive": case("early", lambda recipe: prepared(recipe).classes),
     "columns": case({"grade": "category"}, lambda recipe: inputs(recipe).shape),
+    "also": case(["grade"], lambda recipe: prepared(recipe).task.name),
     "drop": case(["town"], lambda recipe: [column.name for column in prepared(recipe).schema.inputs]),
     "weight": case("heavy", lambda recipe: prepared(recipe).weight),
     "split.kind": case("random", lambda recipe: prepared(recipe).division.split),

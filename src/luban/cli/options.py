@@ -82,7 +82,9 @@ common = together(
     option("--debug", is_flag=True, group=OUTPUT, help="Show the traceback of an error."),
 )
 
-target = option("--target", metavar="COLUMN", group=QUESTION, help="The column to predict.")
+target = option(
+    "--target", metavar="COLUMN", multiple=True, group=QUESTION, help="The column to predict; again for further ones."
+)
 
 threads = option(
     "--threads", type=click.IntRange(min=1), metavar="N", group=BUDGET, help="How many threads; it changes no result."

@@ -123,7 +123,7 @@ condition = Condition(
     group="data",
     summary="columns that are constant, or that only number or name the rows",
     examine=examine,
-    tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "clustering", "anomaly"}),
+    tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "multi-task", "clustering", "anomaly"}),
     proof="structural",
     silences=("target-leakage", "group-or-time-leakage"),
 )

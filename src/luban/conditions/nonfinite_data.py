@@ -69,7 +69,7 @@ condition = Condition(
     group="data",
     summary="infinite values",
     examine=examine,
-    tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "clustering", "anomaly"}),
+    tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "multi-task", "clustering", "anomaly"}),
     proof="structural",
     silences=("unscaled-features",),
 )

@@ -69,5 +69,5 @@ condition = Condition(
     group="data",
     summary="columns that were scaled over test rows too",
     examine=examine,
-    tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "clustering", "anomaly"}),
+    tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "multi-task", "clustering", "anomaly"}),
 )

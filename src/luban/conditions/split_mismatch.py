@@ -95,5 +95,5 @@ condition = Condition(
     group="data",
     summary="test rows that are unlike the training rows",
     examine=examine,
-    tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "clustering", "anomaly"}),
+    tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "multi-task", "clustering", "anomaly"}),
 )

@@ -61,6 +61,6 @@ condition = Condition(
     group="data",
     summary="test rows that are copies of training rows",
     examine=examine,
-    tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "clustering", "anomaly"}),
+    tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "multi-task", "clustering", "anomaly"}),
     proof="structural",
 )

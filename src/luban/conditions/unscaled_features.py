@@ -95,6 +95,6 @@ condition = Condition(
     group="data",
     summary="number columns on very different or very large scales",
     examine=examine,
-    tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "clustering", "anomaly"}),
+    tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "multi-task", "clustering", "anomaly"}),
     proof="structural",
 )

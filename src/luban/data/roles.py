@@ -12,6 +12,8 @@ from luban.data.dataset import Dataset
 from luban.recipe.recipe import Recipe
 from luban.schema.schema import Column, Role, Schema
 
+MOST_TARGETS = 16
+"""Columns that one model predicts, at most."""
 FEWEST_GROUPS = 5
 MOST_GROUPS = 1 / 1.5
 """Groups over rows: with more, hardly any row shares its group."""
@@ -36,8 +38,7 @@ def assign(dataset: Dataset, recipe: Recipe) -> Schema:
             )
     taken = {name for _, name in _named(recipe)}
     schema = schema.changed(_useful(column) for column in schema.columns if column.name not in taken)
-    if recipe.target is not None:
-        schema = schema.changed([_target(schema[recipe.target], dataset)])
+    schema = schema.changed([_target(schema[name], dataset) for name in recipe.targets])
     schema = _given(schema, recipe.split.order, "time", "named as the time")
     schema = _given(schema, recipe.split.group, "group", "named as the group")
     schema = _given(schema, recipe.weight, "weight", "named as the weight")
@@ -51,20 +52,28 @@ def assign(dataset: Dataset, recipe: Recipe) -> Schema:
 
 def _named(recipe: Recipe) -> list[tuple[str, str]]:
     """The columns that a recipe names, with the option that does."""
-    single = {
-        "--target": recipe.target,
-        "--group": recipe.split.group,
-        "--order": recipe.split.order,
-        "--weight": recipe.weight,
-    }
-    named = [(place, name) for place, name in single.items() if name is not None]
+    options = [
+        *(("--target", name) for name in recipe.targets),
+        ("--group", recipe.split.group),
+        ("--order", recipe.split.order),
+        ("--weight", recipe.weight),
+    ]
+    named = [(place, name) for place, name in options if name is not None]
     seen: set[str] = set()
     for place, name in named:
         if name in seen:
             raise UsageError(f"the column '{name}' is named for two purposes.", where=place, fix="name another column")
         seen.add(name)
-    if recipe.target in recipe.drop:
-        raise UsageError(f"the target '{recipe.target}' is also left out.", where="--set drop", fix="leave it in")
+    if len(recipe.targets) > MOST_TARGETS:
+        raise UsageError(
+            f"{len(recipe.targets)} targets were named, and one model answers at most {MOST_TARGETS}.",
+            where="--target", fix="fit several models",
+        )  # fmt: skip
+    for target in recipe.targets:
+        if target in recipe.drop:
+            raise UsageError(f"the target '{target}' is also left out.", where="--set drop", fix="leave it in")
+    if recipe.also and recipe.target is None:
+        raise UsageError("'also' names further targets, and there is no first one.", where="--set also", fix="--target")
     return [*named, *(("--set drop", name) for name in recipe.drop)]
 
 

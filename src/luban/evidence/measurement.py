@@ -35,6 +35,7 @@ class Measurement:
     rows, split: how many rows it was measured on, and which.
     how: the method of value and interval, in words; with the bundle and the rows it can be repeated.
     baseline, difference: the simplest model's figure, and the paired difference to it.
+    target: which of several targets it is about; None where there is one, or it is about all.
     """
 
     metric: str
@@ -47,6 +48,16 @@ class Measurement:
     how: str
     baseline: Baseline | None = None
     difference: Difference | None = None
+    target: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The metric, and of which target where there are several.
+
+        >>> Measurement("accuracy", 0.8, 0.7, 0.9, "higher", 50, "test", "Wilson", target="survived").name
+        'accuracy of survived'
+        """
+        return self.metric if self.target is None else f"{self.metric} of {self.target}"
 
     def to_json(self) -> dict[str, Any]:
         """The measurement as `--json` and `evidence/` hold it; parts that do not apply are left out."""
@@ -56,6 +67,7 @@ class Measurement:
                 **{key: getattr(self, key) for key in ("rows", "split", "how")},
                 "baseline": vars(self.baseline) if self.baseline else None,
                 "difference": vars(self.difference) if self.difference else None,
+                "target": self.target,
             }
         )
 

@@ -164,9 +164,10 @@ def _work(checked: Checked, document: Any) -> Work:
     try:
         shapes = {str(name): _shape(checked, shape) for name, shape in document["shapes"].items()}
         quantiles = tuple(document.get("quantiles", ()))
-        work = replace(Work(**{**document, "quantiles": quantiles, "shapes": {}}), shapes=shapes)
-        numbers = (work.outputs, work.rows, work.width, work.season)
-        words = (work.task, work.loss, work.class_weight)
+        targets = tuple((task, outputs) for task, outputs in document.get("targets", ()))
+        work = replace(Work(**{**document, "quantiles": quantiles, "shapes": {}, "targets": targets}), shapes=shapes)
+        numbers = (work.outputs, work.rows, work.width, work.season, *(outputs for _, outputs in targets))
+        words = (work.task, work.loss, work.class_weight, *(task for task, _ in targets))
     except (TypeError, KeyError, AttributeError):
         raise checked.fail("what it was asked to do is not told as luban tells it") from None
     if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers) or not shapes:

@@ -133,6 +133,8 @@ class Recipe(Section):
 
     target: str | None = None
     """The column that is predicted; None looks for structure (`clustering`, `anomaly`)."""
+    also: tuple[str, ...] = ()
+    """Further columns that the same model predicts, each a question of its own kind (`multi-task`)."""
     task: str | None = None
     """The kind of question; None lets the target decide."""
     positive: str | None = None
@@ -152,3 +154,8 @@ class Recipe(Section):
     """What happens to problems that are found: repaired, asked about, or only reported."""
     seed: int = Field(0, ge=0)
     """Decides every random choice."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All columns that are predicted."""
+        return () if self.target is None else (self.target, *self.also)

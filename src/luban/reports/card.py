@@ -5,7 +5,7 @@ from __future__ import annotations
 from luban.evidence.measurement import Measurement
 from luban.reports import figures, sections, telling
 from luban.reports.markdown import code, plain, table
-from luban.reports.numbers import NOTHING, count, percent, text, title
+from luban.reports.numbers import NOTHING, count, headed, percent, text
 from luban.reports.usage import usage
 from luban.reports.view import View, listed, mapping
 
@@ -39,12 +39,12 @@ def render(view: View) -> str:
 
 
 def _question(view: View) -> str:
-    return telling.question(view.task, view.recipe.target, view.classes, view.evaluation.get("positive"))
+    return telling.question(view.task, view.target, view.classes, view.evaluation.get("positive"))
 
 
 def _intended(view: View) -> str:
-    target = view.recipe.target
-    what = f"predicts **{plain(target)}**" if target is not None else f"gives {plain(telling.TASKS.get(view.task, ''))}"
+    targets = " and ".join(f"**{plain(name)}**" for name in view.recipe.targets)
+    what = f"predicts {targets}" if targets else f"gives {plain(telling.TASKS.get(view.task, ''))}"
     inputs = count(len(view.schema.inputs), "column")
     return (
         f"It {what} from {inputs} of rows like those it was trained on: the same source, the same meaning of columns, "
@@ -143,7 +143,7 @@ def _limits(view: View) -> list[str]:
         )
     headline = view.headline
     if headline is not None and telling.verdict(headline) in ("alike", "worse"):
-        limits.append(f"**By {plain(title(headline.metric))} it is not shown to be better than the simplest model.**")
+        limits.append(f"**By {plain(headed(headline))} it is not shown to be better than the simplest model.**")
     severe = [
         finding for finding in view.findings if finding.severity == "severe" and not _repaired(view, finding.condition)
     ]

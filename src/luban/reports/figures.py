@@ -18,7 +18,7 @@ from luban.reports.charts.importance import importance as importance_picture
 from luban.reports.charts.reliability import reliability
 from luban.reports.charts.scatter import scatter
 from luban.reports.charts.whiskers import Whisker, whiskers
-from luban.reports.numbers import NOTHING, count, decimals, interval, number, percent, text, title
+from luban.reports.numbers import NOTHING, count, decimals, headed, interval, number, percent, text, title
 from luban.reports.view import View, listed, mapping
 
 BARS = 15
@@ -38,7 +38,7 @@ def figures(measurements: Sequence[Measurement]) -> list[dict[str, str]]:
         apart = one.difference
         rows.append(
             {
-                "metric": title(one.metric),
+                "metric": headed(one),
                 "value": number(one.value, digits),
                 "interval": interval(one.low, one.high, digits),
                 "direction": f"{one.direction} is better",
@@ -72,7 +72,7 @@ def score_picture(measurements: Sequence[Measurement]) -> Markup:
     named = next((one.baseline.model for one in measurements if one.baseline), "")
     rows = [
         Whisker(
-            title(one.metric), one.value, one.low, one.high, one.baseline.value if one.baseline else None,
+            headed(one), one.value, one.low, one.high, one.baseline.value if one.baseline else None,
             *_bounds(one.metric),
         )
         for one in measurements

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from luban.evidence.measurement import Measurement
+
 TITLES = {
     "adjusted-rand": "adjusted Rand",
     "bic": "BIC",
@@ -19,6 +21,16 @@ TITLES = {
 
 NOTHING = "–"
 """What stands where there is no number."""
+
+
+def headed(measurement: Measurement) -> str:
+    """The metric of a figure as people write it, and of which target where there are several.
+
+    >>> headed(Measurement("roc-auc", 0.9, 0.8, 1.0, "higher", 50, "test", "BCa", target="survived"))
+    'ROC AUC of survived'
+    """
+    of = "" if measurement.target is None else f" of {text(measurement.target, 40)}"
+    return title(measurement.metric) + of
 
 
 def title(metric: str) -> str:

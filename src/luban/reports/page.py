@@ -24,7 +24,7 @@ def render(view: View) -> str:
             name=text(view.name, 80),
             style=(HERE / "page.css").read_text(encoding="utf-8"),
             version=view.version,
-            question=telling.question(view.task, view.recipe.target, view.classes, view.evaluation.get("positive")),
+            question=telling.question(view.task, view.target, view.classes, view.evaluation.get("positive")),
             headline=figures.figures([view.headline])[0] if view.headline else None,
             against=telling.against(view.headline) if view.headline else "",
             verdict=telling.verdict(view.headline) if view.headline else "unknown",

@@ -8,7 +8,7 @@ from typing import Any
 from luban.evidence.measurement import Measurement
 from luban.reports import telling
 from luban.reports.lines import Style, paragraph, table
-from luban.reports.numbers import NOTHING, count, decimals, interval, number, percent, text, title
+from luban.reports.numbers import NOTHING, count, decimals, headed, interval, number, percent, text
 from luban.reports.view import Document, listed, mapping
 
 MEMBERS = 5
@@ -51,9 +51,7 @@ def scores(document: Document, style: Style) -> list[str]:
         digits = decimals(one.low, one.high)
         simplest = [number(one.baseline.value, digits) if one.baseline else NOTHING] if baseline else []
         which = f"{one.direction} is better"
-        rows.append(
-            [title(one.metric), number(one.value, digits), interval(one.low, one.high, digits), *simplest, which]
-        )
+        rows.append([headed(one), number(one.value, digits), interval(one.low, one.high, digits), *simplest, which])
     headings = ["", "score", "95% interval", *([baseline] if baseline else []), ""]
     told = {
         "better": style.good("Better than the simplest model, beyond chance."),

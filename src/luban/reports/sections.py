@@ -22,7 +22,7 @@ def asked(view: View) -> Facts:
     """What was asked, and how the rows were divided."""
     evaluation, split = view.evaluation, mapping(view.evaluation.get("split"))
     facts = [
-        ("Question", telling.question(view.task, view.recipe.target, view.classes, evaluation.get("positive"))),
+        ("Question", telling.question(view.task, view.target, view.classes, evaluation.get("positive"))),
         ("Why this task", text(evaluation.get("task_reason", ""), 300)),
         ("Compared by", title(str(evaluation.get("metric", "")))),
         ("Rows", count(view.document("profile").get("rows"), "row")),

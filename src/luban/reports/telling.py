@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from luban.evidence.measurement import Measurement
-from luban.reports.numbers import count, decimals, interval, number, text, title
+from luban.reports.numbers import count, decimals, headed, interval, number, text
 from luban.reports.view import listed, mapping
 
 Verdict = Literal["better", "worse", "alike", "unknown"]
@@ -18,6 +18,7 @@ TASKS = {
     "binary": "binary classification",
     "clustering": "clustering",
     "forecasting": "forecast",
+    "multi-task": "prediction",
     "multiclass": "classification",
     "multilabel": "multilabel classification",
     "regression": "regression",
@@ -50,7 +51,9 @@ def question(task: str, target: Any, classes: Sequence[str] = (), positive: Any 
     'clustering'
     """
     asked = TASKS.get(task, text(task))
-    if target is not None:
+    if isinstance(target, list):
+        asked += f" of {', '.join(map(text, target[:-1]))} and {text(target[-1])}"
+    elif target is not None:
         asked += f" of {text(target)}"
     names = [text(name, 30) + (" (positive)" if positive is not None and name == positive else "") for name in classes]
     if len(names) > CLASSES_LISTED:
@@ -68,7 +71,7 @@ def score(measurement: Measurement) -> str:
     """
     digits = decimals(measurement.low, measurement.high)
     shown = number(measurement.value, digits)
-    return f"{title(measurement.metric)} {shown} ({interval(measurement.low, measurement.high, digits)})"
+    return f"{headed(measurement)} {shown} ({interval(measurement.low, measurement.high, digits)})"
 
 
 def verdict(measurement: Measurement) -> Verdict:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from luban.evidence.measurement import Measurement
 from luban.reports import parts, telling
 from luban.reports.lines import Style, paragraph, style, table
-from luban.reports.numbers import count, decimals, interval, number, printable, text, title
+from luban.reports.numbers import count, decimals, headed, interval, number, printable, text, title
 from luban.reports.view import Document, listed, mapping
 
 __all__ = ["Style", "show", "style"]
@@ -98,7 +98,7 @@ def compare(document: Document, style: Style) -> list[str]:
         others = {(one.metric, one.split): one for one in second}
         rows = [
             [
-                title(one.metric),
+                headed(one),
                 one.split,
                 *(parts.valued(other) for other in (one, others.get((one.metric, one.split)))),
             ]
@@ -113,7 +113,7 @@ def compare(document: Document, style: Style) -> list[str]:
         winner = {"first": names[0], "second": names[1]}.get(str(line.get("better")), "not told apart")
         rows.append(
             [
-                title(one.metric),
+                headed(one),
                 number(one.value, digits),
                 number(other.get("value"), digits),
                 f"{number(apart.get('value'), decimals(apart.get('low'), apart.get('high')))} "

@@ -54,6 +54,12 @@ class View:
         return str(self.facts.get("task", ""))
 
     @property
+    def target(self) -> str | list[str] | None:
+        """The column that is predicted, or the list of several."""
+        targets = self.recipe.targets
+        return list(targets) if len(targets) > 1 else next(iter(targets), None)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         return tuple(str(name) for name in self.facts.get("classes", ()))
 

@@ -89,6 +89,10 @@ def check(augment: dict[str, float], work: Work) -> None:
                 where=where,
                 fix="--set train.augment=auto",
             )
+        if name == MIXUP and work.targets:
+            raise UsageError(
+                "classes and values of several targets are not mixed.", where=where, fix="--set train.augment=auto"
+            )
         if not isinstance(strength, int | float) or not 0 < strength <= (180 if name == "rotate" else 1):
             raise UsageError(
                 f"the strength of '{name}' cannot be {strength!r}.", where=where, fix="a number from 0 to 1"

@@ -17,12 +17,11 @@ import numpy as np
 
 from luban import collate
 from luban.batch import Array, Batch
-from luban.core import registry
 from luban.core.seed import derive
 from luban.forms.network import build
-from luban.protocols import Task, Work
+from luban.protocols import Work
 from luban.recipe.recipe import Candidate, Train
-from luban.training import augmenting, gathering, signals, windows
+from luban.training import augmenting, gathering, several, signals, windows
 from luban.training.gathering import Part
 from luban.training.loss import Loss, loss_of
 from luban.training.optimizing import optimizer
@@ -96,7 +95,7 @@ def decide(
     began = time.monotonic()
     train = Train.model_validate({**train.model_dump(), **candidate.train})
     batch, work = windows.inner(batch, work)
-    task: Task = registry.find("tasks", work.task)
+    task = several.task_of(work)
     found = sizes(train, len(batch), collate.lengths(batch.inputs))
     train, reasons = found.train, dict(found.reasons)
     if train.augment == "auto":

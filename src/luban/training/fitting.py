@@ -12,7 +12,7 @@ from luban.core.lazy import require
 from luban.core.suggest import did_you_mean
 from luban.protocols import Form, Model, Work
 from luban.recipe.recipe import Candidate, Section, Train
-from luban.training import windows
+from luban.training import several, windows
 
 
 def fit_candidate(
@@ -27,6 +27,10 @@ def fit_candidate(
     model: Model = registry.find("models", candidate.model)
     if model.trainer == "gradient":
         return fit_network(batch, work, candidate, train or Train(), seed=seed, threads=threads)
+    if work.targets:
+        return several.fit_each(
+            batch, work, lambda own, asked: fit_candidate(own, asked, candidate, seed=seed, threads=threads)
+        )
     seen, asked = windows.inner(batch, work)
     # Sums of several threads come out in another order: linear algebra gets one, trees and rows get them all.
     with threadpool_limits(1):

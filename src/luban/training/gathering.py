@@ -14,7 +14,7 @@ from luban.batch import Array, Batch, Inputs, PerRow, Ragged
 from luban.core.seed import derive
 from luban.protocols import Task, Work
 from luban.recipe.recipe import Train
-from luban.training import batches
+from luban.training import batches, several
 from luban.training.distributed import ALONE, Team
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Rows:
 
     target: as the loss takes it, sequences still ragged. weight: (rows,) float32 or None. train, stopping: numbers of
     the rows that are learned from, and of those that say when to stop. scale, offset: what standardised values are
-    multiplied by and moved by.
+    multiplied by and moved by; of several targets (outputs,) for the outputs of all.
     """
 
     inputs: Inputs
@@ -46,8 +46,8 @@ class Rows:
     weight: Array | None
     train: Array
     stopping: Array
-    scale: float = 1.0
-    offset: float = 0.0
+    scale: float | Array = 1.0
+    offset: float | Array = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,12 +83,15 @@ def rows_of(batch: Batch, work: Work, task: Task, train: Train, seed: int) -> Ro
     """The rows of a training: what the loss takes as target and weight, and which rows say when to stop."""
     target = batch.target
     weight = _weights(batch, work)
-    scale, offset = 1.0, 0.0
+    scale: float | Array = 1.0
+    offset: float | Array = 0.0
     if target is None:
         # What is learned without a target has its loss in the outputs themselves.
         target = np.zeros(len(batch), np.float32)
     elif isinstance(target, Ragged):
         pass
+    elif work.targets:
+        target, scale, offset = several.standardised(target, batch.weight, work)
     elif task.link == "identity":
         offset = float(np.average(target.reshape(len(target), -1).mean(axis=1), weights=batch.weight))
         squares = ((target - offset) ** 2).reshape(len(target), -1).mean(axis=1)

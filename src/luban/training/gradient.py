@@ -11,18 +11,17 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luban.batch import Batch
-from luban.core import registry
 from luban.core.errors import Interrupted
 from luban.core.seed import derive
 from luban.forms.network import Network, build
 from luban.protocols import Form, Task, Work
 from luban.recipe.recipe import Candidate, Train
-from luban.training import deciding, gathering, nonfinite, sharding, windows
+from luban.training import deciding, gathering, nonfinite, several, sharding, windows
 from luban.training.augmenting import augmented
 from luban.training.checkpoint import Checkpoints, Saved, Writing, optimizer_tensors, restore_optimizer
 from luban.training.distributed import ALONE, Team
@@ -93,7 +92,7 @@ def fit(
 
     given, asked = batch, work
     batch, work = windows.inner(given, asked)
-    task: Task = registry.find("tasks", work.task)
+    task = several.task_of(work)
     rows = rows_of(batch, work, task, train, seed)
     if isinstance(train.threads, int) and team.size == 1:
         torch.set_num_threads(train.threads)
@@ -105,8 +104,17 @@ def fit(
     weights = {
         name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy() for name, tensor in whole.items()
     }
-    form = Network(candidate.model, dict(candidate.settings), work, weights, task.link, rows.scale, rows.offset)
+    form = answering(Network(candidate.model, dict(candidate.settings), work, weights, "identity"), task, rows)
     return Trained(windows.outer(form, given, asked), progress.epoch if progress.ended == "time" else None)
+
+
+def answering(network: Network, task: Task, rows: Rows) -> Form:
+    """The trained network with what makes answers of its sums."""
+    import numpy as np
+
+    if network.work.targets:
+        return several.linked(network, network.work, np.asarray(rows.scale), np.asarray(rows.offset))
+    return replace(network, link=task.link, scale=float(rows.scale), offset=float(rows.offset))
 
 
 def _train(

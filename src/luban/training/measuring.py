@@ -207,12 +207,7 @@ def _floor(metric: Metric, rows: Rows, answers: Answers, value: float, why: str)
     order = np.argsort(rows.target if rows.target.ndim == 1 else rows.target[:, 0], kind="stable")
     elsewhere = np.empty(count, dtype=np.int64)
     elsewhere[order] = order[(np.arange(count) + count // 2) % count]
-    both = Answers(
-        np.concatenate([answers.prediction, answers.prediction[elsewhere]]),
-        None
-        if answers.probabilities is None
-        else np.concatenate([answers.probabilities, answers.probabilities[elsewhere]]),
-    )
+    both = answers.take(np.concatenate([np.arange(count), elsewhere]))
     weight = np.ones(count) if rows.weight is None else rows.weight
     mixed = metric.score(
         np.concatenate([rows.target, rows.target]), both, np.concatenate([(1 - share) * weight, share * weight])

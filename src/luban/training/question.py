@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from luban.core import registry
 from luban.core.errors import DataError, UsageError
 from luban.core.suggest import did_you_mean, fold
+from luban.protocols import Asking, Target, Task
 from luban.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ ROWS_A_CODE = 5
 """... where each stands for so many rows on average."""
 SHARE_OF_NAMES = 0.5
 """Texts of which more than this share are different are no class names."""
+SEVERAL = "multi-task"
+TOGETHER = frozenset({"binary", "multiclass", "regression"})
+"""What may be asked beside other targets."""
 CLASSES = frozenset({"binary", "multiclass", "multilabel"})
 VALUES = frozenset({"regression", "forecasting"})
 _LOSSES = {"cross-entropy": CLASSES, "quantile": frozenset({"forecasting"})}
@@ -32,11 +37,57 @@ def decide(target: pl.Series | None, recipe: Recipe) -> tuple[str, str]:
     >>> decide(pl.Series("fare", [7.25, 71.3, 8.05]), Recipe())
     ('regression', "'fare' holds numbers with decimals")
     """
+    import polars as pl
+
+    if target is not None and target.dtype == pl.Struct and fold(recipe.task or SEVERAL) != SEVERAL:
+        raise UsageError(
+            f"{recipe.task} has one target, and {len(target.struct.fields)} were named.",
+            where="--task", fix="leave --task out, or name one --target",
+        )  # fmt: skip
     if recipe.task is not None:
         return _asked(fold(recipe.task), target), "as asked"
     if target is None:
         return "clustering", "no target was named, so rows that belong together are looked for"
+    if target.dtype == pl.Struct:
+        return SEVERAL, f"{len(target.struct.fields)} targets were named"
     return _told(target)
+
+
+def several(task: Asking, target: pl.Series, recipe: Recipe) -> tuple[Task, str]:
+    """The task of several targets, and why each is the kind of question that it is. target: a column of structs.
+
+    Raises DataError for a target of which no task makes sense, UsageError for one that is not asked beside others.
+    """
+    targets, reasons = [], []
+    for name in target.struct.fields:
+        values = target.struct.field(name)
+        kind, reason = _told(values)
+        if kind not in TOGETHER:
+            raise UsageError(
+                f"'{name}' asks for {kind}, which is not asked beside others; {', '.join(sorted(TOGETHER))} are.",
+                where="--target",
+                fix=f"--target {name} alone",
+            )
+        own: Task = registry.find("tasks", kind)
+        classes = own.classes(values, None)
+        targets.append(Target(name, own, classes, own.outputs(classes)))
+        reasons.append(f"{kind}, since {reason}")
+    return task.of_targets(targets), "; ".join(reasons)
+
+
+def targets_to_json(task: Task) -> list[dict[str, Any]]:
+    """The targets of a task that has several, as a bundle keeps them; empty for one."""
+    return [{"name": t.name, "task": t.task.name, "classes": list(t.classes)} for t in getattr(task, "targets", ())]
+
+
+def of_targets(task: Asking, document: Sequence[Mapping[str, Any]]) -> Task:
+    """The task of the targets that a bundle keeps."""
+    targets = []
+    for each in document:
+        own: Task = registry.find("tasks", each["task"])
+        classes = tuple(each["classes"])
+        targets.append(Target(each["name"], own, classes, own.outputs(classes)))
+    return task.of_targets(targets)
 
 
 def suits(task: str, recipe: Recipe) -> None:
@@ -84,6 +135,8 @@ def _asked(task: str, target: pl.Series | None) -> str:
     supervised = registry.find("tasks", task).supervised
     if supervised and target is None:
         raise UsageError(f"{task} needs a target.", where="--task", fix="--target COLUMN")
+    if task == SEVERAL and target is not None and not target.dtype.is_nested():
+        raise UsageError(f"{task} needs several targets.", where="--task", fix="name them: --target A --target B")
     if not supervised and target is not None:
         raise UsageError(f"{task} has no target.", where="--task", fix="leave --target out")
     return task

@@ -20,6 +20,7 @@ from luban.core.deadline import Deadline
 from luban.core.errors import UsageError
 from luban.protocols import Entry, Form, Model, NetworkModel, Work
 from luban.recipe.recipe import Candidate, Models, Recipe
+from luban.training import several
 from luban.training.fitting import settings
 from luban.training.pool import Pool
 from luban.training.work_folder import EVERYTHING, Training, Unit, WorkFolder, by_gradient
@@ -75,12 +76,12 @@ def named(name: str, given: dict[str, Any], work: Work, tensor_work: Work | None
     model: Model | NetworkModel = registry.find("models", name)
     work = (tensor_work or work) if model.trainer == "gradient" else work
     known = name.lower().replace("_", "-")
-    if work.task not in model.tasks:
-        able = sorted(n for n in registry.names("models") if work.task in registry.find("models", n).tasks)
+    if not several.able(model, work):
+        able = sorted(n for n in registry.names("models") if several.able(registry.find("models", n), work))
         raise UsageError(
             f"the model '{known}' does not do {work.task}.", where="--model", fix=f"choose from {', '.join(able)}"
         )
-    reason = model.declines(work)
+    reason = several.declines(model, work)
     if reason is not None:
         raise UsageError(f"the model '{known}' is not used here: {reason}", where="--model", fix="--model auto")
     candidate = Candidate(model=known, settings=given)
@@ -94,8 +95,9 @@ def _portfolio(work: Work, tensor_work: Work) -> list[Entry]:
     return [
         entry
         for model, its in seen
-        if its.task in model.tasks and model.declines(its) is None
-        for entry in model.portfolio(its)
+        if several.able(model, its) and several.declines(model, its) is None
+        # What a model sends in depends little on the kind of target; of several the first decides.
+        for entry in model.portfolio(several.works(its)[0])
     ]
 
 

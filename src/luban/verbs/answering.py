@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
-from luban.batch import Answers, Array, Inputs, PerRow, Ragged
+from luban.batch import Answers, Array, Inputs, PerRow, Ragged, dense
 from luban.bundle.bundle import Stored, rebuild_form
 from luban.core import registry
 from luban.data import encoders, readable
 from luban.data.check import conform
-from luban.protocols import Arranging, Encoder, Task
+from luban.protocols import Arranging, Asking, Encoder, Target, Task
 from luban.recipe.recipe import Recipe
 from luban.runtime import answering
 from luban.schema.schema import Schema
+from luban.training import question
 from luban.training.conformal import Conformal
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Answerer:
             outputs = answering.from_form(rebuild_form(stored))
         conformal = facts.get("conformal")
         task = registry.find("tasks", facts["task"])
+        if isinstance(task, Asking):
+            task = question.of_targets(task, facts["targets"])
         forecast = isinstance(task, Arranging)
         return cls(
             schema=stored.schema,
@@ -102,8 +105,35 @@ class Answerer:
             return [[self.classes[i] for i in row.nonzero()[0]] for row in prediction]
         return [self.classes[code] for code in prediction]
 
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The targets where there are several, else none."""
+        found: tuple[Target, ...] = getattr(self.task, "targets", ())
+        return found
+
+    def of_targets(self, answers: Answers) -> dict[str, list[Any]]:
+        """The predictions for each of several targets, by its name."""
+        parts = zip(self.targets, answers.parts, strict=True)
+        return {
+            each.name: [each.classes[code] if each.classes else code for code in dense(part.prediction).tolist()]
+            for each, part in parts
+        }
+
     def columns(self, answers: Answers) -> Mapping[str, list[Any] | Array]:
-        """The answers as the columns of a table: `prediction`, then probabilities by class, or `low` and `high`."""
+        """The answers as the columns of a table: `prediction`, then probabilities by class, or `low` and `high`.
+
+        Of several targets `prediction_<target>`, and `probability_<target>_<class>`.
+        """
+        if answers.parts:
+            several: dict[str, list[Any] | Array] = {}
+            for (name, said), each, part in zip(
+                self.of_targets(answers).items(), self.targets, answers.parts, strict=True
+            ):
+                several[f"prediction_{name}"] = said
+                if part.probabilities is not None:
+                    given = dense(part.probabilities)
+                    several |= {f"probability_{name}_{c}": given[:, i] for i, c in enumerate(each.classes)}
+            return several
         named = self.named(answers.prediction)
         if isinstance(answers.prediction, Ragged):
             return {"prediction": named}

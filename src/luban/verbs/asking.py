@@ -11,7 +11,6 @@ from luban.recipe import document, edit
 from luban.recipe.recipe import Recipe
 
 PATHS = {
-    "target": "target",
     "task": "task",
     "positive": "positive",
     "weight": "weight",
@@ -39,7 +38,11 @@ def recipe_of(
     ('svm', 'linear')
     """
     start = _start(recipe)
+    asked = options.pop("target", None)
+    targets = (asked,) if isinstance(asked, str) else tuple(asked or ())
     values = {PATHS[name]: value for name, value in options.items() if value is not None}
+    if targets:
+        values |= {"target": targets[0], "also": list(targets[1:])}
     if options.get("group") is not None:
         values["split.kind"] = "group"
     elif options.get("order") is not None:

@@ -82,6 +82,7 @@ class Bundle:
         x: a polars, pandas or pyarrow table (or anything with an Arrow C stream), a dictionary of columns, a list
             of dictionaries, or a 2-d array in the order of the input columns.
 
+        Of several targets it is a table with a column for each; a dictionary of lists where `x` is no table.
         Of a forecast `x` holds the past, and the predictions are the next steps of each series, one after the other.
         """
         from luban.verbs import tables
@@ -92,6 +93,8 @@ class Bundle:
 
             return tables.like(x, "prediction", forecasts.ahead(self.answerer, rows)["prediction"].to_list())
         answers = self.answerer.answers(rows)
+        if answers.parts:
+            return tables.columns_like(x, self.answerer.of_targets(answers))
         return tables.like(x, "prediction", self.answerer.named(answers.prediction))
 
     def predict_proba(self, x: Any) -> Any:
@@ -104,7 +107,8 @@ class Bundle:
 
         answers = self.answerer.answers(tables.to_polars(x, self.schema))
         if answers.probabilities is None:
-            raise UsageError("this bundle answers with values, which have no probabilities.", fix="bundle.predict(x)")
+            what = "has several targets" if answers.parts else "answers with values, which have no probabilities"
+            raise UsageError(f"this bundle {what}.", fix="bundle.predict(x)")
         return tables.table_like(x, self.classes, answers.probabilities)
 
     def evaluate(self, data: Any) -> list[Measurement]:
@@ -138,7 +142,7 @@ class Bundle:
         """The bundle as a small card in a notebook."""
         evaluation = self.stored.evidence["evaluation"]
         rows = "".join(
-            f"<tr><td>{html.escape(m.metric)}</td><td>{m.value:.4g}</td><td>{m.low:.4g} to {m.high:.4g}</td></tr>"
+            f"<tr><td>{html.escape(m.name)}</td><td>{m.value:.4g}</td><td>{m.low:.4g} to {m.high:.4g}</td></tr>"
             for m in self.measurements
         )
         title = html.escape(str(self.path.name if self.path else "a bundle in memory"))

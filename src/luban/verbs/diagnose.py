@@ -32,7 +32,7 @@ class Diagnosed:
 
 def diagnose(
     place: Bundle | str | Path | Any,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     *,
     task: str | None = None,
     positive: str | None = None,

@@ -77,6 +77,7 @@ def work(prepared: Prepared) -> Work:
         class_weight=prepared.recipe.train.class_weight,
         season=season if isinstance(season, int) else 1,
         quantiles=tuple(sorted(prepared.recipe.train.quantiles)) if prepared.recipe.train.loss == "quantile" else (),
+        targets=tuple((t.task.name, t.outputs) for t in getattr(prepared.task, "targets", ())),
         shapes={} if prepared.preprocessor.sparse else {TABLE: Shape("vector", (prepared.preprocessor.width,))},
     )
 

@@ -29,7 +29,7 @@ Ask = Callable[[str], bool]
 
 def fit(
     data: Any,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     *,
     task: str | None = None,
     model: str | Sequence[str] = "auto",
@@ -61,7 +61,7 @@ def fit(
     """The bundle of a model trained on `data`, with its honest score, what was found, and what was repaired.
 
     data: a path, `sample:NAME`, `-` for stdin, or a polars, pandas or pyarrow table.
-    target: the column to predict; without one, clusters are looked for.
+    target: the column to predict, or several that one model predicts; without one, clusters are looked for.
     model: one name, several, or `auto`, a portfolio whose best models are weighed.
     time: wall time for everything, such as "60s"; there is a usable bundle at the end of it.
     started: when that time began, on the clock of `time.monotonic`; now, where nothing is said.

@@ -60,7 +60,7 @@ def check(
     Raises UsageError for a metric that was not measured.
     """
     # Of several figures of a metric the first is meant: the one on the test rows.
-    by_name = {m.metric: m for m in reversed(measurements)}
+    by_name = {m.name: m for m in reversed(measurements)}
     for what, sign, bound in parse(gates):
         if not sign:
             worst = ("severe",) if what == _NO_SEVERE else ("severe", "warning")

@@ -20,7 +20,7 @@ from luban.evidence.footprint import Meter
 from luban.protocols import Form
 from luban.recipe.edit import RecipeEdit, changed
 from luban.recipe.recipe import Candidate, Recipe
-from luban.training import search
+from luban.training import question, search
 from luban.training.choosing import HeldOut, choose
 from luban.training.limits import COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
@@ -238,7 +238,8 @@ def _predictor(
         runtime=exported.data,
         facts={
             "task": prepared.task.name,
-            "target": recipe.target,
+            "target": measuring.named(recipe.targets),
+            **({"targets": targets} if (targets := question.targets_to_json(prepared.task)) else {}),
             "classes": list(prepared.classes),
             "baseline": measuring.said_of_all(prepared, simplest),
             **({"threshold": chosen.threshold} if chosen.threshold is not None else {}),

@@ -92,7 +92,7 @@ def figures(
     groups: Array | None = None,
     seed: int = 0,
 ) -> list[Measurement]:
-    """Every metric of the task that is defined on these rows, the asked one among them."""
+    """Every metric of the task that is defined on these rows, the asked one among them; then those of each target."""
     names = [*task.metrics, *([asked] if asked and asked not in task.metrics else [])]
     found: list[Measurement] = []
     for name in names:
@@ -104,6 +104,14 @@ def figures(
                     weight=weight, groups=groups, split=split, baseline=baseline, seed=derive(seed, "interval", name),
                 )
             )  # fmt: skip
+    for place, (each, own) in enumerate(zip(getattr(task, "targets", ()), answers.parts, strict=True)):
+        simplest = None if baseline is None else (each.task.baseline, baseline[1].parts[place])
+        codes = dense(target)[:, place]
+        of_target = figures(
+            each.task, None, codes.astype(np.int64) if each.classes else codes, own, simplest, split,
+            weight=weight, groups=groups, seed=derive(seed, "target", each.name),
+        )  # fmt: skip
+        found += [replace(measurement, target=each.name) for measurement in of_target]
     return found
 
 
@@ -184,7 +192,7 @@ def cross_validated(
                 seed=prepared.recipe.seed,
             )
         )
-    return [_mean([m for each in every for m in each if m.metric == first.metric], prepared) for first in every[0]]
+    return [_mean([m for each in every for m in each if m.name == first.name], prepared) for first in every[0]]
 
 
 def _mean(measurements: list[Measurement], prepared: Prepared) -> Measurement:
@@ -204,7 +212,7 @@ def question(prepared: Prepared) -> dict[str, Any]:
     document: dict[str, Any] = {
         "task": prepared.task.name,
         "task_reason": prepared.task_reason,
-        "target": prepared.recipe.target,
+        "target": named(prepared.recipe.targets),
         "classes": list(classes),
         "split": {
             "name": division.split,
@@ -219,6 +227,11 @@ def question(prepared: Prepared) -> dict[str, Any]:
     if prepared.task.name == "binary":
         document["positive"] = classes[-1]
     return document
+
+
+def named(targets: tuple[str, ...]) -> str | list[str] | None:
+    """The column that is predicted, or the list of several."""
+    return list(targets) if len(targets) > 1 else next(iter(targets), None)
 
 
 def decided(chosen: Chosen, tested: Tested) -> dict[str, Any]:
@@ -289,15 +302,16 @@ def answered(
     answerer = bundle.answerer if threads is None else bundle.answering(threads)
     if answerer.windows is not None:
         return _answered_windows(answerer, data, console)
-    name = bundle.stored.facts.get("target")
-    if name is None:
+    names = bundle.recipe.targets
+    if bundle.stored.facts.get("target") is None:
         raise DataError(
             "this bundle has no target, so there is nothing to measure it by.", fix="luban predict BUNDLE DATA"
         )
     dataset = open_dataset(data, like=bundle.schema, console=console)
-    if name not in dataset.frame.collect_schema().names():
+    missing = [name for name in names if name not in dataset.frame.collect_schema().names()]
+    if missing:
         raise DataError(
-            f"the column '{name}' is missing; it holds the answers to measure by.",
+            f"the column '{missing[0]}' is missing; it holds the answers to measure by.",
             where=dataset.where,
             fix="luban predict BUNDLE DATA answers rows without it",
         )
@@ -310,13 +324,15 @@ def answered(
         done = 0
         for rows, answers in answerer.stream(loader.slices(dataset.frame, size=SLICE), where=dataset.where):
             here = kept[np.searchsorted(kept, done) : np.searchsorted(kept, done + len(rows))] - done
-            parts.append((answerer.task.encode(rows[name], answerer.classes)[here], answers.take(here)))
+            truth = rows[names[0]] if len(names) == 1 else rows.select(names).to_struct()
+            parts.append((answerer.task.encode(truth, answerer.classes)[here], answers.take(here)))
             done += len(rows)
             advance(done, "")
     target = joined([encoded for encoded, _ in parts])
     known = values.known(target)
     if not known.any():
-        raise DataError(f"no row holds a known value of '{name}'.", where=dataset.where, fix="luban inspect DATA")
+        listed = "' and '".join(names)
+        raise DataError(f"no row holds a known value of '{listed}'.", where=dataset.where, fix="luban inspect DATA")
     dropped = {"no target, or a class that the bundle does not know": int((~known).sum())} if not known.all() else {}
     weight, groups = _beside(dataset.frame, bundle)
     return Rows(
@@ -441,7 +457,9 @@ def _baseline(bundle: Bundle, rows: int) -> tuple[str, Answers] | None:
 
 def _joined(parts: list[Answers]) -> Answers:
     probabilities = [part.probabilities for part in parts if part.probabilities is not None]
-    return Answers(joined([part.prediction for part in parts]), joined(probabilities) if probabilities else None)
+    of_targets = tuple(_joined([part.parts[place] for part in parts]) for place in range(len(parts[0].parts)))
+    prediction = joined([part.prediction for part in parts])
+    return Answers(prediction, joined(probabilities) if probabilities else None, parts=of_targets)
 
 
 def _aligned(answers: Answers, classes: tuple[str, ...], like: tuple[str, ...]) -> Answers:

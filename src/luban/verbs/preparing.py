@@ -24,7 +24,7 @@ from luban.data.dataset import Dataset
 from luban.data.division import Division
 from luban.data.preprocessor import Preprocessor
 from luban.data.readable import Unreadable
-from luban.protocols import Arranged, Arranging, Encoder, Task
+from luban.protocols import Arranged, Arranging, Asking, Encoder, Task
 from luban.recipe.recipe import Recipe
 from luban.schema.schema import Schema
 from luban.training import question
@@ -87,16 +87,19 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
     """
     schema = roles.assign(dataset, recipe)
     frame, parts = _stacked(dataset, given, schema)
-    values = _target(frame, schema)
+    values = _target(frame, schema, recipe)
     name, reason = _or_forecast(*question.decide(values, recipe), frame, schema, recipe)
     task: Task = registry.find("tasks", name)
+    if isinstance(task, Asking) and values is not None:
+        task, why = question.several(task, values, recipe)
+        reason = f"{reason}: {why}"
     question.suits(task.name, recipe)
     arranged = _arranged(task, frame, schema, recipe, given)
     given_schema, ends = None, None
     if arranged is not None:
         given_schema, ends = schema, arranged.ends
         frame, schema, recipe, task = arranged.frame.lazy(), arranged.schema, arranged.recipe, arranged.task
-        values, parts = _target(frame, schema), (arranged.frame.height, 0, 0)
+        values, parts = _target(frame, schema, recipe), (arranged.frame.height, 0, 0)
         reason = "; ".join([reason, *(f"{count:,} {why}" for why, count in arranged.told.items())])
     classes, target = ((), None) if values is None else _encoded(task, values, recipe)
     weight = weights(frame, schema)
@@ -190,9 +193,14 @@ def _stacked(dataset: Dataset, given: Given, schema: Schema) -> tuple[pl.LazyFra
     return stacked, (counts[0], counts[1], counts[2])
 
 
-def _target(frame: pl.LazyFrame, schema: Schema) -> pl.Series | None:
-    column = schema.one("target")
-    return None if column is None else frame.select(column.name).collect(engine="streaming").to_series()
+def _target(frame: pl.LazyFrame, schema: Schema, recipe: Recipe) -> pl.Series | None:
+    """The values to predict; of several columns one column of structs."""
+    names = [column.name for column in schema.with_role("target")]
+    names = list(recipe.targets) if recipe.also else names
+    if not names:
+        return None
+    wanted = pl.col(names[0]) if len(names) == 1 else pl.struct(names)
+    return frame.select(wanted).collect(engine="streaming").to_series()
 
 
 def _encoded(task: Task, values: pl.Series, recipe: Recipe) -> tuple[tuple[str, ...], PerRow]:

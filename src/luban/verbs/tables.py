@@ -50,6 +50,19 @@ def like(x: Any, name: str, values: Sequence[Any]) -> Any:
     return np.asarray(values, dtype=object if values and isinstance(values[0], list) else None)
 
 
+def columns_like(x: Any, columns: dict[str, list[Any]]) -> Any:
+    """The columns as a table of the library that `x` belongs to; as they are where it belongs to none."""
+    import polars as pl
+
+    if isinstance(x, pl.DataFrame | pl.LazyFrame):
+        return pl.DataFrame(columns)
+    if _is_of(x, "pandas"):
+        return sys.modules["pandas"].DataFrame(columns, index=x.index)
+    if _is_of(x, "pyarrow"):
+        return sys.modules["pyarrow"].table(columns)
+    return columns
+
+
 def table_like(x: Any, names: tuple[str, ...], values: Array) -> Any:
     """(rows, names) as a table of the library that `x` belongs to; the array itself where it belongs to none."""
     import polars as pl

@@ -59,15 +59,15 @@ def verify(bundle: Bundle | str | Path, data: Any, *, console: Console = SILENT)
             fix="luban fit DATA --recipe BUNDLE --refit train",
         )
     again, prints = measuring.again(found, data, console=console)
-    figures = {measurement.metric: measurement for measurement in again}
+    figures = {measurement.name: measurement for measurement in again}
     checks = []
     for before in recorded:
-        now = figures.get(before.metric)
+        now = figures.get(before.name)
         agrees = now is not None and all(
             _close(getattr(before, part), getattr(now, part)) for part in ("value", "low", "high", "rows")
         )
         value = None if now is None else now.value
-        checks.append({"metric": before.metric, "recorded": before.value, "measured": value, "agrees": agrees})
+        checks.append({"metric": before.name, "recorded": before.value, "measured": value, "agrees": agrees})
     key = found.stored.evidence.get("run", {}).get("key", {})
     same = key.get("data") == fingerprint.of_json(prints)
     result = Verified(str(found.path), same, tuple(checks))

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 @options.threads
 @options.require
 @options.common
-def command(place: str, target: str | None, talk: Talk, **asked: Any) -> Result:
+def command(place: str, target: tuple[str, ...], talk: Talk, **asked: Any) -> Result:
     """Look for leaks, duplicates, wrong labels and other problems, and say what would cure them. Changes nothing."""
     from luban.verbs.diagnose import diagnose
 
     column = options.pairs(asked.pop("column"), option="--column", example="age=category")
-    return diagnose(place, target, column=column, console=talk.console, **asked)
+    return diagnose(place, target or None, column=column, console=talk.console, **asked)

@@ -122,7 +122,7 @@ def _fit(data: str, talk: Talk, asked: dict[str, Any]) -> Bundle:
         asked["repair"] = "off"
     return fit(
         data,
-        asked.pop("target"),
+        asked.pop("target") or None,
         model=options.names(asked.pop("model")),
         set=changes,
         column=options.pairs(asked.pop("column"), option="--column", example="age=category"),
