@@ -34,7 +34,11 @@ WIDTH = 100
 
 def command_line() -> str:
     """The help of the program and of each verb."""
-    context = click.Context(group, info_name="luban", terminal_width=WIDTH, max_content_width=WIDTH)
+    # Whoever asks a command first decides for good which options show its help.
+    names = group.context_settings.get("help_option_names")
+    context = click.Context(
+        group, info_name="luban", terminal_width=WIDTH, max_content_width=WIDTH, help_option_names=names
+    )
     parts = [
         "# The command line",
         "Data goes to stdout, talk to stderr. Every verb takes `--json`, `--quiet` and `--debug`.",
