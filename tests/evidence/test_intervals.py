@@ -78,6 +78,12 @@ def test_undefined_draws_are_left_out() -> None:
     assert 0 < found.low < 2 / 12 < found.high < 1
 
 
+def test_terms_that_differ_by_next_to_nothing_have_an_interval() -> None:
+    values = 1e-120 * np.arange(20.0)
+    found = intervals.bca(lambda weights: weights @ values / weights.sum(axis=1), 20, seed=0)
+    assert 0 <= found.low <= values.mean() <= found.high <= values.max()
+
+
 def test_weights_count_as_rows() -> None:
     random = np.random.default_rng(3)
     terms = random.normal(size=50)

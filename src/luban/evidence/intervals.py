@@ -206,7 +206,9 @@ def _interval(whole: float, drawn: Array, left_out: Array, quantile: float, meth
     shift = float(ndtri(np.clip(below, 1 / len(drawn), 1 - 1 / len(drawn))))
     away = left_out.mean() - left_out
     spread = float((away**2).sum())
-    acceleration = float((away**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
+    # Of a spread too small for a float's power there is nothing to accelerate.
+    divisor = 6 * spread**1.5
+    acceleration = float((away**3).sum()) / divisor if divisor > 0 else 0.0
     ends = []
     for distance in (-quantile, quantile):
         moved = shift + distance
