@@ -321,6 +321,12 @@ def test_auto_tries_what_suits_the_kind_and_the_number_of_rows(
     assert tried({"part": Shape(kind, size)}, rows) == wanted  # type: ignore[arg-type]
 
 
+def test_auto_leaves_a_recurrence_over_few_long_series_out() -> None:
+    assert tried({"part": Shape("sequence", (1,), longest=150)}, 50) == ["cnn"]
+    assert tried({"part": Shape("sequence", (12,), longest=29)}, 200) == ["cnn", "gru"]
+    assert tried({"part": Shape("sequence", (1,), longest=150)}, 600) == ["cnn", "gru"]
+
+
 def test_a_matrix_without_shapes_is_one_vector_and_a_sparse_one_is_declined() -> None:
     mlp = NETWORKS["mlp"]
     assert mlp.declines(Work("binary", 2, 100, 5)) is None

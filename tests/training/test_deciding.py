@@ -103,6 +103,42 @@ def test_the_range_test_leaves_the_network_as_it_was_and_finds_a_rate_that_learn
     assert "range test" in tested.reason
 
 
+def eight_batches():
+    from luban.core import registry
+    from luban.forms.network import build
+    from luban.training import gathering
+    from luban.training.loss import loss_of
+
+    batch, work = table()
+    task = registry.find("tasks", work.task)
+    rows = gathering.rows_of(batch, work, task, Train(stopping=0.1), 0)
+    torch.manual_seed(0)
+    module = build(CANDIDATE.model, CANDIDATE.settings, work)
+    parts = [gathering.part(rows, places) for places in np.array_split(rows.train[:64], 8)]
+    return module, parts, loss_of(task, Train())
+
+
+def test_the_range_test_is_not_misled_by_a_first_batch_that_is_easier_than_the_others():
+    module, parts, loss = eight_batches()
+
+    def uneven(network, part, total):
+        return loss(network, part, total) + (0.0 if part is parts[0] else 3.0)
+
+    even = deciding.learning_rate(module, parts, Train(), loss)
+    assert deciding.learning_rate(module, parts, Train(), uneven).rate == even.rate > 10 * deciding.LEAST_RATE
+
+
+def test_where_no_rate_lessens_the_loss_it_is_the_usual_one():
+    module, parts, loss = eight_batches()
+
+    def hopeless(network, part, total):
+        return 0.0 * loss(network, part, total) + 1.0
+
+    found = deciding.learning_rate(module, parts, Train(), hopeless)
+    assert found.rate == deciding.USUAL_RATE and "never fell" in found.reason
+    assert deciding.learning_rate(module, parts, Train(optimizer="sgd"), hopeless).rate == deciding.USUAL_RATE_OF_SGD
+
+
 def test_a_gpu_that_is_not_there_is_told():
     if torch.cuda.is_available():
         pytest.skip("a GPU is there")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MANY_TEXTS = 5_000
 """Rows from which the order of words is learned well enough to be worth its time."""
+FEW_SERIES, LONG = 500, 64
+"""Of fewer series than that, with more steps than that, it learns next to nothing in many times cnn's time."""
 
 
 @final
@@ -37,6 +39,9 @@ class GatedRecurrentUnits:
     def portfolio(self, work: Work) -> Iterable[Entry]:
         kinds = _networks.kinds(work)
         if self.declines(work) or _networks.too_few(work) or ("sequence" not in kinds and work.rows < MANY_TEXTS):
+            return ()
+        longest = max((shape.longest for shape in work.shapes.values() if shape.kind == "sequence"), default=0)
+        if work.rows < FEW_SERIES and longest > LONG:
             return ()
         return _networks.entry(7 if "sequence" in kinds else 11, self.name)
 

@@ -83,8 +83,9 @@ class Train(Optimisation):
     """`all` fits the final model on the test rows as well; the card then says so."""
     rows: int | None = Field(None, ge=1)
     """At most this many training rows are used; recorded by a run whose memory or time allowed no more."""
-    repeats: int = Field(3, ge=1, le=20)
-    """Under 500 rows the cross-validation that joins the evidence is repeated this often."""
+    repeats: Annotated[int, Field(ge=1, le=20)] | Literal["auto"] = Field("auto", union_mode="left_to_right")
+    """Under 500 rows the cross-validation that joins the evidence is done this often; `auto` takes 3, and 1 of a
+    network that reads texts, images, sounds or series, whose every fit takes long."""
 
 
 class Candidate(Section):

@@ -20,8 +20,8 @@ ONE_PART, MOST_HELD_OUT = 0.1, 5_000
 """Share of the training rows that is held out where one part is, and the most rows: more hardly tell models apart."""
 MANY = 2_000
 """Training rows from which models are compared on one part of them, where networks are among the models."""
-FEW = 500
-"""Training rows under which cross-validation is repeated."""
+FEW, REPEATS = 500, 3
+"""Training rows under which cross-validation is repeated, and how often it is done where nobody said it."""
 
 
 def test_rows(prepared: Prepared) -> Array:
@@ -102,9 +102,10 @@ def folds(prepared: Prepared, held_back: int) -> Array:
         count = int(np.clip(moments // (2 * recipe.forecast.horizon) - 1, 2, count))
     # Forward folds of time have one order, so repeating them would repeat the same.
     again = len(train) < FEW and prepared.division.within != "time"
+    repeats = REPEATS if recipe.train.repeats == "auto" else recipe.train.repeats
     partitions = [
         division.folds(prepared.division, prepared.target, prepared.task, count, derive(recipe.seed, "folds", repeat))
-        for repeat in range(recipe.train.repeats if again else 1)
+        for repeat in range(repeats if again else 1)
     ]
     return np.stack([np.concatenate([partition, behind]) for partition in partitions])
 

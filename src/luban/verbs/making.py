@@ -209,7 +209,8 @@ def _predictor(
     seen = training.seen_by(members[0])
     console.say(f"chosen: {chosen.label}: {chosen.reason}")
     repeats = 1
-    if len(training.folds) > 1:
+    worth_it = recipe.train.repeats != "auto" or training.view(members[0]) == "matrix"
+    if len(training.folds) > 1 and worth_it:
         repeats = search.run_repeats(folder, pool, training, members, until)
         if repeats < len(training.folds):
             # The time was over; fitting this recipe again shall not measure more often.
