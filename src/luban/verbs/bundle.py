@@ -18,6 +18,10 @@ from luban.recipe.recipe import Recipe
 from luban.schema.schema import Schema
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from luban.forms.network import Network
+    from luban.runtime.outline import Outline
     from luban.verbs.answering import Answerer
 
 SHOWN = ("task", "target", "classes", "positive", "split", "candidates", "chosen", "calibration", "threshold")
@@ -60,6 +64,37 @@ class Bundle:
     def findings(self) -> list[Finding]:
         """What was found in the data and the training, the primary one first."""
         return [Finding.from_json(f) for f in self.stored.evidence.get("findings", {}).get("findings", [])]
+
+    @functools.cached_property
+    def network(self) -> nn.Module:
+        """The network that was trained, as a torch module that is ready to answer; it standardises rows by itself.
+
+        Raises UsageError for a bundle whose model is no network, or several.
+        """
+        module: nn.Module = self._network().module
+        return module
+
+    def outline(self) -> Outline:
+        """The layers of the network, their parameters, and the shape of what each gives; `print` shows them as a table.
+
+        Raises UsageError for a bundle whose model is no network, or several.
+        """
+        from luban.runtime.outline import outline, rows_for
+
+        return outline(self.network, rows_for(self._network().work))
+
+    def _network(self) -> Network:
+        from luban.core.errors import UsageError
+        from luban.forms.network import Network
+
+        kind, state = self.stored.form_kind, self.stored.form
+        while kind != Network.kind and len(state.parts) == 1:
+            # What corrects or rescales the answers of a network lies around it.
+            kind, state = state.parts[0]
+        if kind != Network.kind:
+            label = self.stored.evidence["evaluation"]["chosen"]["label"]
+            raise UsageError(f"the model of this bundle, {label}, is not one network.", fix="fit with --model cnn, say")
+        return Network.rebuild(state)
 
     @functools.cached_property
     def answerer(self) -> Answerer:
