@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,12 +20,11 @@ def seen(model: str, shape: Shape, outputs: int, task: str = "multiclass", **set
 
 def convolutions(channels: tuple[int, ...], kernel: int = 3) -> int:
     """Without biases, which batch normalisation has; it has two numbers for each filter."""
-    pairs = zip(channels, channels[1:], strict=False)
-    return sum(before * after * kernel**2 + 2 * after for before, after in pairs)
+    return sum(before * after * kernel**2 + 2 * after for before, after in pairwise(channels))
 
 
 def dense(*units: int) -> int:
-    return sum(before * after + after for before, after in zip(units, units[1:], strict=False))
+    return sum(before * after + after for before, after in pairwise(units))
 
 
 def recurrent(gates: int, inputs: int, units: int, layers: int) -> int:
@@ -70,6 +70,22 @@ def test_an_autoencoder_of_images() -> None:
     maps = 32 * 7 * 7
     assert found.parameters == there + dense(maps, 32) + dense(32, maps) + here
     assert found.gives == (1,)
+
+
+def test_an_encoder_decoder_transformer() -> None:
+    import torch
+
+    width, layers, words, written = 128, 2, 400, 300
+    model = registry.find("models", "encoder-decoder")
+    work = Work("sequence-to-sequence", written, 1_000, 0, shapes={"part": Shape("tokens", (words,), longest=27)})
+    module = model.build(work, model.Settings(width=width, layers=layers, heads=4))
+    rows = rows_for(work)
+    found = outline(module, {**rows, "target": torch.ones(len(rows["part"]), 10, dtype=torch.int64)})
+    norm, attention, feed = 2 * width, 4 * dense(width, width), dense(width, 4 * width, width)
+    encoder = words * width + layers * (2 * norm + attention + feed) + norm
+    decoder = written * width + layers * (3 * norm + 2 * attention + feed) + norm
+    assert found.parameters == encoder + decoder
+    assert found.gives == (10, written)
 
 
 def test_a_layer_whose_weights_another_reads_is_counted_and_gives_nothing() -> None:
