@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from luban.batch import Answers, Array
+from luban.batch import Answers, Array, Ragged
 from luban.core import registry
 from luban.core.fingerprint import of_json
 from luban.protocols import Metric
@@ -13,6 +13,7 @@ from luban.training.measuring import measure
 
 CASES = [(name, task) for name in registry.names("metrics") for task in sorted(registry.find("metrics", name).tasks)]
 ROWS = 60
+WORDS = ("the", "cat", "sat", "on", "an", "old", "mat", "today")
 
 
 def example(task: str, seed: int = 0) -> tuple[Array, Answers]:
@@ -25,6 +26,10 @@ def example(task: str, seed: int = 0) -> tuple[Array, Answers]:
         target = np.concatenate([random.normal(size=(ROWS, 3)), random.random((ROWS, 1)) + 0.5], axis=1)
         said = target[:, :3] + 0.3 * random.normal(size=(ROWS, 3))
         return target, of_quantiles(said, np.array([-0.4, 0.0, 0.4]))
+    if task == "sequence-to-sequence":
+        words = [" ".join(WORDS[at] for at in random.integers(0, len(WORDS), 3 + i % 6)) for i in range(ROWS)]
+        said = [text if i % 3 else text.replace("cat", "dog") + " then" for i, text in enumerate(words)]
+        return Ragged.of_texts(words), Answers(Ragged.of_texts(said))
     if task == "multi-task":
         (codes, classes), (values, numbers) = example("multiclass", seed), example("regression", seed + 1)
         return np.stack([codes, values], axis=1), side_by_side(classes, numbers)
@@ -53,6 +58,8 @@ def perfect(task: str, target: Array) -> Answers:
     if task == "forecasting":
         return of_quantiles(target[:, :-1], np.zeros(3))
     if task == "regression":
+        return Answers(target)
+    if task == "sequence-to-sequence":
         return Answers(target)
     if task == "multi-task":
         return side_by_side(perfect("multiclass", target[:, 0].astype(np.int64)), perfect("regression", target[:, 1]))

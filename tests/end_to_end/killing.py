@@ -25,6 +25,7 @@ from luban.core import fingerprint
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import gradient
+from luban.training.writing import TASK
 
 TABLE, IMAGE = Shape("vector", (8,)), Shape("image", (1, 12, 12), 1, (100.0,), (60.0,))
 SERIES, TEXT = Shape("sequence", (3,), 12, (0.0,) * 3, (1.0,) * 3), Shape("tokens", (60,), 14)
@@ -32,6 +33,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], Shape]] = {
     "mlp": ({"units": [32, 32], "dropout": 0.2, "normalisation": "batch"}, TABLE),
     "cnn": ({"channels": [8, 16], "units": [16]}, IMAGE),
     "lstm": ({"units": 16}, SERIES),
+    "encoder-decoder": ({"width": 16, "layers": 1, "heads": 2, "vocabulary": 300}, TEXT),
     "transformer": ({"width": 16, "layers": 1, "heads": 2}, TEXT),
 }
 TRAIN = Train(
@@ -58,6 +60,9 @@ def train(name: str, folder: Path | None, result: Path) -> None:
     inputs = rows(shape)
     batch = Batch(inputs, np.arange(320) % 3)
     work = Work("multiclass", 3, 320, 0, shapes={"x": shape})
+    if name == "encoder-decoder":
+        words = [f"{'ab'[i % 2] * (1 + i % 5)} {'c' * (i % 4)}" for i in range(320)]
+        batch, work = Batch(inputs, Ragged.of_texts(words)), Work(TASK, 1, 320, 0, shapes={"x": shape})
     form = gradient.fit(batch, work, Candidate(model=name, settings=settings), TRAIN, seed=0, folder=folder).form
     state = form.state()
     weights = b"".join(key.encode() + np.ascontiguousarray(state.arrays[key]).tobytes() for key in sorted(state.arrays))

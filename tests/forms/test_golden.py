@@ -18,8 +18,8 @@ from luban.protocols import Form
 GOLDEN = Path(__file__).parent / "golden"
 ANSWERS = json.loads((GOLDEN / "answers.json").read_text(encoding="utf-8"))
 ROWS = np.array(ANSWERS["rows"], dtype=np.float32)
-SEES_TENSORS = {"network"}
-"""Kinds whose rows are no lines of a matrix."""
+SEES_TENSORS = {"network", "repeated", "written"}
+"""Kinds whose rows are no lines of a matrix, or whose answers are texts."""
 
 
 @pytest.mark.parametrize("name", sorted(ANSWERS["outputs"]))

@@ -28,7 +28,7 @@ def pair(kind: str, **settings: Any) -> Any:
 def test_the_transformer_is_its_definition(positions: str) -> None:
     module, tensors = pair("transformer", positions=positions), inputs(SOURCE)
     w, learned, rotary = under(weights(module), "pair"), positions == "learned", positions == "rotary"
-    found = module(tensors | {"target": TARGET}).detach().numpy()
+    found = module(tensors | {"source.written": TARGET}).detach().numpy()
     for row in range(4):
         memory = w["encoder.steps.read.weight"][alone(tensors, row)["source"][0].numpy()]
         x = w["words.weight"][TARGET[row].numpy()]
@@ -47,7 +47,7 @@ def test_the_transformer_is_its_definition(positions: str) -> None:
 def test_the_lstm_is_its_definition() -> None:
     module, tensors = pair("lstm"), inputs(SOURCE)
     w = under(weights(module), "pair")
-    found = module(tensors | {"target": TARGET}).detach().numpy()
+    found = module(tensors | {"source.written": TARGET}).detach().numpy()
     for row in range(4):
         memory = w["steps.read.weight"][alone(tensors, row)["source"][0].numpy()]
         for layer in (0, 1):
@@ -65,7 +65,7 @@ def test_no_step_sees_what_comes_after_it(kind: str) -> None:
     module, tensors = pair(kind), inputs(SOURCE)
     other = TARGET.clone()
     other[:, 2:] = 3
-    ours, theirs = (module(tensors | {"target": target}) for target in (TARGET, other))
+    ours, theirs = (module(tensors | {"source.written": target}) for target in (TARGET, other))
     assert torch.allclose(ours[:, :2], theirs[:, :2], atol=1e-6)
     assert not torch.allclose(ours[:, 2:], theirs[:, 2:], atol=1e-3)
 
@@ -132,7 +132,7 @@ def test_it_learns_to_write_a_row_backwards(kind: str) -> None:
     for _ in range(300):
         tensors, wanted = rows(64)
         start, end = torch.full((64, 1), START), torch.full((64, 1), END)
-        outputs = module.train()(tensors | {"target": torch.cat([start, wanted], dim=1)})
+        outputs = module.train()(tensors | {"source.written": torch.cat([start, wanted], dim=1)})
         loss = torch.nn.functional.cross_entropy(outputs.transpose(1, 2), torch.cat([wanted, end], dim=1))
         optimizer.zero_grad()
         loss.backward()

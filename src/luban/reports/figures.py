@@ -191,6 +191,12 @@ def forecast(view: View) -> dict[str, Any] | None:
     return {"picture": picture, "rows": rows[:ROWS], "windows": len(windows)}
 
 
+def written(view: View) -> list[list[str]]:
+    """Test rows of texts that are written: what was read, what was wanted, what was written; empty for other tasks."""
+    examples = listed(mapping(view.evaluation.get("texts")), "examples")
+    return [[text(line.get(part, ""), 400) for part in ("read", "wanted", "written")] for line in examples][:ROWS]
+
+
 def _numbers(values: Any) -> list[float]:
     """The numbers of a list; none where anything else is in it."""
     found = values if isinstance(values, list) else []

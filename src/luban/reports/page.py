@@ -48,6 +48,7 @@ def render(view: View) -> str:
             confusion=figures.confusion(view),
             residuals=figures.residuals(view),
             forecast=figures.forecast(view),
+            written=figures.written(view),
             clusters=figures.clusters(view),
             anomaly=figures.anomaly(view),
             importance=figures.importance(view),

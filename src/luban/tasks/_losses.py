@@ -49,6 +49,25 @@ def of_values(outputs: Tensor, target: Tensor, train: Train) -> Tensor:
     return each.mean(dim=1)
 
 
+def of_steps(outputs: Tensor, target: Tensor, train: Train) -> Tensor:
+    """(rows,) cross-entropy, the mean over the steps of each row that have a code.
+
+    outputs: (rows, steps, codes). target: (rows, steps) int64, -1 where there is none, which has no loss.
+
+    >>> import torch
+    >>> of_steps(torch.zeros(1, 3, 4), torch.tensor([[2, 0, -1]]), Train()).exp().round().tolist()
+    [4.0]
+    """
+    from torch.nn import functional
+
+    _only(train.loss, "codes of steps", ("auto", "cross-entropy"))
+    codes, smoothing = target.flatten(), train.label_smoothing
+    each = functional.cross_entropy(
+        outputs.flatten(0, 1), codes, ignore_index=-1, reduction="none", label_smoothing=smoothing
+    )
+    return each.reshape(target.shape).sum(dim=1) / (target >= 0).sum(dim=1).clamp(min=1)
+
+
 def _only(loss: str, what: str, fitting: tuple[str, ...]) -> None:
     if loss not in fitting:
         raise UsageError(f"the loss '{loss}' is not one for {what}.", where="train.loss", fix=" or ".join(fitting))

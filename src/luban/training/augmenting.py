@@ -65,7 +65,8 @@ def usual(work: Work, rows: int) -> tuple[dict[str, float], str]:
     found = {}
     if "image" in kinds:
         found["crop"] = 0.08
-    if "tokens" in kinds:
+    # Who writes a text anew needs every word of it.
+    if "tokens" in kinds and work.task != "sequence-to-sequence":
         found["drop"] = 0.1
     if "sequence" in kinds:
         found["mask"] = 0.1

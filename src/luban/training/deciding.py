@@ -21,8 +21,9 @@ from luban.core.seed import derive
 from luban.forms.network import build
 from luban.protocols import Work
 from luban.recipe.recipe import Candidate, Train
-from luban.training import augmenting, gathering, several, signals, windows
+from luban.training import augmenting, gathering, several, signals
 from luban.training.gathering import Part
+from luban.training.inside import inside
 from luban.training.loss import Loss, loss_of
 from luban.training.optimizing import optimizer
 
@@ -96,7 +97,8 @@ def decide(
 
     began = time.monotonic()
     train = Train.model_validate({**train.model_dump(), **candidate.train})
-    batch, work = windows.inner(batch, work)
+    seen = inside(batch, work, candidate)
+    batch, work = seen.batch, seen.work
     task = several.task_of(work)
     found = sizes(train, len(batch), collate.lengths(batch.inputs))
     train, reasons = found.train, dict(found.reasons)
@@ -143,7 +145,7 @@ def decide(
 def sizes_of(batch: Batch, work: Work, candidate: Candidate, train: Train) -> Train:
     """The recipe's part for a candidate, in which the sizes of batches are decided."""
     train = Train.model_validate({**train.model_dump(), **candidate.train})
-    batch, _ = windows.inner(batch, work)
+    batch = inside(batch, work, candidate).batch
     return sizes(train, len(batch), collate.lengths(batch.inputs)).train
 
 

@@ -12,7 +12,8 @@ from luban.core.lazy import require
 from luban.core.suggest import did_you_mean
 from luban.protocols import Form, Model, Work
 from luban.recipe.recipe import Candidate, Section, Train
-from luban.training import several, windows
+from luban.training import several
+from luban.training.inside import inside
 
 
 def fit_candidate(
@@ -31,11 +32,11 @@ def fit_candidate(
         return several.fit_each(
             batch, work, lambda own, asked: fit_candidate(own, asked, candidate, seed=seed, threads=threads)
         )
-    seen, asked = windows.inner(batch, work)
+    seen = inside(batch, work, candidate)
     # Sums of several threads come out in another order: linear algebra gets one, trees and rows get them all.
     with threadpool_limits(1):
-        form = model.fit(seen, asked, settings(candidate), seed=seed, threads=threads)
-    return windows.outer(form, batch, work)
+        form = model.fit(seen.batch, seen.work, settings(candidate), seed=seed, threads=threads)
+    return seen.outer(form)
 
 
 def fit_network(batch: Batch, work: Work, candidate: Candidate, train: Train, *, seed: int, threads: int) -> Form:

@@ -21,11 +21,12 @@ from luban.core.seed import derive
 from luban.forms.network import Network, build
 from luban.protocols import Form, Task, Work
 from luban.recipe.recipe import Candidate, Train
-from luban.training import deciding, gathering, nonfinite, several, sharding, windows
+from luban.training import deciding, gathering, nonfinite, several, sharding
 from luban.training.augmenting import augmented
 from luban.training.checkpoint import Checkpoints, Saved, Writing, optimizer_tensors, restore_optimizer
 from luban.training.distributed import ALONE, Team
 from luban.training.gathering import Rows, rows_of
+from luban.training.inside import inside
 from luban.training.keeping import Kept
 from luban.training.loss import Loss, loss_of
 from luban.training.optimizing import factor, optimizer
@@ -90,8 +91,8 @@ def fit(
     """
     import torch
 
-    given, asked = batch, work
-    batch, work = windows.inner(given, asked)
+    seen = inside(batch, work, candidate)
+    batch, work = seen.batch, seen.work
     task = several.task_of(work)
     rows = rows_of(batch, work, task, train, seed)
     if isinstance(train.threads, int) and team.size == 1:
@@ -105,7 +106,7 @@ def fit(
         name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy() for name, tensor in whole.items()
     }
     form = answering(Network(candidate.model, dict(candidate.settings), work, weights, "identity"), task, rows)
-    return Trained(windows.outer(form, given, asked), progress.epoch if progress.ended == "time" else None)
+    return Trained(seen.outer(form), progress.epoch if progress.ended == "time" else None)
 
 
 def answering(network: Network, task: Task, rows: Rows) -> Form:

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from luban.batch import Answers, Array, PerRow, Ragged
+from luban.batch import Answers, Array, PerRow, Ragged, joined
 from luban.evidence import intervals
 from luban.evidence.intervals import Interval
 from luban.evidence.measurement import Baseline, Difference, Measurement, Part
@@ -204,19 +204,26 @@ def _floor(metric: Metric, rows: Rows, answers: Answers, value: float, why: str)
     """
     share = intervals.unseen(rows.rarest)
     count = len(rows.target)
-    order = np.argsort(rows.target if rows.target.ndim == 1 else rows.target[:, 0], kind="stable")
+    order = np.argsort(_first_numbers(rows.target), kind="stable")
     elsewhere = np.empty(count, dtype=np.int64)
     elsewhere[order] = order[(np.arange(count) + count // 2) % count]
     both = answers.take(np.concatenate([np.arange(count), elsewhere]))
     weight = np.ones(count) if rows.weight is None else rows.weight
     mixed = metric.score(
-        np.concatenate([rows.target, rows.target]), both, np.concatenate([(1 - share) * weight, share * weight])
+        joined([rows.target, rows.target]), both, np.concatenate([(1 - share) * weight, share * weight])
     )
     distance = abs(mixed - value) if np.isfinite(mixed) else 0.0
     if distance <= _NARROWEST * _scale(metric, value):
         distance = share * _scale(metric, value)
     low, high = max(value - distance, metric.bounds[0]), min(value + distance, metric.bounds[1])
     return Interval(low, high, f"{why}: as far as {share:.1%} unseen rows that are answered at random could move it")
+
+
+def _first_numbers(target: PerRow) -> Array:
+    """(rows,) a number by which rows with unlike targets lie apart; of sequences their lengths."""
+    if isinstance(target, Ragged):
+        return target.lengths
+    return target if target.ndim == 1 else target[:, 0]
 
 
 def _scale(metric: Metric, value: float) -> float:

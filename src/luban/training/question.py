@@ -25,11 +25,13 @@ TOGETHER = frozenset({"binary", "multiclass", "regression"})
 """What may be asked beside other targets."""
 CLASSES = frozenset({"binary", "multiclass", "multilabel"})
 VALUES = frozenset({"regression", "forecasting"})
-_LOSSES = {"cross-entropy": CLASSES, "quantile": frozenset({"forecasting"})}
+_LOSSES = {"cross-entropy": CLASSES | {"sequence-to-sequence"}, "quantile": frozenset({"forecasting"})}
 
 
-def decide(target: pl.Series | None, recipe: Recipe) -> tuple[str, str]:
+def decide(target: pl.Series | None, recipe: Recipe, *, texts: bool = False) -> tuple[str, str]:
     """The name of the task, and the reason in words. `--task` has the last word.
+
+    texts: whether one column of texts is read and the target holds texts too, rather than names.
 
     Raises DataError for a target of which no task makes sense, and UsageError for a task that does not fit.
 
@@ -50,7 +52,7 @@ def decide(target: pl.Series | None, recipe: Recipe) -> tuple[str, str]:
         return "clustering", "no target was named, so rows that belong together are looked for"
     if target.dtype == pl.Struct:
         return SEVERAL, f"{len(target.struct.fields)} targets were named"
-    return _told(target)
+    return _told(target, texts=texts)
 
 
 def several(task: Asking, target: pl.Series, recipe: Recipe) -> tuple[Task, str]:
@@ -61,7 +63,7 @@ def several(task: Asking, target: pl.Series, recipe: Recipe) -> tuple[Task, str]
     targets, reasons = [], []
     for name in target.struct.fields:
         values = target.struct.field(name)
-        kind, reason = _told(values)
+        kind, reason = _told(values, texts=False)
         if kind not in TOGETHER:
             raise UsageError(
                 f"'{name}' asks for {kind}, which is not asked beside others; {', '.join(sorted(TOGETHER))} are.",
@@ -142,7 +144,7 @@ def _asked(task: str, target: pl.Series | None) -> str:
     return task
 
 
-def _told(target: pl.Series) -> tuple[str, str]:
+def _told(target: pl.Series, *, texts: bool) -> tuple[str, str]:
     import polars as pl
 
     name = f"'{target.name}'"
@@ -171,10 +173,13 @@ def _told(target: pl.Series) -> tuple[str, str]:
     if target.dtype.is_numeric():
         return _numbers(known, distinct, name)
     if distinct > max(SHARE_OF_NAMES * len(known), 2) and len(known) > MOST_CODES:
+        if texts:
+            why = f"{name} holds {distinct:,} different texts, and one text is read for each"
+            return "sequence-to-sequence", why
         raise DataError(
             f"{distinct:,} of {len(known):,} values are different texts, so they are neither classes nor numbers.",
             where=f"column {name}",
-            fix="choose another --target, or say --task multiclass",
+            fix="choose another --target, or say --task multiclass; for texts to write, --task sequence-to-sequence",
         )
     return "multiclass", f"{name} has {distinct} different values"
 

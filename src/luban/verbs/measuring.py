@@ -25,7 +25,7 @@ from luban.training import importance as permuting
 from luban.training.choosing import Chosen, mixed
 from luban.training.measuring import measure
 from luban.training.work_folder import Training, WorkFolder
-from luban.verbs import encoding, forecasts
+from luban.verbs import encoding, forecasts, texts
 from luban.verbs.bundle import Bundle
 from luban.verbs.preparing import Given, Prepared, prepare, sampled, weights
 
@@ -44,6 +44,7 @@ MEASURED = 200_000
 """Rows given to be measured that are looked at, at most: all are answered, and memory stays flat."""
 BINS = 10
 """Bars of the calibration curve, with equally many rows each."""
+TEXTS = "sequence-to-sequence"
 DISCRETE = ("binary", "multiclass")
 
 
@@ -145,6 +146,9 @@ def tested(prepared: Prepared, training: Training, answer: Answering, baseline: 
     if prepared.task.name == "forecasting":
         frame = loader.take(prepared.frame, encoding.test_rows(prepared))
         pictures = forecasts.pictures(prepared.schema, frame, rows.target, answers, chosen.conformal)
+    elif prepared.task.name == TEXTS:
+        frame = loader.take(prepared.frame, encoding.test_rows(prepared))
+        pictures = texts.pictures(prepared.schema, frame, rows.target, answers)
     else:
         pictures = _pictures(prepared.task, prepared.classes, rows.target, answers)
     return Tested(tuple(measurements), pictures, coverage)
@@ -158,7 +162,9 @@ def said_of_all(prepared: Prepared, outputs: PerRow) -> list[Any]:
     if prepared.task.name != "forecasting":
         # Of a sequence the values of its steps, one after the other.
         first = outputs[np.array([0])]
-        return list((first.values if isinstance(first, Ragged) else first[0]).tolist())
+        if isinstance(first, Ragged):
+            return first.texts() if prepared.task.name == TEXTS else first.values.ravel().tolist()
+        return [float(value) for value in first[0]]
     first = loader.take(prepared.frame, encoding.test_rows(prepared)[:1])
     return forecasts.beyond_season(first, prepared.recipe, dense(outputs)[0])
 
@@ -452,6 +458,8 @@ def _baseline(bundle: Bundle, rows: int) -> tuple[str, Answers] | None:
     if outputs is None:
         return None
     task = bundle.answerer.task
+    if task.name == TEXTS:
+        return task.baseline, task.answers(Ragged.of_texts([str(outputs[0])] * rows))
     return task.baseline, task.answers(np.repeat(np.array([outputs]), rows, axis=0))
 
 

@@ -88,7 +88,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
     schema = roles.assign(dataset, recipe)
     frame, parts = _stacked(dataset, given, schema)
     values = _target(frame, schema, recipe)
-    name, reason = _or_forecast(*question.decide(values, recipe), frame, schema, recipe)
+    name, reason = _or_forecast(*question.decide(values, recipe, texts=_texts(dataset, schema)), frame, schema, recipe)
     task: Task = registry.find("tasks", name)
     if isinstance(task, Asking) and values is not None:
         task, why = question.several(task, values, recipe)
@@ -134,6 +134,16 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         tensors=_tensors(teaching, schema, recipe),
         dropped={**dataset.dropped, **divided.dropped},
         given_schema=given_schema,
+    )
+
+
+def _texts(dataset: Dataset, schema: Schema) -> bool:
+    """Whether one column of texts is read, and nothing else, and the target holds texts."""
+    target = schema.one("target")
+    return (
+        target is not None
+        and dataset.schema[target.name].kind == "text"
+        and [column.kind for column in schema.inputs] == ["text"]
     )
 
 

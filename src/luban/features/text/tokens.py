@@ -86,6 +86,10 @@ class Tokens:
             raise BundleError("the merged pairs of a text column must be (pairs, 2) whole numbers.")
         _pieces(merges)
 
+    def written(self, ids: Sequence[int], state: State) -> str:
+        """The text of tokens; marks are left out."""
+        return written(ids, state)
+
     def _ragged(self, texts: Sequence[str], state: State) -> Ragged:
         longest = state.values["longest"]
         rows = [np.array([START, *ids[: longest - 2], END], np.int32) for ids in _numbers(texts, state, longest)]

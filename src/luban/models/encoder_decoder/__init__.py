@@ -27,6 +27,10 @@ class Settings(TransformerSettings):
     """Of `transformer`: by distance, or a vector for each place."""
     longest: int = Field(256, ge=1, le=100_000)
     """Tokens that are written at most, and places that `learned` has."""
+    vocabulary: int = Field(2_000, ge=300, le=100_000)
+    """Tokens that are written with at most: byte pairs, learned from the texts to be written."""
+    beams: int = Field(1, ge=1, le=64)
+    """Texts that are followed at once while one is written, of which the best is the answer; 1 is greedy."""
 
 
 @final

@@ -39,11 +39,12 @@ class RecurrentPair(nn.Module):
             states = layer(self.dropout(states))[0]
         return States(states * own[:, :, None].to(states.dtype), own)
 
-    def decode(self, states: States, target: Tensor) -> Tensor:
-        last = summarised(states.memory, states.own.sum(dim=1), "last")[None]
+    def decode(self, states: States, target: Tensor, *, last: bool = False) -> Tensor:
+        first = summarised(states.memory, states.own.sum(dim=1), "last")[None]
         steps = self.words(target)
         for layer in self.decoders:
-            steps = layer(self.dropout(steps), (last, torch.zeros_like(last)))[0]
+            steps = layer(self.dropout(steps), (first, torch.zeros_like(first)))[0]
+        steps = steps[:, -1:] if last else steps
         likeness = steps @ states.memory.transpose(1, 2)
         looked = likeness.masked_fill(~states.own[:, None, :], torch.finfo(likeness.dtype).min).softmax(dim=2)
         both = torch.cat([looked @ states.memory, steps], dim=2)

@@ -7,22 +7,20 @@ from typing import Any, final
 
 from torch import Tensor, nn
 
-from luban.collate import LENGTHS
+from luban.collate import LENGTHS, WRITTEN
 from luban.models.encoder_decoder.lstm import RecurrentPair
 from luban.models.encoder_decoder.states import States
 from luban.models.encoder_decoder.transformer import AttendingPair
 from luban.models.encoder_decoder.writing import Written, beam, greedy
 from luban.protocols import Shape
 
-TARGET = "target"
-"""The tensor of the tokens that were written so far, each row begun by START."""
-
 
 @final
 class SequenceToSequence(nn.Module):
     """forward(inputs): (rows, steps, vocabulary) the raw output for what follows each of the target's tokens.
 
-    inputs: the part that is read, its lengths, and `target`, (rows, steps) int64: START and the tokens, padded with 0.
+    inputs: the part `<name>` that is read, its lengths, and `<name>.written`, (rows, steps) int64: START and the
+        tokens, padded with 0.
     The output at a step depends on the target up to that step alone, so all steps are trained at once.
     """
 
@@ -33,7 +31,7 @@ class SequenceToSequence(nn.Module):
         self.pair = pair(shape, vocabulary, settings)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        return self.decode(self.encode(inputs), inputs[TARGET])
+        return self.decode(self.encode(inputs), inputs[self.name + WRITTEN])
 
     def encode(self, inputs: Mapping[str, Tensor]) -> States:
         """What was read: a state for each step."""
@@ -49,5 +47,10 @@ class SequenceToSequence(nn.Module):
         """What is written for each row, greedily or by the best of so many beams; at most `longest` tokens."""
         states, most = self.encode(inputs), longest or self.longest
         if beams == 1:
-            return greedy(self.decode, states, most)
-        return beam(self.decode, states, most, beams)
+            return greedy(self._next, states, most)
+        return beam(self._next, states, most, beams)
+
+    def _next(self, states: States, target: Tensor) -> Tensor:
+        """(rows, 1, vocabulary): the output for the last step alone, which is all that writing looks at."""
+        answers: Tensor = self.pair.decode(states, target, last=True)
+        return answers

@@ -36,8 +36,9 @@ class AttendingPair(nn.Module):
     def encode(self, values: Tensor, lengths: Tensor) -> States:
         return States(self.encoder.states(values, lengths), own_steps(lengths, values.shape[1]))
 
-    def decode(self, states: States, target: Tensor) -> Tensor:
+    def decode(self, states: States, target: Tensor, *, last: bool = False) -> Tensor:
         steps = self.dropout(self.places(self.words(target)))
         for block in self.blocks:
             steps = block(steps, memory=states.memory, remembered=states.own)
+        steps = steps[:, -1:] if last else steps
         return functional.linear(self.norm(steps), self.words.weight)

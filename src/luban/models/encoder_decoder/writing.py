@@ -43,29 +43,41 @@ def beam(decode: Decode, states: States, longest: int, beams: int) -> list[Writt
     Each time every text is continued by every token and the best ones are kept; a text that has ended stays among them.
     """
     rows = states.memory.shape[0]
-    every = states.take(torch.arange(rows).repeat_interleave(beams))
+    # The rows whose texts have not all ended: only these are worth looking at.
+    going = torch.arange(rows)
+    every = states.take(going.repeat_interleave(beams))
     texts = torch.full((rows * beams, 1), START)
     # At first all beams of a row are the same text: only the first one counts.
     scores = torch.full((rows, beams), -torch.inf)
     scores[:, 0] = 0.0
     ended = torch.zeros(rows, beams, dtype=torch.bool)
     counts = torch.zeros(rows, beams)
-    for _ in range(longest):
+    found: list[Written | None] = [None] * rows
+    for step in range(longest):
         following = _following(decode, every, texts, ended.flatten())
         vocabulary = following.shape[1]
-        totals = scores[:, :, None] + following.reshape(rows, beams, vocabulary)
+        totals = scores[:, :, None] + following.reshape(len(going), beams, vocabulary)
         lengths = counts[:, :, None] + (~ended).float()[:, :, None]
         order = (totals / lengths.clamp(min=1)).flatten(1).topk(beams, dim=1).indices
         parent, token = order // vocabulary, order % vocabulary
         scores, counts = totals.flatten(1).gather(1, order), lengths.squeeze(2).gather(1, parent)
-        kept = (parent + torch.arange(rows)[:, None] * beams).flatten()
+        kept = (parent + torch.arange(len(going))[:, None] * beams).flatten()
         texts = torch.cat([texts[kept], token.flatten()[:, None]], dim=1)
         ended = ended.gather(1, parent) | (token == END)
-        if bool(ended.all()):
+        over = ended.all(dim=1) if step + 1 < longest else torch.ones(len(going), dtype=torch.bool)
+        if not over.any():
+            continue
+        best = (scores / counts.clamp(min=1)).argmax(dim=1)
+        lines = texts.reshape(len(going), beams, -1)
+        for row in over.nonzero().flatten().tolist():
+            at = int(best[row])
+            found[int(going[row])] = _written(lines[row, at], float(scores[row, at]), bool(ended[row, at]))
+        rest = ~over
+        going, scores, counts, ended = going[rest], scores[rest], counts[rest], ended[rest]
+        texts, every = lines[rest].flatten(0, 1), every.take(rest.repeat_interleave(beams).nonzero().flatten())
+        if not len(going):
             break
-    best = (scores / counts.clamp(min=1)).argmax(dim=1)
-    found = texts.reshape(rows, beams, -1)
-    return [_written(found[row, b], float(scores[row, b]), bool(ended[row, b])) for row, b in enumerate(best.tolist())]
+    return [text if text is not None else Written((), 0.0, False) for text in found]
 
 
 def _following(decode: Decode, states: States, texts: Tensor, ended: Tensor) -> Tensor:

@@ -1,0 +1,29 @@
+"""Rows as a model sees them, where that is not as they are asked about; and the form that answers as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from luban.batch import Batch
+from luban.protocols import Form, Work
+from luban.recipe.recipe import Candidate
+from luban.training import windows, writing
+from luban.training.work_folder import by_gradient
+
+
+@dataclass(frozen=True)
+class Inside:
+    """batch, work: as the model sees them. outer: from what it fitted to what answers."""
+
+    batch: Batch
+    work: Work
+    outer: Callable[[Form], Form]
+
+
+def inside(batch: Batch, work: Work, candidate: Candidate) -> Inside:
+    """Windows of series without their level, texts as tokens; of every other task the rows are what they are."""
+    if work.task == writing.TASK and by_gradient(candidate):
+        return Inside(*writing.inner(batch, work, candidate))
+    seen, asked = windows.inner(batch, work)
+    return Inside(seen, asked, lambda form: windows.outer(form, batch, work))

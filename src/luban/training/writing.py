@@ -1,0 +1,65 @@
+"""Texts to be written, as a network sees them: tokens of its own, learned on the rows that it trains on.
+
+Each step is taught with what truly came before it (teacher forcing, Williams and Zipser, 1989).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from luban import collate
+from luban.batch import Array, Batch, Ragged, Tensors
+from luban.core import registry
+from luban.protocols import Form, State, Work
+from luban.recipe.recipe import Candidate, Features
+
+TASK = "sequence-to-sequence"
+
+
+def inner(batch: Batch, work: Work, candidate: Candidate) -> tuple[Batch, Work, Callable[[Form], Form]]:
+    """The rows and the work as the network sees them, and the form that answers with texts.
+
+    The target becomes Ragged int32, the tokens and their end; beside what is read comes what was written before.
+    """
+    settings: Any = registry.find("models", candidate.model).Settings.model_validate(dict(candidate.settings))
+    assert isinstance(batch.target, Ragged), "texts are written like those of the training rows"
+    tokens = registry.find("features", "text").tensor
+    texts = pl.Series(batch.target.texts(), dtype=pl.String)
+    state = tokens.fit(texts, Features(vocabulary=settings.vocabulary, longest=settings.longest + 1))
+    before, after = steps(texts, state)
+    ((name, read),) = collate.parts(batch.inputs).items()
+    inputs = Tensors({name: read, name + collate.WRITTEN: before})
+    (words,) = tokens.shape(state).size
+    merges, longest = state.arrays["merges"], int(after.lengths.max())
+
+    def outer(form: Form) -> Form:
+        written: Form = registry.find("forms", "written")(form, merges, longest, settings.beams)
+        return written
+
+    return replace(batch, inputs=inputs, target=after), replace(work, outputs=words), outer
+
+
+def steps(texts: pl.Series, state: State) -> tuple[Ragged, Ragged]:
+    """What was written before each step, and what comes at it: START and the tokens, and the tokens and END.
+
+    A text that is longer than allowed has no end: it goes on, and nobody is taught otherwise.
+    """
+    tokens = registry.find("features", "text").tensor
+    longest = state.values["longest"]
+    rows: Ragged = tokens.encode(texts, State({"longest": longest + 1}, state.arrays))
+    own = np.ones(len(rows.values), bool)
+    own[rows.offsets[1:][rows.lengths > longest] - 1] = False
+    lengths = rows.lengths - (rows.lengths > longest)
+    rows = Ragged(rows.values[own], _offsets(lengths))
+    first, last = np.zeros(len(rows.values), bool), np.zeros(len(rows.values), bool)
+    first[rows.offsets[:-1]], last[rows.offsets[1:] - 1] = True, True
+    return Ragged(rows.values[~last], _offsets(lengths - 1)), Ragged(rows.values[~first], _offsets(lengths - 1))
+
+
+def _offsets(lengths: Array) -> Array:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
