@@ -153,6 +153,9 @@ def test_texts_lose_words_and_tables_stay():
     batch = Batch(words, np.arange(80) % 2)
     from luban.recipe.recipe import Candidate
 
-    found = deciding.decide(batch, work, Candidate(model="gru"), Train(epochs=1, learning_rate=0.1), seed=0)
+    found = deciding.decide(batch, work, Candidate(model="gru"), Train(epochs=10, learning_rate=0.1), seed=0)
     assert set(found.train.augment) == {"drop"}
+    few = deciding.decide(batch, work, Candidate(model="gru"), Train(epochs=9, learning_rate=0.1), seed=0)
+    assert few.train.augment == {}
+    assert "in 9 epochs" in few.reasons["augment"]
     assert deciding.decide(*table(), CANDIDATE, Train(epochs=1, learning_rate=0.1), seed=0).train.augment == {}

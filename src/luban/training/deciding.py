@@ -54,6 +54,8 @@ suits momentum, a tenth, ended with less loss under an adaptive method on each o
 WORSE = 4.0
 """The range test ends where the smoothed loss is so many times its best."""
 LEAST_PATIENCE = 5
+FEWEST_CHANGED = 10
+"""Epochs from which changed rows are worth their noise: with fewer a network sees each row too seldom to overfit."""
 TRIED = 8
 """Batches that are measured on."""
 USED = 0.85
@@ -102,11 +104,8 @@ def decide(
     task = several.task_of(work)
     found = sizes(train, len(batch), collate.lengths(batch.inputs))
     train, reasons = found.train, dict(found.reasons)
-    if train.augment == "auto":
-        names, reasons["augment"] = augmenting.usual(work, len(batch))
-        train = train.model_copy(update={"augment": names})
-    assert isinstance(train.augment, dict), "what is changed was decided"
-    augmenting.check(train.augment, work)
+    if isinstance(train.augment, dict):
+        augmenting.check(train.augment, work)
     where, why = device(train.device)
     if train.device == "auto":
         reasons["device"] = why
@@ -135,6 +134,12 @@ def decide(
         steps = math.ceil(order.steps / train.accumulate)
         count, reasons["epochs"] = epochs(steps, step_seconds * train.accumulate, left)
         train = train.model_copy(update={"epochs": count})
+    if train.augment == "auto":
+        names, why = augmenting.usual(work, len(batch))
+        assert isinstance(train.epochs, int), "the number of epochs was decided before"
+        if names and train.epochs < FEWEST_CHANGED:
+            names, why = {}, f"in {train.epochs} epochs a network hardly learns its rows by heart: none is changed"
+        train, reasons["augment"] = train.model_copy(update={"augment": names}), why
     if train.patience == "auto":
         assert isinstance(train.epochs, int), "the number of epochs was decided before"
         reasons["patience"] = f"a quarter of {train.epochs} epochs, and at least {LEAST_PATIENCE}"
