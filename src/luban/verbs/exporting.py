@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from luban.batch import Tensors
+from luban.core.errors import BundleError
+from luban.evidence.finding import Finding, Signal, Where
 from luban.protocols import Form, NoGraph, Shape
+from luban.recipe.recipe import Candidate
 from luban.runtime import answering, graph
 from luban.runtime.answering import Answering
-from luban.training.work_folder import Training
+from luban.training.work_folder import Training, by_gradient
 
 CLOSE = 1e-5
 """How far an answer of the graph may lie from the form's, relative to the largest answer above 1."""
@@ -43,11 +46,36 @@ def export(form: Form, training: Training) -> Exported:
     except NoGraph as reason:
         return Exported(None, str(reason))
     rows = np.concatenate([training.test, np.flatnonzero(training.folds[0] >= -1)])[:COMPARED]
-    compared = graph.parity(form, data, training.batch.inputs[np.sort(rows)], shapes)
+    try:
+        compared = graph.parity(form, data, training.batch.inputs[np.sort(rows)], shapes)
+    except BundleError as refused:
+        # A graph that would be refused when the bundle is opened is none; the model that was trained stays.
+        return Exported(None, refused.message.rstrip("."))
     if compared.flips or compared.difference > CLOSE:
         reason = f"its graph differs by {compared.difference:.1e}, with {compared.flips} other answers"
         return Exported(None, reason, compared)
     return Exported(data, f"agrees with the form on {compared.rows:,} rows", compared)
+
+
+def findings(exported: Exported, candidates: Sequence[Candidate]) -> tuple[Finding, ...]:
+    """What is wrong with how rows are answered: one finding where torch has to, which says why; else none.
+
+    candidates: of the models whose outputs make the answer. Those that are no network answer from arrays of their own,
+    which needs no torch and takes no longer.
+    """
+    networks = sorted({candidate.model for candidate in candidates if by_gradient(candidate)})
+    if exported.data is not None or not networks:
+        return ()
+    compared = exported.parity
+    signal = Signal("ONNX graphs that answer as the network does", 0.0, 1.0, 0)
+    if compared is not None:
+        signal = Signal("largest difference of the graph's answers", compared.difference, CLOSE, compared.rows)
+    text = (
+        f"torch answers for {' and '.join(networks)}, since there is no ONNX graph to do it: {exported.reason}. The "
+        "answers are the network's own, but take longer, and whoever predicts needs the extra `nets`. Another --model "
+        "may have a graph."
+    )
+    return (Finding("no-onnx-graph", "warning", Where(), signal, text),)
 
 
 def answering_of(exported: Exported, form: Form, training: Training) -> Answering:

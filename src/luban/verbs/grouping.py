@@ -84,6 +84,7 @@ def make(
             for unit in units if unit.candidate.label not in forms
         ],
         evidence={"runtime": exported.to_json()},
+        findings=exporting.findings(exported, [best]),
     )  # fmt: skip
 
 

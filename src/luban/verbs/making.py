@@ -73,6 +73,7 @@ def make(
                 made = _predictor(prepared, training, folder, pool, until, allowed, console)
             else:
                 made = grouping.make(prepared, training, folder, pool, until, console)
+    _tell_findings(made.findings, console)
     columns = prepared.given_schema or prepared.schema
     stored = Stored(
         recipe=made.recipe,
@@ -85,7 +86,7 @@ def make(
             "evaluation": made.evaluation,
             "search": {"candidates": made.unfinished},
             "findings": {
-                "findings": [finding.to_json() for finding in examined.findings],
+                "findings": [finding.to_json() for finding in (*examined.findings, *made.findings)],
                 "not_run": [{"condition": condition, "reason": reason} for condition, reason in examined.not_run],
             },
             "repairs": {"repairs": [repair.to_json() for repair in examined.repairs]},
@@ -169,11 +170,15 @@ def _tell(examined: Examined, console: Console) -> None:
     console.say(f"{train:,} rows train, {test:,} test: {prepared.division.reason}")
     for reason, rows in prepared.dropped.items():
         console.say(f"{rows:,} rows are left out: {reason}")
-    for finding in examined.findings:
-        if finding.severity != "note":
-            console.say(f"{finding.severity}: {finding.text}")
+    _tell_findings(examined.findings, console)
     for repair in examined.repairs:
         console.say(f"{'repaired' if repair.accepted else 'not repaired'}: {repair.condition}: {repair.reason}")
+
+
+def _tell_findings(findings: Sequence[Finding], console: Console) -> None:
+    for finding in findings:
+        if finding.severity != "note":
+            console.say(f"{finding.severity}: {finding.text}")
 
 
 def _predictor(
@@ -260,4 +265,5 @@ def _predictor(
         },
         unfinished=[line for line in shown if line["status"] != "finished"],
         evidence={"importance": importance, "runtime": exported.to_json()},
+        findings=exporting.findings(exported, members),
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 from luban.bundle.bundle import Stored
 from luban.core import files
+from luban.evidence.finding import Finding
 from luban.protocols import Form, State
 from luban.recipe.recipe import Recipe
 
@@ -18,7 +19,7 @@ class Made:
     """What training gives: the form, the graph that answers in its place, and what was measured.
 
     recipe: with what the run recorded. encoder: the state of what encodes rows for the form.
-    unfinished: candidates that have no part in the bundle, and why.
+    unfinished: candidates that have no part in the bundle, and why. findings: what training showed.
     """
 
     recipe: Recipe
@@ -29,6 +30,7 @@ class Made:
     evaluation: Mapping[str, Any]
     unfinished: list[dict[str, Any]] = field(default_factory=list)
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
 
 def with_pages(stored: Stored, name: str) -> Stored:
