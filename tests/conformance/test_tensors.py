@@ -205,6 +205,7 @@ def test_a_state_that_fitting_never_gives_is_refused_in_words(case):
 
 
 FLIPPED = {
+    "tokenizer": ("text", "bpe", "wordpiece"),
     "vocabulary": ("text", 300, 310),
     "longest": ("text", 4, 5),
     "image_size": ("image", 8, 9),

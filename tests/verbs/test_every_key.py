@@ -37,7 +37,16 @@ OF_NETWORKS = (
     | {f"forecast.{name}" for name in Forecast.model_fields}
     | {
         f"features.{name}"
-        for name in ("unreadable", "vocabulary", "longest", "image_size", "color", "sample_rate", "mel_bands")
+        for name in (
+            "unreadable",
+            "tokenizer",
+            "vocabulary",
+            "longest",
+            "image_size",
+            "color",
+            "sample_rate",
+            "mel_bands",
+        )
     }
 )
 

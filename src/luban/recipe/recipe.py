@@ -46,8 +46,10 @@ class Features(Section):
     """At most this many categories of a column get an own indicator, the frequent ones first."""
     text_terms: int = Field(30_000, ge=100)
     """At most this many words and as many character pieces of a text column are weighed."""
+    tokenizer: str = Field("bpe", min_length=1)
+    """How networks cut texts: `bpe` or `wordpiece`, learned from training rows, or the path of a `tokenizer.json`."""
     vocabulary: int = Field(8_000, ge=300, le=1_000_000)
-    """At most this many tokens that networks know of a text column; learned from training rows."""
+    """At most this many tokens that networks know of a text column, where the tokenizer is learned."""
     longest: int | Literal["auto"] = Field("auto", union_mode="left_to_right")
     """Tokens, frames or steps to which longer rows are cut; `auto` takes what 99% of the training rows have."""
     image_size: int | Literal["auto"] = Field("auto", union_mode="left_to_right")

@@ -15,6 +15,7 @@ from luban.core.console import SILENT, Console
 from luban.core.errors import Interrupted, UsageError
 from luban.core.version import VERSION
 from luban.data.open import open_dataset
+from luban.features.text import given as given_tokenizer
 from luban.recipe.recipe import Recipe
 from luban.training.limits import limits
 from luban.training.work_folder import WorkFolder
@@ -101,7 +102,7 @@ def fit(
     )
     place = _place(out, dataset.name)
     key = {
-        "recipe": fingerprint.of_json(asked.model_dump(mode="json")),
+        "recipe": fingerprint.of_json(given_tokenizer.by_content(asked).model_dump(mode="json")),
         "data": fingerprint.of_json([dataset.fingerprint, *given.fingerprints]),
         "version": VERSION,
     }

@@ -17,6 +17,7 @@ from luban.data.dataset import Dataset
 from luban.data.profile import profile
 from luban.evidence.finding import Finding, Signal, Where
 from luban.evidence.footprint import Meter
+from luban.features.text import given as given_tokenizer
 from luban.protocols import Form
 from luban.recipe.edit import RecipeEdit, changed
 from luban.recipe.recipe import Candidate, Recipe
@@ -76,7 +77,7 @@ def make(
     _tell_findings(made.findings, console)
     columns = prepared.given_schema or prepared.schema
     stored = Stored(
-        recipe=made.recipe,
+        recipe=given_tokenizer.by_content(made.recipe),
         schema=columns,
         preprocessor=made.encoder,
         form_kind=made.form.kind,

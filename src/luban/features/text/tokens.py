@@ -1,31 +1,35 @@
-"""Texts as networks see them: numbers of byte-pair tokens (Sennrich et al., 2016), learned from the training rows.
+"""Texts as networks see them: numbers of byte-pair tokens (Sennrich et al., 2016), learned from the training rows; or
+of the tokens of a tokenizer that is kept whole: word pieces, or one that a person gives (`given`).
 
 The alphabet are the 256 bytes of UTF-8, so that any text of any language can be written, with or without spaces. The
 pairs that stand side by side most often within words become tokens of their own, until the vocabulary is full.
 
     0 pads, 1 is unknown, 2 starts, 3 ends, 4 masks; then come the bytes; then each merged pair, in the order learned
 
-What is kept are the merged pairs alone, as numbers; the tokenizer is built of them again. Only numbers below its own
-may stand in a pair, and no marks, so no text can be mistaken for a mark.
+Of byte pairs, what is kept are the merged pairs alone, as numbers; the tokenizer is built of them again. Only numbers
+below its own may stand in a pair, and no marks, so no text can be mistaken for a mark. The tokens of a tokenizer that
+is kept whole stand behind the same five marks, in the order of its own numbers.
 """
 
 from __future__ import annotations
 
-import functools
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 import polars as pl
 
-from luban.batch import Array, Ragged
-from luban.core.errors import BundleError
-from luban.core.lazy import require
+from luban.batch import Ragged
+from luban.core import fingerprint
+from luban.core.errors import BundleError, UsageError
 from luban.features._learning import longest_of, spread_out, whole
+from luban.features.text import byte_pairs, given, wordpiece
+from luban.features.text.byte_pairs import LONGEST_PIECE as LONGEST_PIECE
+from luban.features.text.byte_pairs import MARKS as MARKS
+from luban.features.text.given import Given
 from luban.features.text.texts import as_texts
 from luban.protocols import Shape, State
 from luban.recipe.recipe import Features
@@ -33,20 +37,17 @@ from luban.recipe.recipe import Features
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-MARKS = ("[PAD]", "[UNK]", "[START]", "[END]", "[MASK]")
 START, END = MARKS.index("[START]"), MARKS.index("[END]")
-BYTES = 256
 LEARNED_CHARACTERS = 8_000_000
 """Tokens are learned from at most so many characters: evenly spaced texts, where there are more."""
 MOST_TOKENS = 512
 """Tokens of a text where the recipe leaves it to the training rows."""
-LONGEST_PIECE = 16
-"""Bytes of a token; so the first so many characters are enough for a number of tokens."""
 LONGEST_WORD = 64
 """Characters after which a word is cut while tokens are learned: time grows with the length of words."""
 _AT_ONCE = 1 << 20
 """So many characters are tokenised at a time; this bounds the memory."""
-_MOST_VOCABULARY = 1_000_000
+FEWEST_KNOWN = 0.1
+"""Of the tokens of the training texts, a tokenizer that is given knows at least this share."""
 _LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD}}}(?=\S)")
 
 
@@ -55,18 +56,20 @@ class Tokens:
     """The tokens of a column of texts."""
 
     def fit(self, values: pl.Series, settings: Features) -> State:
-        """The merged pairs, at most `vocabulary` tokens in all, and how long a text is.
+        """The tokenizer, of at most `vocabulary` tokens where it is learned, and how long a text is.
 
-        Equal rows give equal pairs, on any number of threads.
+        Equal rows give equal tokens, on any number of threads. Raises UsageError for a tokenizer that is none, or that
+        does not know these texts.
         """
         texts = _texts(values)
         longest = MOST_TOKENS if settings.longest == "auto" else whole(settings.longest, least=2)
         learned_from = _learned_from(texts, longest)
-        merges = _learned(learned_from, settings.vocabulary)
-        state = State({"longest": longest}, {"merges": merges})
+        learned = _kept(learned_from, settings, values.name)
+        state = State({"longest": longest, **learned.values}, learned.arrays)
         if settings.longest == "auto":
             lengths = self._ragged(learned_from, state).lengths
-            state = State({"longest": max(longest_of(lengths, MOST_TOKENS), 2)}, state.arrays)
+            longest = max(longest_of(lengths, MOST_TOKENS), 2)
+            state = State({**state.values, "longest": longest}, state.arrays)
         return state
 
     def encode(self, values: pl.Series, state: State) -> Ragged:
@@ -74,17 +77,23 @@ class Tokens:
         return self._ragged(_texts(values), state)
 
     def shape(self, state: State) -> Shape:
-        return Shape("tokens", (tokenizer(state).get_vocab_size(),), longest=state.values["longest"])
+        whole = _given(state)
+        size = tokenizer(state).get_vocab_size() if whole is None else len(MARKS) + whole.size
+        return Shape("tokens", (size,), longest=state.values["longest"])
 
     def check(self, state: State) -> None:
-        if set(state.values) != {"longest"} or set(state.arrays) != {"merges"} or state.parts:
-            raise BundleError("the tokens of a text column must hold the longest row and the merged pairs.")
-        longest, merges = state.values["longest"], state.arrays["merges"]
+        longest = state.values.get("longest")
         if not isinstance(longest, int) or isinstance(longest, bool) or not 2 <= longest <= whole(longest):
             raise BundleError(f"the longest row of a text column must be 2 tokens or more, not {longest!r:.40}.")
-        if merges.dtype != np.int32 or merges.ndim != 2 or merges.shape[1] != 2 or len(merges) > _MOST_VOCABULARY:
+        if set(state.arrays) == {"tokenizer"} and not state.parts:
+            _check_whole(state)
+            return
+        if set(state.values) != {"longest"} or set(state.arrays) != {"merges"} or state.parts:
+            raise BundleError("the tokens of a text column must hold the longest row and the merged pairs.")
+        merges = state.arrays["merges"]
+        if merges.dtype != np.int32 or merges.ndim != 2 or merges.shape[1] != 2 or len(merges) > given.MOST_VOCABULARY:
             raise BundleError("the merged pairs of a text column must be (pairs, 2) whole numbers.")
-        _pieces(merges)
+        byte_pairs.pieces(merges)
 
     def written(self, ids: Sequence[int], state: State) -> str:
         """The text of tokens; marks are left out."""
@@ -97,8 +106,12 @@ class Tokens:
 
 
 def tokenizer(state: State) -> Tokenizer:
-    """The tokenizer of a state, as the library `tokenizers` has it."""
-    return _tokenizer(state.arrays["merges"].tobytes())
+    """The tokenizer of a state, as the library `tokenizers` has it.
+
+    The numbers of byte pairs are those of the marks and tokens; where it was kept whole, its own ones, without marks.
+    """
+    whole = _given(state)
+    return byte_pairs.tokenizer(state.arrays["merges"].tobytes()) if whole is None else whole.tokenizer
 
 
 def written(ids: Sequence[int], state: State) -> str:
@@ -109,7 +122,8 @@ def written(ids: Sequence[int], state: State) -> str:
     >>> written(tokens.encode(pl.Series(["天气: Wetter"]), state).values, state)
     '天气: Wetter'
     """
-    found: str = tokenizer(state).decode([int(number) for number in ids if number >= len(MARKS)])
+    own = _first_number(state)
+    found: str = tokenizer(state).decode([int(number) - own for number in ids if number >= len(MARKS)])
     return found.removeprefix(" ")
 
 
@@ -128,36 +142,78 @@ def _learned_from(texts: list[str], longest: int) -> list[str]:
     return cut if total <= LEARNED_CHARACTERS else spread_out(cut, len(cut) * LEARNED_CHARACTERS // total)
 
 
-def _learned(texts: Sequence[str], vocabulary: int) -> Array:
-    """(pairs, 2) int32: the numbers of the tokens that are merged."""
-    from tokenizers import trainers
+def _kept(texts: list[str], settings: Features, column: str) -> State:
+    """What is kept of the tokenizer: the merged pairs, or its whole content."""
+    if given.is_place(settings):
+        content = given.read(settings.tokenizer)
+    else:
+        words = [_LONG_WORD.sub(r"\g<0> ", _spaced(text)) for text in texts]
+        with _one_thread():
+            if settings.tokenizer == "bpe":
+                return State({}, {"merges": byte_pairs.learned(words, settings.vocabulary)})
+            content = given.checked(wordpiece.learned(words, settings.vocabulary))
+    try:
+        found = given.of_content(content)
+    except BundleError as error:
+        raise UsageError(error.message, where=f"features.tokenizer, {settings.tokenizer:.200}") from None
+    state = State({"sha256": found.sha256}, {"tokenizer": found.content})
+    if given.is_place(settings):
+        _refuse_strange(texts, found, settings, column)
+    return state
 
-    empty = _blank({}, [])
-    trainer = trainers.BpeTrainer(
-        vocab_size=max(vocabulary, len(MARKS) + BYTES),
-        min_frequency=2,
-        special_tokens=list(MARKS),
-        initial_alphabet=_alphabet(),
-        max_token_length=LONGEST_PIECE,
-        show_progress=False,
-    )
+
+def _refuse_strange(texts: list[str], found: Given, settings: Features, column: str) -> None:
+    """Raises UsageError for a tokenizer that knows next to nothing of the texts."""
     with _one_thread():
-        empty.train_from_iterator((_LONG_WORD.sub(r"\g<0> ", _spaced(text)) for text in texts), trainer)
-    numbers = {piece: number for number, piece in enumerate((*MARKS, *_alphabet()))}
-    pairs = []
-    for first, second in json.loads(empty.to_str())["model"]["merges"]:
-        pairs.append((numbers[first], numbers[second]))
-        numbers.setdefault(first + second, len(numbers))
-    return np.array(pairs, np.int32).reshape(-1, 2)
+        some = found.tokenizer.encode_batch_fast(spread_out(texts, 2_000), add_special_tokens=False)
+    total = sum(len(each.ids) for each in some)
+    known = total - sum(each.ids.count(found.unknown) for each in some if found.unknown is not None)
+    if known < FEWEST_KNOWN * total or (not total and any(text.strip() for text in texts)):
+        raise UsageError(
+            f"the tokenizer knows {known:,} of the {total:,} tokens of the texts in '{column}'.",
+            where=f"features.tokenizer, {settings.tokenizer:.200}",
+            fix="give a tokenizer of their language, or learn one: --set features.tokenizer=bpe",
+        )
+
+
+def _check_whole(state: State) -> None:
+    """Raises BundleError for a tokenizer that `fit` never keeps."""
+    content, sha256 = state.arrays["tokenizer"], state.values.get("sha256")
+    if set(state.values) != {"longest", "sha256"} or content.dtype != np.uint8 or content.ndim != 1:
+        raise BundleError("the tokenizer of a text column must be bytes, with the longest row and their sha256.")
+    data = content.tobytes()
+    if sha256 != fingerprint.of_bytes(data):
+        raise BundleError("the tokenizer of a text column is not the one of its sha256.")
+    try:
+        same = given.checked(data) == data
+    except ValueError as reason:
+        raise BundleError(f"the tokenizer of a text column is not taken: {reason}.") from None
+    if not same:
+        raise BundleError("the tokenizer of a text column is not written as fitting writes it.")
+    given.of_content(data)
+
+
+def _given(state: State) -> Given | None:
+    """The tokenizer that was kept whole; None of byte pairs."""
+    return Given(state.values["sha256"], state.arrays["tokenizer"]) if "tokenizer" in state.arrays else None
+
+
+def _first_number(state: State) -> int:
+    """What the tokenizer's own number 0 is: byte pairs count the marks among their own."""
+    return len(MARKS) if "tokenizer" in state.arrays else 0
 
 
 def _numbers(texts: Sequence[str], state: State, longest: int) -> Iterator[list[int]]:
     """The tokens of each text without marks, at least as many as fit where there are more."""
-    cutter = tokenizer(state)
-    for part in _slices([_spaced(text[: longest * LONGEST_PIECE]) for text in texts]):
+    cutter, own = tokenizer(state), _first_number(state)
+    # A tokenizer of another hand says itself whether a space is before the first word.
+    cut = [text[: longest * LONGEST_PIECE] for text in texts]
+    for part in _slices(cut if own else [_spaced(text) for text in cut]):
         with _one_thread():
             found = cutter.encode_batch_fast(part, add_special_tokens=False)
-        yield from (encoding.ids for encoding in found)
+        for encoding in found:
+            ids = encoding.ids[:longest]
+            yield [number + own for number in ids] if own else ids
 
 
 def _slices(texts: Sequence[str]) -> Iterator[list[str]]:
@@ -172,60 +228,6 @@ def _slices(texts: Sequence[str]) -> Iterator[list[str]]:
             part, size = [], 0
     if part:
         yield part
-
-
-@functools.lru_cache(maxsize=8)
-def _tokenizer(merges: bytes) -> Tokenizer:
-    pieces, pairs = _pieces(np.frombuffer(merges, np.int32).reshape(-1, 2))
-    return _blank({piece: number for number, piece in enumerate(pieces)}, pairs)
-
-
-def _blank(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Any:
-    """A tokenizer with this vocabulary: words by the pattern of GPT-2, each with the space before it."""
-    tokenizers = require("tokenizers", extra="nets", purpose="reading texts as tokens")
-    from tokenizers import decoders, models, normalizers, pre_tokenizers
-
-    found = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
-    found.normalizer = normalizers.NFC()
-    found.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    found.decoder = decoders.ByteLevel()
-    return found
-
-
-def _pieces(merges: Array) -> tuple[list[str], list[tuple[str, str]]]:
-    """Every token as the library writes it, by its number; and the pairs that are merged.
-
-    Raises BundleError for a pair that learning never gives.
-    """
-    pieces = [*MARKS, *_alphabet()]
-    known = set(pieces)
-    pairs = []
-    for first, second in merges.tolist():
-        # A token is made of earlier ones, and never of marks; so it cannot grow without bound.
-        if not (len(MARKS) <= first < len(pieces) and len(MARKS) <= second < len(pieces)):
-            raise BundleError(f"the merged pair ({first}, {second}) of a text column is not made of earlier tokens.")
-        both = pieces[first] + pieces[second]
-        if len(both) > LONGEST_PIECE:
-            raise BundleError(f"a token of a text column is longer than {LONGEST_PIECE} bytes.")
-        pairs.append((pieces[first], pieces[second]))
-        # Two pairs may make the same token.
-        if both not in known:
-            known.add(both)
-            pieces.append(both)
-    if len(set(pairs)) < len(pairs):
-        raise BundleError("a text column merges the same pair of tokens twice.")
-    return pieces, pairs
-
-
-@functools.cache
-def _alphabet() -> tuple[str, ...]:
-    """The 256 bytes as visible characters: printable ones stand for themselves, the others for characters from 256 on.
-
-    >>> len(set(_alphabet())), _alphabet()[0]
-    (256, '!')
-    """
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    return tuple(map(chr, [*printable, *range(BYTES, 2 * BYTES - len(printable))]))
 
 
 @contextmanager
