@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 import luban
-from luban.core.errors import BundleError, LubanError, UsageError
+from luban.core.errors import BundleError, DataError, LubanError, UsageError
 from luban.features.text import feature, given, tokens
 from luban.protocols import State
 from luban.recipe.recipe import Features, Recipe
@@ -106,6 +106,15 @@ BAD = {
     "no vocabulary": (_broken(_set("model", "vocab", to=None)), "no vocabulary"),
     "a number without a row": (_broken(_set("model", "vocab", "good", to=2**31)), "numbers from 0"),
     "no word for the unknown": (_broken(_set("model", "unk_token", to="?!")), "'?!'".replace("?", r"\?")),
+    "an unknown word that is no text": (_broken(_set("model", "unk_token", to=["<unk>"])), "no word for the unknown"),
+    "parts that are no list": (
+        _broken(_set("normalizer", to={"type": "Sequence", "normalizers": 5})), "normalizers must be a list",
+    ),
+    "growth by matches of nothing": (
+        _broken(_set("normalizer", to={"type": "Sequence", "normalizers": [
+            {"type": "Replace", "pattern": {"Regex": "|"}, "content": "b"}] * 10})),
+        "characters for one",
+    ),
     "an unknown part": (_broken(_set("normalizer", to={"type": "Script", "code": "x"})), "'Script' is not known"),
     "endless growth": (
         _broken(_set("normalizer", to={"type": "Sequence", "normalizers": [
@@ -210,3 +219,12 @@ def test_a_message_is_short(tmp_path):
     with pytest.raises(LubanError) as refused:
         given.read("x" * 5_000)
     assert len(str(refused.value)) < 400
+
+
+def test_a_pattern_that_does_not_come_to_an_end_is_told(tmp_path):
+    own = made("BPE")
+    own.pre_tokenizer = pre_tokenizers.Split(Regex(r"(a+)+$"), "isolated")
+    settings = Features(tokenizer=str(saved(tmp_path, own)), longest=50)
+    state = feature.tensor.fit(VALUES, settings)
+    with pytest.raises(DataError, match="takes too long on a text"):
+        feature.tensor.encode(pl.Series("note", ["a" * 60 + "b"]), state)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,13 @@ import numpy as np
 
 from luban.batch import Array
 from luban.core import fingerprint
-from luban.core.errors import BundleError, ResourceError, UsageError
+from luban.core.errors import BundleError, DataError, ResourceError, UsageError
 from luban.core.lazy import require
 from luban.core.strict_json import parse, shown
 from luban.recipe.recipe import Features, Recipe
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
 OWN = ("bpe", "wordpiece")
 """The kinds that are learned from training rows; anything else in `features.tokenizer` is a place."""
@@ -167,6 +167,24 @@ def of_content(content: bytes) -> Given:
     return given
 
 
+def cut(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Encoding]:
+    """The tokens of each text, without marks.
+
+    Raises DataError for a text on which a pattern of the tokenizer does not come to an end: the library stops it, and
+    panics.
+    """
+    try:
+        found: list[Encoding] = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+    except BaseException as error:
+        # A panic is no Exception, and its class has no name that could be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise DataError(
+            "a pattern of the tokenizer that was given takes too long on a text.", where=_WHERE, fix=_CURE
+        ) from None
+    return found
+
+
 @functools.lru_cache(maxsize=8)
 def _opened(given: Given) -> tuple[Tokenizer, int, int | None]:
     tokenizers = require("tokenizers", extra="nets", purpose="reading texts as tokens")
@@ -180,7 +198,7 @@ def _opened(given: Given) -> tuple[Tokenizer, int, int | None]:
         numbers = found.get_vocab(with_added_tokens=True)
         unknown = _unknown(document["model"])
         # What has no word for the unknown fails at the first one.
-        found.encode_batch_fast(["\u2603 a 1 \x00", ""], add_special_tokens=False)
+        cut(found, ["\u2603 a 1 \x00", ""])
     except Exception as error:  # noqa: BLE001 - tokenizers has no class of its own for its errors
         raise BundleError(f"the library tokenizers does not take the tokenizer: {shown(error, 120)}.") from None
     return found, max(numbers.values(), default=-1) + 1, unknown
@@ -203,8 +221,9 @@ def _check_numbers(model: Mapping[str, Any], added: Any) -> None:
         numbers: list[Any] = list(range(len(vocabulary)))
     elif isinstance(vocabulary, dict):
         numbers = list(vocabulary.values())
-        if model["type"] != "BPE" and model.get("unk_token") not in vocabulary:
-            raise ValueError(f"its vocabulary has no word for the unknown, {shown(model.get('unk_token'))}")
+        unknown = model.get("unk_token")
+        if model["type"] != "BPE" and not (isinstance(unknown, str) and unknown in vocabulary):
+            raise ValueError(f"its vocabulary has no word for the unknown, {shown(unknown)}")
     else:
         raise ValueError("it has no vocabulary")
     if not isinstance(added, list) or not all(isinstance(token, dict) for token in added):
@@ -227,7 +246,10 @@ def _check_parts(name: str, part: Any) -> None:
         pattern = each.get("pattern")
         if isinstance(pattern, dict) and any(len(str(text)) > MOST_PATTERN for text in pattern.values()):
             raise ValueError(f"it has a pattern of more than {MOST_PATTERN:,} characters")
-        growth *= max(len(str(each.get("content") or each.get("prepend") or "")), 1)
+        written = len(str(each.get("content") or each.get("prepend") or ""))
+        # A pattern may match nothing at all; then what is written stands beside each character.
+        beside = isinstance(pattern, dict) and ("Regex" in pattern or "" in pattern.values())
+        growth *= 1 + written if beside else max(written, 1)
         if growth > MOST_GROWTH:
             raise ValueError(f"its {name} may write more than {MOST_GROWTH:,} characters for one")
 
@@ -240,7 +262,10 @@ def _leaves(part: Any) -> Iterator[Mapping[str, Any]]:
         raise ValueError("its parts must be objects")
     yield part
     for inner in ("normalizers", "pretokenizers", "decoders"):
-        for each in part.get(inner) or []:
+        parts = part.get(inner) or []
+        if not isinstance(parts, list):
+            raise ValueError(f"its {inner} must be a list")
+        for each in parts:
             yield from _leaves(each)
 
 

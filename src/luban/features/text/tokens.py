@@ -165,7 +165,7 @@ def _kept(texts: list[str], settings: Features, column: str) -> State:
 def _refuse_strange(texts: list[str], found: Given, settings: Features, column: str) -> None:
     """Raises UsageError for a tokenizer that knows next to nothing of the texts."""
     with _one_thread():
-        some = found.tokenizer.encode_batch_fast(spread_out(texts, 2_000), add_special_tokens=False)
+        some = given.cut(found.tokenizer, spread_out(texts, 2_000))
     total = sum(len(each.ids) for each in some)
     known = total - sum(each.ids.count(found.unknown) for each in some if found.unknown is not None)
     if known < FEWEST_KNOWN * total or (not total and any(text.strip() for text in texts)):
@@ -210,7 +210,7 @@ def _numbers(texts: Sequence[str], state: State, longest: int) -> Iterator[list[
     cut = [text[: longest * LONGEST_PIECE] for text in texts]
     for part in _slices(cut if own else [_spaced(text) for text in cut]):
         with _one_thread():
-            found = cutter.encode_batch_fast(part, add_special_tokens=False)
+            found = given.cut(cutter, part)
         for encoding in found:
             ids = encoding.ids[:longest]
             yield [number + own for number in ids] if own else ids
