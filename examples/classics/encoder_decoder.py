@@ -55,7 +55,7 @@ def tensors(rows: pl.DataFrame) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         "english": torch.from_numpy(english.padded()).long(),
         f"english{LENGTHS}": torch.from_numpy(english.lengths),
     }
-    return {**read, "target": written[:, :-1]}, written[:, 1:]
+    return {**read, "english.written": written[:, :-1]}, written[:, 1:]
 
 
 def losses(rows: pl.DataFrame) -> tuple[torch.Tensor, torch.Tensor]:
@@ -73,7 +73,7 @@ def measured(rows: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 example = rows_for(work)
-print(outline(network, {**example, "target": torch.ones(len(example["english"]), 10, dtype=torch.int64)}))
+print(outline(network, {**example, "english.written": torch.ones(len(example["english"]), 10, dtype=torch.int64)}))
 
 order = np.random.default_rng(0)
 best, best_epoch = (np.inf, {}), 0

@@ -80,7 +80,7 @@ def test_an_encoder_decoder_transformer() -> None:
     work = Work("sequence-to-sequence", written, 1_000, 0, shapes={"part": Shape("tokens", (words,), longest=27)})
     module = model.build(work, model.Settings(width=width, layers=layers, heads=4))
     rows = rows_for(work)
-    found = outline(module, {**rows, "target": torch.ones(len(rows["part"]), 10, dtype=torch.int64)})
+    found = outline(module, {**rows, "part.written": torch.ones(len(rows["part"]), 10, dtype=torch.int64)})
     norm, attention, feed = 2 * width, 4 * dense(width, width), dense(width, 4 * width, width)
     encoder = words * width + layers * (2 * norm + attention + feed) + norm
     decoder = written * width + layers * (3 * norm + 2 * attention + feed) + norm
