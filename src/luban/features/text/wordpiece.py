@@ -24,7 +24,7 @@ def learned(texts: Sequence[str], vocabulary: int) -> bytes:
     >>> import json
     >>> content = json.loads(learned(["low lower lowest"] * 3, 300))
     >>> sorted(content["model"]["vocab"])[:3], content["model"]["type"]
-    (['##e', '##er', '##est'], 'WordPiece')
+    (['##e', '##l', '##o'], 'WordPiece')
     """
     tokenizers = require("tokenizers", extra="nets", purpose="reading texts as tokens")
     from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
