@@ -10,6 +10,7 @@ import pytest
 from luban.core.errors import DataError
 from luban.data import check, roles
 from luban.data.open import open_dataset
+from luban.features.boolean import FEW
 from luban.recipe.recipe import Recipe
 from luban.schema.schema import Schema
 
@@ -57,6 +58,13 @@ def test_texts_and_decimals_are_read_as_the_schema_has_them(schema: Schema) -> N
 def test_words_for_missing_numbers_are_missing(schema: Schema, word: str) -> None:
     rows = TRAIN.head(2).with_columns(age=pl.Series(["31", word]))
     assert check.conform(rows, schema, where="x")["age"].to_list() == [31.0, None]
+
+
+def test_words_for_missing_categories_are_missing_in_few_rows_and_in_many(schema: Schema) -> None:
+    towns = pl.DataFrame({"town": ["Ulm", "NA", None, "Bonn"] * FEW})
+    for size in (4, len(towns)):
+        rows = pl.concat([TRAIN[:1].drop("town")] * size).with_columns(towns["town"][:size])
+        assert check.conform(rows, schema, where="x")["town"].to_list()[:4] == ["Ulm", None, None, "Bonn"]
 
 
 @pytest.mark.parametrize(

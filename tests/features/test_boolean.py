@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from luban.features.boolean import FALSE, TRUE, feature, parse
+from luban.features.boolean import FALSE, FEW, TRUE, feature, parse
 from luban.recipe.recipe import Features
 
 
@@ -19,6 +19,12 @@ def test_words_mean_true_and_false_whatever_their_case_and_spaces():
 @pytest.mark.parametrize("values", [[1, 0, None], [1.0, 0.0, None], [True, False, None], ["是", "否", None]])
 def test_numbers_and_chinese_words_mean_it_too(values):
     assert parse(pl.Series(values)).to_list() == [True, False, None]
+
+
+def test_few_rows_and_many_mean_the_same():
+    words = [*sorted(TRUE), *sorted(FALSE), None, "perhaps", " YES ", "", "真 "] * FEW
+    one_by_one = [parse(pl.Series([word], dtype=pl.String))[0] for word in words]
+    assert parse(pl.Series(words)).to_list() == one_by_one
 
 
 def test_a_missing_value_becomes_the_commoner_and_is_told():

@@ -114,13 +114,13 @@ def _read(values: pl.Series, column: Column, how: str | None) -> pl.Series:
         return boolean.parse(values)
     if column.kind == "boolean":
         words = _text(values) if column.dtype == "String" else values
-        return _where(words, boolean.parse(words).is_not_null())
+        return _where(words, boolean.parse(words))
     return _as_text(values, column)
 
 
-def _where(values: pl.Series, kept: pl.Series) -> pl.Series:
-    """The values, missing where they are not kept."""
-    return values if (kept | values.is_null()).all() else values.set(~kept, None)
+def _where(values: pl.Series, read: pl.Series) -> pl.Series:
+    """The values, missing where nothing was read."""
+    return values if read.null_count() == values.null_count() else values.set(read.is_null(), None)
 
 
 def _without_words(values: pl.Series, column: Column) -> pl.Series:
@@ -132,7 +132,10 @@ def _without_words(values: pl.Series, column: Column) -> pl.Series:
     if values.dtype != pl.String:
         return values
     words = {*column.missing_words, *(_NUMBERS if _is_number(column.dtype) else MISSING)}
-    return _where(values, ~values.is_in(list(words)))
+    if len(values) <= boolean.FEW and words.isdisjoint(values.to_list()):
+        return values
+    said = values.is_in(list(words))
+    return values.set(said, None) if said.any() else values
 
 
 def _as_number(values: pl.Series) -> pl.Series:
@@ -146,7 +149,7 @@ def _as_time(values: pl.Series, column: Column, how: str | None) -> pl.Series:
         return values
     times = datetime.parse(values, how)
     # Text stays text where the training rows were text: the feature has learned how it is written.
-    return _where(values, times.is_not_null()) if column.dtype == "String" else times
+    return _where(values, times) if column.dtype == "String" else times
 
 
 def _as_text(values: pl.Series, column: Column) -> pl.Series:

@@ -5,6 +5,7 @@ The words that mean true and false are here and nowhere else: inference and targ
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
@@ -21,6 +22,8 @@ TRUE = frozenset({"true", "t", "yes", "y", "on", "1", "1.0", "是", "真"})
 """What means true, in lower case."""
 FALSE = frozenset({"false", "f", "no", "n", "off", "0", "0.0", "否", "假"})
 """What means false, in lower case."""
+FEW = 64
+"""Up to so many rows, Python looks at words faster than polars begins to: one row takes a fiftieth of the time."""
 
 
 def parse(values: pl.Series) -> pl.Series:
@@ -31,10 +34,20 @@ def parse(values: pl.Series) -> pl.Series:
     """
     if values.dtype == pl.Boolean:
         return values
-    words = values.cast(pl.String, strict=False).str.strip_chars().str.to_lowercase()
-    frame = pl.DataFrame({"words": words})
-    truth = pl.when(pl.col("words").is_in(list(TRUE))).then(True).when(pl.col("words").is_in(list(FALSE))).then(False)
-    return frame.select(truth.otherwise(None).alias(values.name)).to_series()
+    words = values if values.dtype == pl.String else values.cast(pl.String, strict=False)
+    if len(words) <= FEW:
+        return pl.Series(values.name, [_truth(word) for word in words.to_list()], dtype=pl.Boolean)
+    said = pl.col(values.name).str.strip_chars().str.to_lowercase()
+    truth = pl.when(said.is_in(list(TRUE))).then(True).when(said.is_in(list(FALSE))).then(False).otherwise(None)
+    return words.to_frame().select(truth.alias(values.name)).to_series()
+
+
+@functools.lru_cache(maxsize=256)
+def _truth(word: str | None) -> bool | None:
+    if word is None:
+        return None
+    said = word.strip().lower()
+    return True if said in TRUE else False if said in FALSE else None
 
 
 @final
@@ -49,12 +62,11 @@ class Boolean:
         return State({"commoner": 2 * int(known.sum() or 0) > len(known), "missing": len(known) < len(truth)})
 
     def transform(self, values: pl.Series, state: State) -> Inputs:
-        truth = parse(values)
-        out = np.empty((len(values), 1 + int(state.values["missing"])), dtype=np.float32)
-        out[:, 0] = truth.fill_null(state.values["commoner"]).to_numpy()
-        if state.values["missing"]:
-            out[:, 1] = truth.is_null().to_numpy()
-        return out
+        truth = parse(values).cast(pl.Float32).to_numpy()
+        missing = np.isnan(truth)
+        filled = np.where(missing, np.float32(state.values["commoner"]), truth)
+        columns = [filled, missing] if state.values["missing"] else [filled]
+        return np.stack(columns, axis=1).astype(np.float32, copy=False)
 
     def names(self, column: str, state: State) -> tuple[str, ...]:
         return (column, f"{column} is missing") if state.values["missing"] else (column,)

@@ -50,8 +50,14 @@ def reading(values: pl.Series) -> str | None:
     if known.dtype != pl.String:
         return None
     tried = known.head(1000)
-    counts = [len(tried) - parse(tried, format).null_count() for format in FORMATS]
-    return FORMATS[int(np.argmax(counts))]
+    best, fewest = FORMATS[0], len(tried) + 1
+    for form in FORMATS:
+        unread = parse(tried, form).null_count()
+        if unread < fewest:
+            best, fewest = form, unread
+        if not unread:
+            break
+    return best
 
 
 def parse(values: pl.Series, how: str | None) -> pl.Series:
