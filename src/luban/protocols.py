@@ -519,7 +519,11 @@ class Examination:
 class Condition:
     """A problem that the doctor knows (`conditions/`).
 
-    examine: reads an Examination and returns findings, worst first; none when all is well.
+    sees: what `examine` reads. `rows`: an `Examination` of data; `training`: a `Trace` of a training that goes on or
+        is over; `answers`: a `Judgement` of answers to held-out rows; `newer rows`: a `Comparison` of rows that came
+        later with those that were learned from.
+    examine: returns findings, worst first; none when all is well. Raises ValueError, in words, where what it reads
+        does not allow a judgement.
     tasks: the tasks it makes sense for.
     proof: `structural` when the signal itself says whether an edit cured it; `effect` when a paired gain must show it.
     silences: conditions that are its symptoms.
@@ -528,8 +532,9 @@ class Condition:
     id: str
     group: Literal["data", "optimisation", "generalisation", "deployment"]
     summary: str
-    examine: Callable[[Examination], list[Finding]]
+    examine: Callable[[Any], list[Finding]]
     tasks: frozenset[str]
+    sees: Literal["rows", "training", "answers", "newer rows"] = "rows"
     proof: Literal["structural", "effect", "advice"] = "advice"
     silences: tuple[str, ...] = ()
 

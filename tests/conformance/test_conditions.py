@@ -123,8 +123,8 @@ def test_nobody_is_silenced_by_what_he_silences() -> None:
 
 
 def test_sound_tables_raise_no_alarm(condition: Condition) -> None:
-    if condition.group != "data":
-        pytest.skip("it looks at training, not at data")
+    if condition.sees != "rows":
+        pytest.skip("it looks at something else")
     for table in (classes(), values()):
         examination = look(table)
         if examination.task.name in condition.tasks:
@@ -132,7 +132,7 @@ def test_sound_tables_raise_no_alarm(condition: Condition) -> None:
 
 
 def test_it_finds_the_same_again(condition: Condition) -> None:
-    if condition.group != "data" or "binary" not in condition.tasks:
+    if condition.sees != "rows" or "binary" not in condition.tasks:
         pytest.skip("it looks at something else")
     table = faulty("classes")
     first, again = ([found.to_json() for found in condition.examine(look(table))] for _ in range(2))
@@ -140,7 +140,7 @@ def test_it_finds_the_same_again(condition: Condition) -> None:
 
 
 def test_an_examination_is_only_looked_at(condition: Condition) -> None:
-    if condition.group != "data" or "binary" not in condition.tasks:
+    if condition.sees != "rows" or "binary" not in condition.tasks:
         pytest.skip("it looks at something else")
     examination = look(faulty("classes"), features__scale="none")
     before = replace(examination, unscaled=examination.unscaled.copy(), train_target=examination.train_target.copy())

@@ -55,7 +55,7 @@ def findings(examination: Examination, until: Deadline = Deadline.NEVER) -> tupl
     not_run: list[NotRun] = []
     for name in registry.names("conditions"):
         condition: Condition = registry.find("conditions", name)
-        if condition.group != "data" or examination.task.name not in condition.tasks:
+        if condition.sees != "rows" or examination.task.name not in condition.tasks:
             continue
         if until.left() <= 0:
             not_run.append((condition.id, "the time for examining was over"))
