@@ -8,6 +8,7 @@ from typing import Any
 
 from luban.recipe.document import to_yaml
 from luban.reports import figures, sections, telling
+from luban.reports.curves import learning
 from luban.reports.numbers import count, text, title
 from luban.reports.usage import usage
 from luban.reports.view import View, listed, mapping
@@ -44,6 +45,7 @@ def render(view: View) -> str:
             decisions=sections.decisions(view),
             candidates=sections.candidates(view),
             compared_by=title(str(view.evaluation.get("metric", ""))),
+            learning=learning(view),
             calibration=figures.calibration_curve(view),
             confusion=figures.confusion(view),
             residuals=figures.residuals(view),

@@ -75,7 +75,8 @@ def _trained(fit: NetworkFit, threads: int, seconds: float | None, train: Train)
     torch.set_num_threads(threads)
     began = time.monotonic()
     choices = fit.choices(seconds)
-    fit.folder.tell({"unit": fit.unit.name, "choices": choices.chosen(), "reasons": dict(choices.reasons)})
+    told = {"unit": fit.unit.name, "label": fit.unit.candidate.label, "choices": choices.chosen()}
+    fit.folder.tell({**told, "reasons": dict(choices.reasons)})
     # Cutting parts short at different epochs could not be repeated; one part can.
     limited = seconds is not None and fit.training.one_part
     until = began + LEARNING * seconds if seconds is not None and limited else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,15 @@ def label(content: str, x: float, y: float, *, anchor: str = "start", style: str
 
 def line(x1: float, y1: float, x2: float, y2: float, style: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=style)
+
+
+def path(points: Sequence[tuple[float, float]]) -> str:
+    """A line through the points, as the `d` of a path.
+
+    >>> path([(0.0, 1.0), (2.0, 3.5)])
+    'M0.0 1.0L2.0 3.5'
+    """
+    return "".join(f"{'L' if place else 'M'}{x:.1f} {y:.1f}" for place, (x, y) in enumerate(points))
 
 
 def finite(value: Any) -> bool:

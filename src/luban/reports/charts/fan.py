@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from luban.reports.charts._svg import WIDTH, Scale, element, label, line, picture, ticks
+from luban.reports.charts._svg import WIDTH, Scale, element, label, line, path, picture, ticks
 from luban.reports.numbers import number
 
 HEIGHT = 190
@@ -49,17 +49,8 @@ def _window(window: Fan, top: float) -> list[Markup]:
         label(window.title, LEFT, top + 14, style="strong"),
         *[line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "grid") for tick in ticks(low, high, 3)],
         *[label(number(tick), LEFT - 6, y(tick) + 4, anchor="end", style="muted") for tick in ticks(low, high, 3)],
-        *([element("path", d=f"{_path(area)}Z", class_="area")] if area else []),
-        element("path", d=_path([(x(step), y(value)) for step, value in enumerate(window.past)]), class_="past"),
-        element("path", d=_path([*zip(ahead, map(y, window.forecast), strict=True)]), class_="forecast"),
+        *([element("path", d=f"{path(area)}Z", class_="area")] if area else []),
+        element("path", d=path([(x(step), y(value)) for step, value in enumerate(window.past)]), class_="past"),
+        element("path", d=path([*zip(ahead, map(y, window.forecast), strict=True)]), class_="forecast"),
         *[element("circle", cx=across, cy=up, r=2.2, class_="came") for across, up in came],
     ]
-
-
-def _path(points: Sequence[tuple[float, float]]) -> str:
-    """A line through the points.
-
-    >>> _path([(0.0, 1.0), (2.0, 3.5)])
-    'M0.0 1.0L2.0 3.5'
-    """
-    return "".join(f"{'L' if place else 'M'}{x:.1f} {y:.1f}" for place, (x, y) in enumerate(points))
