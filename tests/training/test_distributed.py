@@ -22,6 +22,7 @@ pytest.importorskip("torch", reason="networks need the extra 'nets'")
 
 SCRIPT = Path(__file__).parent / "trained_together.py"
 ALIKE = ("plain", "accumulated", "momentum", "stopping", "weighed", "tiny-batches", "sharded")
+NORMED = ("normed-1", "normed-2", "normed-3")
 CLOSE = 1e-4
 
 
@@ -47,8 +48,8 @@ def read(out: Path, case: str, who: str) -> dict[str, Any]:
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one process and two make of each case."""
     folder = tmp_path_factory.mktemp("together")
-    alone(folder, *ALIKE)
-    done = launch(folder, *ALIKE)
+    alone(folder, *ALIKE, *NORMED)
+    done = launch(folder, *ALIKE, *NORMED)
     assert done.returncode == 0, done.stderr[-2000:]
     return folder
 
@@ -69,9 +70,19 @@ def test_two_processes_have_the_losses_and_weights_of_one(case: str, out: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ALIKE)
+@pytest.mark.parametrize("case", [*ALIKE, *NORMED])
 def test_all_processes_end_with_the_same_weights(case: str, out: Path) -> None:
     assert read(out, case, "0")["digest"] == read(out, case, "1")["digest"]
+
+
+@pytest.mark.slow
+def test_two_processes_score_as_one_where_batches_are_normalised_and_units_drop_out(out: Path) -> None:
+    # Each process normalises by its share of a batch and drops its own units, so weights differ and scores should not.
+    one, two = ([float(read(out, case, who)["score"]) for case in NORMED] for who in ("alone", "0"))
+    error = np.sqrt((np.var(one, ddof=1) + np.var(two, ddof=1)) / len(NORMED))
+    assert abs(np.mean(one) - np.mean(two)) < 2 * error
+    # By chance the loss is log 10 = 2.3: what is alike has learned, and the seeds differ by little.
+    assert max(*one, *two) < 0.8 and error < 0.05
 
 
 @pytest.mark.slow
