@@ -25,6 +25,7 @@ from luban.cli.main import group, verbs
 from luban.cli.running import DefectError
 from luban.core import registry
 from luban.core.errors import LubanError
+from luban.evidence.finding import OF_FITS
 from luban.recipe.recipe import Recipe, Section
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -133,6 +134,12 @@ def conditions() -> str:
         parts += [f"## {name}", told, f"Tasks: {_listed(condition.tasks)}."]
         if condition.silences:
             parts.append(f"Accounts for: {_listed(condition.silences)}.")
+    rows = [(f"`{name}`", _cell(told)) for name, told in OF_FITS.items()]
+    parts += [
+        "## Findings of a fit",
+        "What `luban fit` may find of itself, beside what it finds in the data.",
+        _table(("finding", "what it is"), rows),
+    ]
     return _page(parts)
 
 

@@ -10,6 +10,14 @@ from luban.recipe.edit import RecipeEdit
 
 Severity = Literal["note", "warning", "severe"]
 
+OF_FITS = {
+    "no-onnx-graph": "Torch answers for a network, since it has no ONNX graph, or one that does not agree with it: the "
+    "answers are its own, but take longer and need the extra `nets`.",
+    "rows-sampled": "More rows could train than fit into the memory or the time that is allowed, so a random sample of "
+    "them is used.",
+}
+"""What `luban fit` may find of itself, beside the conditions of the data: what each means."""
+
 
 @dataclass(frozen=True)
 class Where:
