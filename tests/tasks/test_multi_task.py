@@ -147,6 +147,8 @@ def test_what_was_measured_is_measured_again(bundle: luban.Bundle):
         (["kind", "kind"], {}, UsageError, "'kind' is named for two purposes"),
         (["kind", "aeg"], {}, UsageError, "there is no column 'aeg'. Did you mean 'age'?"),
         (["kind", "age"], {"task": "regression"}, UsageError, "regression has one target, and 2 were named"),
+        (["kind,age"], {}, UsageError, "there is no column 'kind,age', but one for each of its parts"),
+        (["kind, aeg"], {}, UsageError, "there is no column 'kind, aeg'. Did you mean"),
         (["kind"], {"task": "multi-task"}, UsageError, "multi-task needs several targets"),
         (["kind", "age"], {"positive": "fern"}, UsageError, "several targets have no one positive class"),
         (["kind", "age"], {"metric": "accuracy"}, UsageError, "train.metric cannot be 'accuracy' for multi-task"),

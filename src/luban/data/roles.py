@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 from luban.core import registry
@@ -31,6 +32,13 @@ def assign(dataset: Dataset, recipe: Recipe) -> Schema:
     schema = _asked_kinds(dataset, recipe)
     for place, name in _named(recipe):
         if name not in schema:
+            parts = [part.strip() for part in name.split(",")]
+            if place == "--target" and len(parts) > 1 and all(part in schema for part in parts):
+                raise UsageError(
+                    f"there is no column '{name}', but one for each of its parts.",
+                    where=place,
+                    fix=f"for one model that predicts them all: {shlex.join(_alternating(place, parts))}",
+                )
             raise UsageError(
                 f"there is no column '{name}'. {did_you_mean(name, schema.names)}",
                 where=place,
@@ -48,6 +56,11 @@ def assign(dataset: Dataset, recipe: Recipe) -> Schema:
     if recipe.split.group is None and recipe.split.kind == "auto" and schema.one("time") is None:
         schema = _found_group(schema, dataset.rows)
     return schema
+
+
+def _alternating(option: str, values: list[str]) -> list[str]:
+    """The option before each value, as words of a command."""
+    return [word for value in values for word in (option, value)]
 
 
 def _named(recipe: Recipe) -> list[tuple[str, str]]:
