@@ -13,6 +13,7 @@ import luban
 from luban.batch import Batch, dense
 from luban.core import registry
 from luban.core.errors import DataError, UsageError
+from luban.data import values
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate, Recipe, Train
 from luban.training import question, several
@@ -24,6 +25,11 @@ INPUTS = np.random.default_rng(0).normal(size=(ROWS, 3)).astype(np.float32)
 CLASSES = (INPUTS[:, 0] > 0).astype(np.int64) + (INPUTS[:, 1] > 0.5)
 VALUES = 100.0 + 20.0 * INPUTS[:, 2].astype(np.float64)
 BATCH = Batch(INPUTS, np.stack([CLASSES, VALUES], axis=1))
+PLACES = np.arange(ROWS)
+HOLES = np.stack(
+    [np.where(PLACES <= 48, np.nan, CLASSES), np.where((PLACES < 1) | (PLACES >= 189), np.nan, VALUES)], axis=1
+)
+"""The same, where rows lack one of the targets, and the first row both."""
 PLANTS = pl.DataFrame({
     "width": INPUTS[:, 0], "height": INPUTS[:, 1], "depth": INPUTS[:, 2],
     "kind": [("fern", "moss", "reed")[code] for code in CLASSES], "age": VALUES,
@@ -61,6 +67,78 @@ def test_a_row_without_one_of_its_targets_has_none():
     whole = pl.concat([values, values]).rename("y")
     task, _ = question.several(registry.find("tasks", "multi-task"), whole, Recipe())
     assert np.isnan(dense(task.encode(whole, ()))[:3]).any(axis=1).tolist() == [True, False, True]
+
+
+def test_a_row_is_left_out_where_it_has_no_target_at_all():
+    assert values.known(HOLES, several=True).tolist() == [place != 0 for place in range(ROWS)]
+    assert values.known(HOLES).sum() == ROWS - 100
+
+
+def test_nothing_is_learned_of_a_target_that_a_row_does_not_have():
+    import torch
+
+    task = several.task_of(WORK)
+    outputs = torch.randn(3, 4, generator=torch.manual_seed(0)).requires_grad_()
+    target = torch.tensor([[0.0, torch.nan], [torch.nan, -1.0], [1.0, 0.0]])
+    whole = torch.tensor([[0.0, 0.5], [2.0, -1.0], [1.0, 0.0]])
+    loss, of_both = task.loss(outputs, target, Train()), task.loss(outputs, whole, Train())
+    of_values = registry.find("tasks", "regression").loss(outputs[:, 3:], whole[:, 1], Train()) / 2
+    assert torch.allclose(loss, torch.stack([of_both[0] - of_values[0], of_values[1], of_both[2]]))
+    loss.sum().backward()
+    assert outputs.grad is not None
+    zero = (outputs.grad == 0).tolist()
+    assert zero == [[False] * 3 + [True], [True] * 3 + [False], [False] * 4]
+
+
+def test_models_without_a_trunk_fit_each_target_on_the_rows_that_have_it():
+    together = fit_candidate(Batch(INPUTS, HOLES), WORK, Candidate(model="linear"), seed=0, threads=1)
+    forms = []
+    for target, work in zip(HOLES.T, several.works(WORK), strict=True):
+        known = np.isfinite(target)
+        own = target[known].astype(np.int64 if work.task == "multiclass" else np.float64)
+        batch = Batch(INPUTS[known], own)
+        forms.append(fit_candidate(batch, work, Candidate(model="linear"), seed=0, threads=1))
+    assert np.array_equal(together.outputs(INPUTS), np.concatenate([form.outputs(INPUTS) for form in forms], axis=1))
+
+
+def test_values_are_standardised_and_skill_is_measured_by_what_is_known():
+    weight = np.linspace(0.5, 1.5, ROWS)
+    known = np.isfinite(HOLES)
+    target, scale, offset = several.standardised(HOLES, weight, WORK)
+    assert np.array_equal(np.isfinite(target), known)
+    assert offset[3] == pytest.approx(np.average(VALUES[known[:, 1]], weights=weight[known[:, 1]]))
+    found = target[known[:, 1], 1]
+    assert np.average(found**2, weights=weight[known[:, 1]]) == pytest.approx(1.0, abs=1e-5) and scale[3] > 1
+    said = np.random.default_rng(1).dirichlet(np.ones(3), ROWS)
+    outputs = np.concatenate([said, VALUES[:, None] + 5.0], axis=1)
+    answers = several.task_of(WORK).answers(outputs)
+    skill = registry.find("metrics", "skill")
+    alone = []
+    for place in (0, 1):
+        # With the other target known by the same rows alone, the score is that of these rows.
+        rows, task = known[:, place], several.task_of(WORK)
+        alone.append(
+            skill.score(np.where(np.arange(2) == place, BATCH.target, np.nan)[rows], task.answers(outputs[rows]))
+        )
+    assert skill.score(HOLES, answers) == pytest.approx(np.mean(alone))
+    assert np.isnan(skill.score(np.full((ROWS, 2), np.nan), answers))
+
+
+@pytest.mark.slow
+def test_one_bundle_learns_from_rows_with_one_of_the_targets(tmp_path: Path):
+    # The classes are known where the values are not: rows with both would be too few.
+    frame = PLANTS.with_columns(
+        kind=pl.when(pl.int_range(ROWS) % 2 == 0).then("kind"), age=pl.when(pl.int_range(ROWS) % 2 == 1).then("age")
+    )
+    bundle = plants(frame, out=tmp_path / "holes.luban")
+    tested = {m.name: m for m in bundle.measurements if m.split == "test"}
+    assert tested["skill"].rows == tested["accuracy of kind"].rows + tested["r2 of age"].rows == 48
+    assert tested["skill"].low > 0.3
+    assert {m.name: m.rows for m in bundle.evaluate(frame)}["accuracy of kind"] == ROWS // 2
+    assert "120 rows without it count for the others" in bundle.stored.evidence["evaluation"]["task_reason"]
+    few = frame.with_columns(kind=pl.when(pl.int_range(ROWS) < 10).then("kind"))
+    with pytest.raises(DataError, match="column 'kind': 5 rows that can be used have this target"):
+        plants(few, out=tmp_path / "few.luban")
 
 
 def test_the_loss_is_the_mean_of_the_losses_of_all_targets():

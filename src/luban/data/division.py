@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from luban.batch import Array, PerRow, Ragged
+from luban.batch import Array, PerRow, Ragged, dense
 from luban.core import registry
 from luban.core.errors import DataError, UsageError
 from luban.core.seed import derive
@@ -76,7 +76,8 @@ def divide(
     groups = _groups(frame, schema) if within == "group" or ends is not None else None
     order = _order(frame, order_column) if order_column is not None else None
     reach = _order(frame, schema[ends]) if ends is not None else None
-    usable, left_out = _usable(rows, target, groups, order, unreadable)
+    several = getattr(task, "targets", ())
+    usable, left_out = _usable(rows, target, groups, order, unreadable, several=bool(several))
     fewest = 2 if given is not None else FEWEST
     if usable.sum() < fewest:
         raise DataError(
@@ -84,6 +85,14 @@ def divide(
             where=f"column '{recipe.target}'" if recipe.target else None,
             fix="add rows, or choose another --target",
         )
+    for place, each in enumerate(several):
+        here = int(np.isfinite(dense(target)[usable, place]).sum()) if target is not None else 0
+        if here < fewest:
+            raise DataError(
+                f"{here} rows that can be used have this target, and at least {fewest} are needed.",
+                where=f"column '{each.name}'",
+                fix="fill it, or leave its --target out",
+            )
     if given is not None:
         test = np.zeros(rows, dtype=bool)
         test[given] = True
@@ -205,7 +214,13 @@ def _order(frame: pl.LazyFrame, column: Column) -> Array:
 
 
 def _usable(
-    rows: int, target: PerRow | None, groups: Array | None, order: Array | None, unreadable: Sequence[Unreadable]
+    rows: int,
+    target: PerRow | None,
+    groups: Array | None,
+    order: Array | None,
+    unreadable: Sequence[Unreadable],
+    *,
+    several: bool,
 ) -> tuple[Array, dict[str, Array]]:
     """(rows,) which rows can be used, and the numbers of the others by reason."""
     usable = np.ones(rows, dtype=bool)
@@ -215,7 +230,7 @@ def _usable(
         left_out[f"{UNREADABLE} '{column}'"] = numbers
         usable[numbers] = False
     for why, known in (
-        ("no target", None if target is None else values.known(target)),
+        ("no target", None if target is None else values.known(target, several=several)),
         ("no group", None if groups is None else groups >= 0),
         ("no time", None if order is None else np.isfinite(order)),
     ):

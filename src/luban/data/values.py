@@ -33,10 +33,11 @@ def floats(values: pl.Series) -> Array:
     return values.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
 
 
-def known(target: PerRow) -> Array:
+def known(target: PerRow, *, several: bool = False) -> Array:
     """(rows,) boolean: whether a row has a target, as its task encodes it: finite values, codes from 0 on.
 
-    A sequence is known where any step of it is; one without a step is not.
+    A sequence is known where any step of it is; one without a step is not. several: whether (rows, targets) are those
+    of several targets, of which one is enough.
 
     >>> known(np.array([1.5, np.nan])).tolist(), known(Ragged.of_texts(["a", ""])).tolist()
     ([True, False], [True, False])
@@ -45,7 +46,9 @@ def known(target: PerRow) -> Array:
         row = np.repeat(np.arange(len(target)), target.lengths)
         return np.bincount(row[_known(target.values)], minlength=len(target)) > 0
     found = _known(target)
-    return found if found.ndim == 1 else found.all(axis=1)
+    if found.ndim == 1:
+        return found
+    return found.any(axis=1) if several else found.all(axis=1)
 
 
 def _known(values: Array) -> Array:

@@ -68,11 +68,15 @@ class MultiTask:
         return Answers(side, parts=tuple(parts))
 
     def loss(self, outputs: Tensor, target: Tensor, train: Train) -> Tensor:
-        """(rows,) the mean of the losses of all targets. Values are standardised, so the losses are of like size."""
+        """(rows,) the mean of the losses of all targets. Values are standardised, so the losses are of like size.
+
+        A target that a row does not have adds nothing, and nothing is learned from it.
+        """
         total, first = 0.0, 0
         for place, each in enumerate(self.targets):
-            own = target[:, place].long() if each.task.link == "softmax" else target[:, place]
-            total = total + each.task.loss(outputs[:, first : first + each.outputs], own, train)
+            own, known = target[:, place].nan_to_num(), target[:, place].isfinite()
+            own = own.long() if each.task.link == "softmax" else own
+            total = total + known * each.task.loss(outputs[:, first : first + each.outputs], own, train)
             first += each.outputs
         return total / len(self.targets)
 

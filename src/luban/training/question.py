@@ -73,7 +73,8 @@ def several(task: Asking, target: pl.Series, recipe: Recipe) -> tuple[Task, str]
         own: Task = registry.find("tasks", kind)
         classes = own.classes(values, None)
         targets.append(Target(name, own, classes, own.outputs(classes)))
-        reasons.append(f"{kind}, since {reason}")
+        without = f"; {values.null_count():,} rows without it count for the others" if values.null_count() else ""
+        reasons.append(f"{kind}, since {reason}{without}")
     return task.of_targets(targets), "; ".join(reasons)
 
 

@@ -43,26 +43,33 @@ def declines(model: Model | NetworkModel, work: Work) -> str | None:
 
 
 def fit_each(batch: Batch, work: Work, fit: Callable[[Batch, Work], Form]) -> Form:
-    """One form for all targets, of a form for each. fit: what fits a model to one target."""
+    """One form for all targets, of a form for each, fitted on the rows that have it. fit: what fits a model to one."""
     if not work.targets:
         return fit(batch, work)
     targets = dense(batch.target).T
     forms = []
     for target, each in zip(targets, works(work), strict=True):
-        own = np.array(target, np.float64 if registry.find("tasks", each.task).link == "identity" else np.int64)
-        forms.append(fit(replace(batch, target=own), each))
+        known = np.isfinite(target)
+        own = target[known].astype(np.float64 if registry.find("tasks", each.task).link == "identity" else np.int64)
+        rows = batch if known.all() else batch.take(known)
+        forms.append(fit(replace(rows, target=own), replace(each, rows=len(own))))
     several: Form = registry.find("forms", "several")(tuple(forms))
     return several
 
 
 def standardised(target: Array, weight: Array | None, work: Work) -> tuple[Array, Array, Array]:
-    """(rows, targets) float32 with values standardised; (outputs,) the scale and the offset that turn back."""
+    """(rows, targets) float32 with values standardised; (outputs,) the scale and the offset that turn back.
+
+    A target that a row does not have is NaN, and counts for neither scale nor offset.
+    """
     found, scales, offsets = [], [], []
     for column, each in zip(target.T, works(work), strict=True):
         scale, offset = 1.0, 0.0
         if registry.find("tasks", each.task).link == "identity":
-            offset = float(np.average(column, weights=weight))
-            scale = float(np.sqrt(np.average((column - offset) ** 2, weights=weight))) or 1.0
+            known = np.isfinite(column)
+            values, own = column[known], None if weight is None else weight[known]
+            offset = float(np.average(values, weights=own))
+            scale = float(np.sqrt(np.average((values - offset) ** 2, weights=own))) or 1.0
         found.append((column - offset) / scale)
         scales += [scale] * each.outputs
         offsets += [offset] * each.outputs

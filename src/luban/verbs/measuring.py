@@ -93,7 +93,9 @@ def figures(
     groups: Array | None = None,
     seed: int = 0,
 ) -> list[Measurement]:
-    """Every metric of the task that is defined on these rows, the asked one among them; then those of each target."""
+    """Every metric of the task that is defined on these rows, the asked one among them; then those of each target, on
+    the rows that have it.
+    """
     names = [*task.metrics, *([asked] if asked and asked not in task.metrics else [])]
     found: list[Measurement] = []
     for name in names:
@@ -106,11 +108,15 @@ def figures(
                 )
             )  # fmt: skip
     for place, (each, own) in enumerate(zip(getattr(task, "targets", ()), answers.parts, strict=True)):
-        simplest = None if baseline is None else (each.task.baseline, baseline[1].parts[place])
         codes = dense(target)[:, place]
+        known = np.isfinite(codes)
+        if not known.any():
+            continue
+        simplest = None if baseline is None else (each.task.baseline, baseline[1].parts[place].take(known))
         of_target = figures(
-            each.task, None, codes.astype(np.int64) if each.classes else codes, own, simplest, split,
-            weight=weight, groups=groups, seed=derive(seed, "target", each.name),
+            each.task, None, codes[known].astype(np.int64 if each.classes else np.float64), own.take(known), simplest,
+            split, weight=None if weight is None else weight[known], groups=None if groups is None else groups[known],
+            seed=derive(seed, "target", each.name),
         )  # fmt: skip
         found += [replace(measurement, target=each.name) for measurement in of_target]
     return found
@@ -335,7 +341,7 @@ def answered(
             done += len(rows)
             advance(done, "")
     target = joined([encoded for encoded, _ in parts])
-    known = values.known(target)
+    known = values.known(target, several=len(names) > 1)
     if not known.any():
         listed = "' and '".join(names)
         raise DataError(f"no row holds a known value of '{listed}'.", where=dataset.where, fix="luban inspect DATA")
