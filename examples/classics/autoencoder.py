@@ -1,7 +1,10 @@
 """An autoencoder: pictures of clothes said in 32 numbers, and drawn again from them.
 
 Usually done wrong: the error is told of the pictures it was trained on, and beside nothing. Here it is that of test
-pictures, with an interval, beside what as many principal components leave, which no training is needed for.
+pictures, with an interval, beside what as many principal components leave, which no training is needed for. And it is
+trained for too few steps: components are exact after one look at 200 pictures, a network has then taken 25 steps and
+leaves nearly all. On 20,000 pictures, in 30 epochs, it leaves .099 where as many components leave .122; on 3,000, in
+12 epochs, still .180 against .121.
 """
 
 import gzip

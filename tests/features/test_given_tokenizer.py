@@ -187,6 +187,7 @@ def test_a_bundle_opens_without_the_file_and_answers_alike(tmp_path, monkeypatch
     path = saved(tmp_path, made("WordPiece"))
     rows = {"note": [f"{text} {i % 7}" for i, text in enumerate(TEXTS * 10)], "good": ["yes", "yes", "no"] * 40}
     asked = {"features.tokenizer": str(path), "train.epochs": 1, "model.gru.units": 8}
+    asked |= {"split.folds": 2, "train.repeats": 1}
     options = {"model": "gru", "out": "a.luban", "threads": 1, "repair": "off"}
     bundle = luban.fit(rows, "good", set=asked, **options)
     before = bundle.predict_proba(rows)
