@@ -202,6 +202,7 @@ class Answers:
         multilabel; Ragged (steps of all rows, classes) for codes of steps; None for regression and texts.
     quantiles: (rows, steps, shares) float64 of forecasts that have them, rising; of which shares is in `shares`.
     parts: where there are several targets, the answers to each; `prediction` is (rows, targets) then.
+    names: of the codes of steps, for metrics that ask what a code is called.
     """
 
     prediction: PerRow
@@ -209,6 +210,7 @@ class Answers:
     quantiles: Array | None = None
     shares: tuple[float, ...] = ()
     parts: tuple[Answers, ...] = ()
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.prediction)
@@ -218,4 +220,4 @@ class Answers:
         probabilities = None if self.probabilities is None else self.probabilities[rows]
         quantiles = None if self.quantiles is None else self.quantiles[rows]
         parts = tuple(part.take(rows) for part in self.parts)
-        return Answers(self.prediction[rows], probabilities, quantiles, self.shares, parts)
+        return Answers(self.prediction[rows], probabilities, quantiles, self.shares, parts, self.names)

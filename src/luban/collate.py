@@ -38,6 +38,33 @@ def lengths(inputs: Inputs) -> Array | None:
     return np.asarray(sum(ragged)) if ragged else None
 
 
+def answered(inputs: Inputs) -> Array:
+    """(rows,) how many steps of each row are answered, of the one part that has steps.
+
+    A row must have a step to be read; one of which nothing is there has one of zeros, and no answer.
+
+    >>> words = Tensors({"text": Ragged.of([np.array([[7, 8]], np.int32), np.array([[0, 0]], np.int32)])})
+    >>> answered(words).tolist()
+    [1, 0]
+    """
+    (part,) = [part for part in parts(inputs).values() if isinstance(part, Ragged)]
+    lengths = part.lengths
+    if part.values.ndim != 2 or part.values.dtype != np.int32:
+        return lengths
+    first = part.values[part.offsets[:-1]]
+    return np.where(first.any(axis=1), lengths, 0)
+
+
+def unpadded(steps: Array, lengths: Array) -> Ragged:
+    """The own steps of each row of (rows, steps, ...).
+
+    >>> unpadded(np.array([[[1], [2]], [[3], [0]]]), np.array([2, 1])).values.tolist()
+    [[1], [2], [3]]
+    """
+    own = np.arange(steps.shape[1]) < lengths[:, None]
+    return Ragged(steps[own], np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
+
+
 def to_numpy(inputs: Inputs, rows: Array) -> dict[str, Array]:
     """The tensors of these rows by name, as arrays: what an ONNX graph takes.
 

@@ -100,13 +100,14 @@ class Shape:
 
     kind, size:  vector    (width,)                    float32, already scaled
                  tokens    (vocabulary,)               int32 numbers of words or pieces; 0 pads
+                 words     (vocabulary, numbers)       int32: a word's own number, then those of its pieces; 0 pads
                  image     (channels, height, width)   uint8
                  sequence  (channels,)                 float32 steps of a series, or frames of a sound
-    longest: steps of the longest row of tokens or of a sequence; longer rows are cut to it.
+    longest: steps of the longest row; longer rows of tokens or of a sequence are cut to it, those of words are not.
     center, spread: what the values of each channel are standardised by, in the network's first layer; empty for none.
     """
 
-    kind: Literal["vector", "tokens", "image", "sequence"]
+    kind: Literal["vector", "tokens", "words", "image", "sequence"]
     size: tuple[int, ...]
     longest: int = 1
     center: tuple[float, ...] = ()
@@ -123,7 +124,16 @@ class Shape:
     @property
     def ragged(self) -> bool:
         """Whether rows differ in length."""
-        return self.kind in ("tokens", "sequence")
+        return self.kind in ("tokens", "words", "sequence")
+
+    @property
+    def inner(self) -> tuple[int, ...]:
+        """The sizes of a row, or of one step of it where rows differ in length; what is looked up has none of its own.
+
+        >>> Shape("tokens", (8_000,)).inner, Shape("words", (9_000, 9)).inner, Shape("sequence", (2,)).inner
+        ((), (9,), (2,))
+        """
+        return self.size[1:] if self.kind in ("tokens", "words") else self.size
 
 
 class TensorFeature(Protocol):
@@ -249,7 +259,10 @@ class Entry:
 
 
 class Model(Protocol):
-    """A trainer of one kind of model (`models/`)."""
+    """A trainer of one kind of model (`models/`).
+
+    One that reads rows as networks do, as tensors, says so by a class variable `sees = "tensors"`.
+    """
 
     name: ClassVar[str]
     trainer: ClassVar[Literal["estimator", "gradient"]]
@@ -370,6 +383,23 @@ class Arranging(Protocol):
 
     def latest(self, frame: pl.DataFrame, schema: Schema, recipe: Recipe) -> pl.DataFrame:
         """The rows whose answers lie ahead of the data, one for each series. recipe: with nothing open."""
+
+
+@runtime_checkable
+class Tagging(Protocol):
+    """A task that tags the steps of a row: it reads a column in its own way, and its answers know their tags."""
+
+    def of_tags(self, tags: tuple[str, ...]) -> Task:
+        """The task whose answers are these tags."""
+
+    def read(self, schema: Schema) -> Schema:
+        """The columns as the task reads them. Raises UsageError, in words, where they are not those that it needs."""
+
+    def suggested(self, frame: pl.LazyFrame, schema: Schema, target: pl.Series) -> str | None:
+        """Why this task is the question where nobody named one; None where it is not."""
+
+    def problems(self, values: pl.Series, target: pl.Series) -> Mapping[int, str]:
+        """Why a row cannot be learned from, by its number; a row without a target is none of them."""
 
 
 @runtime_checkable

@@ -72,7 +72,7 @@ def draw(link: str, builder: Builder, raw: str) -> str:
     """The same as nodes; `raw` is a float64 tensor."""
     one = np.array(1.0)
     if link == "softmax":
-        return builder.node("Softmax", raw, axis=1)
+        return builder.node("Softmax", raw, axis=-1)
     if link == "sigmoid":
         return builder.node("Sigmoid", raw)
     if link in _TWO:

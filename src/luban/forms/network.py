@@ -25,10 +25,11 @@ from luban.protocols import Builder, NetworkModel, Shape, State, Work
 if TYPE_CHECKING:
     from torch import nn
 
+TAGGING = "tagging"
 CELLS = 1 << 19
 """Numbers of the inputs that are answered at once, padding included."""
 MOST_ROWS = 1_024
-_KINDS = {"vector": 1, "tokens": 1, "image": 3, "sequence": 1}
+_KINDS = {"vector": 1, "tokens": 1, "words": 2, "image": 3, "sequence": 1}
 """The kinds of shapes, and how many numbers give the size of each."""
 
 
@@ -59,6 +60,11 @@ class Network:
     def output_width(self) -> int:
         return _links.output_width(self.link, self.work.outputs)
 
+    @property
+    def per_step(self) -> bool:
+        """Whether it answers each step of what it reads."""
+        return self.work.task == TAGGING
+
     @cached_property
     def module(self) -> nn.Module:
         """The network with its weights, ready to answer."""
@@ -82,24 +88,18 @@ class Network:
         for numbers in _pieces(order, lengths, self._cells()):
             with torch.inference_mode():
                 raw = self.module(collate.to_torch(inputs, numbers)).to(torch.float64).numpy()
-            own = raw if raw.ndim == 2 else raw[np.arange(raw.shape[1]) < self._steps(inputs)[numbers][:, None]]
-            found = _links.apply(self.link, own) * self.scale + self.offset
             if raw.ndim == 2:
-                answers[numbers] = found
-            else:
-                steps.append(Ragged(found, np.append(0, np.cumsum(self._steps(inputs)[numbers]))))
+                answers[numbers] = _links.apply(self.link, raw) * self.scale + self.offset
+                continue
+            own = collate.unpadded(raw, collate.answered(inputs)[numbers])
+            steps.append(Ragged(_links.apply(self.link, own.values) * self.scale + self.offset, own.offsets))
         if not steps:
             return answers
         return joined(steps)[np.argsort(order, kind="stable")]
 
-    def _steps(self, inputs: Inputs) -> Array:
-        """(rows,) how many steps each row has, of the one part that has steps."""
-        (found,) = [part.lengths for part in collate.parts(inputs).values() if isinstance(part, Ragged)]
-        return found
-
     def _cells(self) -> int:
         """Numbers of one step of a row."""
-        return max(sum(1 if s.kind == "tokens" else int(np.prod(s.size)) for s in self.work.shapes.values()), 1)
+        return max(sum(int(np.prod(shape.inner)) for shape in self.work.shapes.values()), 1)
 
     def state(self) -> State:
         values = {"model": self.model, "settings": dict(self.settings), "work": self.work.to_json()}

@@ -20,7 +20,7 @@ def usual(shape: Shape) -> nn.Module:
     """
     if shape.kind == "vector":
         return Dense(shape.size[0], (64,), activation="relu")
-    if shape.kind == "tokens":
+    if shape.kind in ("tokens", "words"):
         return MeanOfEmbeddings(shape, 64)
     return encoder(shape, Convolutions((16, 32) if shape.kind == "image" else (32, 64), units=(64,)))
 

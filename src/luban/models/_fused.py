@@ -1,4 +1,7 @@
-"""The network around encoders: one for each part of a row, what they found side by side, a trunk, and a linear head."""
+"""The network around encoders: one for each part of a row, what they found side by side, a trunk, and a linear head.
+
+Where each step of a row is answered, there is one encoder, and the head follows its state of each step.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,13 @@ from luban.models._layers import linear
 from luban.protocols import Shape, Work
 
 
-def fused(work: Work, takes: frozenset[str], encoder: Callable[[Shape], nn.Module], dropout: float = 0.0) -> Fused:
+def fused(work: Work, takes: frozenset[str], encoder: Callable[[Shape], nn.Module], dropout: float = 0.0) -> nn.Module:
     """The network for this work: `encoder` for the parts of the kinds that it takes, the usual one for the others."""
     parts = _networks.shapes(work)
     encoders = [(encoder if shape.kind in takes else usual)(shape) for shape in parts.values()]
+    if _networks.tags(work):
+        (name,), (only,) = parts, encoders
+        return PerStep(name, only, work.outputs, dropout)
     return Fused(tuple(parts), encoders, work.outputs, dropout)
 
 
@@ -60,3 +66,26 @@ class Fused(nn.Module):
             for name, encoder in zip(self.names, self.encoders, strict=True)
             if hasattr(encoder, "states")
         }
+
+
+@final
+class PerStep(nn.Module):
+    """(rows, steps, outputs): W s_t + b of the encoder's state s_t of each step, of which it has some left out.
+
+    name: of the part that is read.
+    """
+
+    def __init__(self, name: str, encoder: Any, outputs: int, dropout: float) -> None:
+        super().__init__()
+        self.name = name
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.head = linear(encoder.width, outputs)
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        answers: Tensor = self.head(self.dropout(self.states(inputs)[self.name]))
+        return answers
+
+    def states(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """(rows, steps, width) of the part, by its name; padding is 0."""
+        return {self.name: self.encoder.states(inputs[self.name], inputs[self.name + LENGTHS])}

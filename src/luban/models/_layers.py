@@ -128,22 +128,50 @@ class Normalise(nn.Module):
 
 @final
 class Steps(nn.Module):
-    """(rows, length, width) of a ragged part: tokens by an embedding, a series as it is, standardised. Padding is 0.
+    """(rows, length, width) of a ragged part: tokens and words by an embedding, a series as it is, standardised.
+    Padding is 0.
 
     The embedding has rows of norm about 1; that of token 0, which pads, is 0 and stays it.
     """
 
     def __init__(self, shape: Shape, width: int) -> None:
         super().__init__()
-        self.width = width if shape.kind == "tokens" else shape.size[0]
-        if shape.kind == "tokens":
-            self.read: nn.Module = embedding(shape.size[0], width)
+        self.width = width if shape.kind in ("tokens", "words") else shape.size[0]
+        if shape.kind == "words":
+            self.read: nn.Module = SumOfVectors(*shape.size, width)
+        elif shape.kind == "tokens":
+            self.read = embedding(shape.size[0], width)
         else:
             self.read = Standardise(shape, after=0)
 
     def forward(self, values: Tensor, own: Tensor) -> Tensor:
         read: Tensor = self.read(values)
         return read * own[:, :, None].to(read.dtype)
+
+
+@final
+class SumOfVectors(nn.Module):
+    """(rows, length, width): the sum of the vectors of a word and of its pieces, over the root of how many they are.
+
+    numbers: of a step, of which the first is the word's own. While it trains, a word is taken for the unknown one, 1, in
+    one of `1 / FORGOTTEN` places, so that this one is learned too, and what its pieces say of a word.
+    """
+
+    FORGOTTEN = 0.05
+
+    def __init__(self, vocabulary: int, numbers: int, width: int) -> None:
+        super().__init__()
+        self.table, self.numbers = embedding(vocabulary, width), numbers
+
+    def forward(self, values: Tensor) -> Tensor:
+        if self.training:
+            forgotten = torch.zeros_like(values, dtype=torch.bool)
+            forgotten[..., 0] = (torch.rand(values.shape[:-1], device=values.device) < self.FORGOTTEN) & (
+                values[..., 0] > 0
+            )
+            values = torch.where(forgotten, 1, values)
+        vectors: Tensor = self.table(values).sum(dim=2)
+        return vectors * self.numbers**-0.5
 
 
 def embedding(vocabulary: int, width: int) -> nn.Embedding:

@@ -33,7 +33,9 @@ Units = Annotated[int, Field(ge=1, le=10_000)]
 Layers = Annotated[int, Field(ge=1, le=48)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
-_WORDS = {"vector": "numbers", "tokens": "texts", "image": "images", "sequence": "series or sounds"}
+TAGGING = "tagging"
+"""The task that asks for an answer to each step of what is read."""
+_WORDS = {"vector": "numbers", "tokens": "texts", "words": "words", "image": "images", "sequence": "series or sounds"}
 
 
 def shapes(work: Work) -> dict[str, Shape]:
@@ -57,6 +59,11 @@ def declines(takes: frozenset[str], work: Work) -> str | None:
         able, here = (" or ".join(_WORDS[kind] for kind in sorted(some)) for some in (takes, kinds(work)))
         return f"it is for {able}, and the columns hold {here}."
     return None
+
+
+def tags(work: Work) -> bool:
+    """Whether each step is answered, rather than the row."""
+    return work.task == TAGGING
 
 
 def too_few(work: Work) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from luban.models._fused import Fused, fused
+from luban.models._fused import fused
 from luban.models._layers import Steps, own_steps, summarised
 from luban.models._recurrent_settings import TAKES, Settings
 from luban.protocols import Shape, Work
@@ -15,7 +15,7 @@ from luban.protocols import Shape, Work
 CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
-def network(cell: str, work: Work, settings: Settings) -> Fused:
+def network(cell: str, work: Work, settings: Settings) -> nn.Module:
     """The network for this work, whose texts and series are read by these cells."""
     return fused(work, TAKES, lambda shape: Recurrent(cell, shape, settings), settings.dropout)
 

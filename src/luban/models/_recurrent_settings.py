@@ -7,7 +7,8 @@ from pydantic import Field
 from luban.models import _networks
 from luban.recipe.recipe import Section
 
-TAKES = frozenset({"tokens", "sequence"})
+TAKES = frozenset({"tokens", "words", "sequence"})
+TASKS = _networks.STEPWISE | {_networks.TAGGING}
 
 
 class Settings(Section):

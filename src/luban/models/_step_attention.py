@@ -25,7 +25,7 @@ class StepAttention(nn.Module):
         super().__init__()
         self.width, self.summary = width, summary
         self.steps = Steps(shape, width)
-        self.project = nn.Identity() if shape.kind == "tokens" else linear(self.steps.width, width)
+        self.project = nn.Identity() if shape.kind in ("tokens", "words") else linear(self.steps.width, width)
         self.places = Places(shape.longest, width) if positions == "learned" else nn.Identity()
         rotary = positions == "rotary"
         self.blocks = nn.ModuleList(Block(width, heads, dropout=dropout, rotary=rotary) for _ in range(layers))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 from luban.models import _networks
-from luban.models._recurrent_settings import TAKES, Settings
+from luban.models._recurrent_settings import TAKES, TASKS, Settings
 from luban.protocols import Entry, Work
 from luban.recipe.recipe import Section
 
@@ -32,7 +32,7 @@ class GatedRecurrentUnits:
 
     name: ClassVar[str] = "gru"
     trainer: ClassVar[Literal["gradient"]] = "gradient"
-    tasks: ClassVar[frozenset[str]] = _networks.STEPWISE
+    tasks: ClassVar[frozenset[str]] = TASKS
     takes: ClassVar[frozenset[str]] = TAKES
     Settings = Settings
 

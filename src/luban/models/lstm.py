@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 from luban.models import _networks
-from luban.models._recurrent_settings import TAKES, Settings
+from luban.models._recurrent_settings import TAKES, TASKS, Settings
 from luban.protocols import Entry, Work
 from luban.recipe.recipe import Section
 
@@ -28,12 +28,13 @@ class LongShortTermMemory:
 
     name: ClassVar[str] = "lstm"
     trainer: ClassVar[Literal["gradient"]] = "gradient"
-    tasks: ClassVar[frozenset[str]] = _networks.STEPWISE
+    tasks: ClassVar[frozenset[str]] = TASKS
     takes: ClassVar[frozenset[str]] = TAKES
     Settings = Settings
 
     def portfolio(self, work: Work) -> Iterable[Entry]:
-        return ()  # gru reads the same and learns it more easily
+        # Elsewhere gru reads the same and learns it more easily.
+        return _networks.entry(14, self.name) if _networks.tags(work) and not self.declines(work) else ()
 
     def declines(self, work: Work) -> str | None:
         return _networks.declines(self.takes, work)

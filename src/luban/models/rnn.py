@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 from luban.models import _networks
-from luban.models._recurrent_settings import TAKES, Settings
+from luban.models._recurrent_settings import TAKES, TASKS, Settings
 from luban.protocols import Entry, Work
 from luban.recipe.recipe import Section
 
@@ -23,7 +23,7 @@ class ElmanNetwork:
 
     name: ClassVar[str] = "rnn"
     trainer: ClassVar[Literal["gradient"]] = "gradient"
-    tasks: ClassVar[frozenset[str]] = _networks.STEPWISE
+    tasks: ClassVar[frozenset[str]] = TASKS
     takes: ClassVar[frozenset[str]] = TAKES
     Settings = Settings
 

@@ -35,8 +35,8 @@ class Transformer:
 
     name: ClassVar[str] = "transformer"
     trainer: ClassVar[Literal["gradient"]] = "gradient"
-    tasks: ClassVar[frozenset[str]] = _networks.STEPWISE
-    takes: ClassVar[frozenset[str]] = frozenset({"tokens", "sequence"})
+    tasks: ClassVar[frozenset[str]] = _networks.STEPWISE | {_networks.TAGGING}
+    takes: ClassVar[frozenset[str]] = frozenset({"tokens", "words", "sequence"})
     Settings = Settings
 
     def portfolio(self, work: Work) -> Iterable[Entry]:

@@ -50,6 +50,8 @@ class Features(Section):
     """How networks cut texts: `bpe` or `wordpiece`, learned from training rows, or the path of a `tokenizer.json`."""
     vocabulary: int = Field(8_000, ge=300, le=1_000_000)
     """At most this many tokens that networks know of a text column, where the tokenizer is learned."""
+    words: int = Field(50_000, ge=1, le=200_000)
+    """At most this many words, the commonest ones, are known of a text that is tagged word by word."""
     longest: int | Literal["auto"] = Field("auto", union_mode="left_to_right")
     """Tokens, frames or steps to which longer rows are cut; `auto` takes what 99% of the training rows have."""
     image_size: int | Literal["auto"] = Field("auto", union_mode="left_to_right")

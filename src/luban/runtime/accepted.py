@@ -132,6 +132,7 @@ _ELEMENTS = {
     "image": TensorProto.UINT8,
     "sequence": TensorProto.FLOAT,
     "tokens": TensorProto.INT64,
+    "words": TensorProto.INT64,
 }
 _ATTRIBUTES = {
     onnx.AttributeProto.INT,
@@ -157,11 +158,10 @@ def ends_of(width: int, shapes: Mapping[str, Shape] | None) -> Ends:
         return {INPUTS: (TensorProto.FLOAT, (ROWS, width))}
     ends: Ends = {}
     for place, (name, shape) in enumerate(sorted(shapes.items())):
-        inner: tuple[int, ...] = () if shape.kind == "tokens" else shape.size
         if not shape.ragged:
-            ends[name] = (_ELEMENTS[shape.kind], (ROWS, *inner))
+            ends[name] = (_ELEMENTS[shape.kind], (ROWS, *shape.inner))
             continue
-        ends[name] = (_ELEMENTS[shape.kind], (ROWS, f"length{place}", *inner))
+        ends[name] = (_ELEMENTS[shape.kind], (ROWS, f"length{place}", *shape.inner))
         ends[name + LENGTHS] = (TensorProto.INT64, (ROWS,))
     return ends
 
@@ -236,15 +236,20 @@ def _check_ends(graph: Any, width: int | None, outputs: int | None) -> int:
 
 
 def _check_tensors(graph: Any, outputs: int | None, shapes: Mapping[str, Shape]) -> int:
-    """The tensors of these shapes go in, and one matrix comes out. Trees have no place in such a graph: 0 inputs."""
+    """The tensors of these shapes go in, and one comes out: a line a row, or for each of its steps. Trees have no place in such a graph: 0 inputs."""
     wanted = {**ends_of(0, shapes), OUTPUTS: (TensorProto.DOUBLE, (ROWS, outputs))}
+    steps = [sizes[1] for _, sizes in wanted.values() if len(sizes) > 1 and str(sizes[1]).startswith("length")]
     found = {}
     for end in (*graph.input, *graph.output):
         dims = end.type.tensor_type.shape.dim
         sizes = tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in dims)
         found[end.name] = (end.type.tensor_type.elem_type, sizes)
-    if outputs is None and OUTPUTS in found:
-        wanted[OUTPUTS] = (TensorProto.DOUBLE, (ROWS, found[OUTPUTS][1][-1]))
+    if OUTPUTS in found:
+        # Of a graph that answers each step of its one ragged part the steps are an axis more.
+        sizes = found[OUTPUTS][1]
+        per_step = (steps[0],) if len(sizes) == 3 and len(steps) == 1 else ()
+        last = sizes[-1] if outputs is None and sizes and isinstance(sizes[-1], int) else outputs
+        wanted[OUTPUTS] = (TensorProto.DOUBLE, (ROWS, *per_step, last))
     if found != wanted or len(graph.output) != 1 or len(graph.input) != len(wanted) - 1:
         raise _refused(f"its tensors are {_told(found)} instead of {_told(wanted)}")
     return 0

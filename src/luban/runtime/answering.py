@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 
 from luban import collate
-from luban.batch import Array, Inputs, PerRow
+from luban.batch import Array, Inputs, PerRow, joined
 from luban.core.errors import BundleError
 from luban.protocols import Form, Shape
 from luban.runtime import accepted
@@ -50,6 +50,8 @@ def from_onnx(
     [gives] = session.get_outputs()
     size = max(1, _CELLS // widest)
     if shapes is not None:
+        if len(gives.shape) == 3:
+            return _of_steps(session, size)
         return _of_tensors(session, gives.shape[1], size)
     [takes] = session.get_inputs()
 
@@ -81,6 +83,25 @@ def _of_tensors(session: onnxruntime.InferenceSession, outputs: int, size: int) 
             tensors = collate.to_numpy(inputs, numbers)
             result[numbers] = session.run(None, {name: tensors[name] for name in names})[0]
         return result
+
+    return answer
+
+
+def _of_steps(session: onnxruntime.InferenceSession, size: int) -> Answering:
+    """Answers each step of the one ragged part."""
+    names = [end.name for end in session.get_inputs()]
+
+    def answer(inputs: Inputs) -> PerRow:
+        steps = collate.answered(inputs)
+        # Rows of like length together: padding is work for nothing.
+        order = np.argsort(steps, kind="stable")
+        found = []
+        for start in range(0, max(len(order), 1), size):
+            numbers = order[start : start + size]
+            tensors = collate.to_numpy(inputs, numbers)
+            given = session.run(None, {name: tensors[name] for name in names})[0]
+            found.append(collate.unpadded(given, steps[numbers]))
+        return joined(found)[np.argsort(order, kind="stable")]
 
     return answer
 

@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from luban.batch import Array, Inputs
+from luban.batch import Array, Inputs, Ragged
 from luban.collate import TABLE
 from luban.protocols import Form, NoGraph, Shape
 from luban.runtime.accepted import INPUTS, MOST_BYTES, OPERATOR_SETS, OUTPUTS, ends_of
@@ -39,6 +39,11 @@ def build(form: Form, width: int, outputs: int, shapes: Mapping[str, Shape] | No
         raise ValueError(
             f"the form answers {form.width} inputs with {form.output_width} outputs, not {width} with {outputs}."
         )
+    axes = ["rows"]
+    if getattr(form, "per_step", False) and shapes is not None:
+        # The steps of what goes in.
+        (place,) = [place for place, (_, shape) in enumerate(sorted(shapes.items())) if shape.ragged]
+        axes.append(f"length{place}")
     builder = GraphBuilder()
     builder.node("Identity", form.graph(builder, INPUTS), name=OUTPUTS)
     graph = helper.make_graph(
@@ -48,7 +53,7 @@ def build(form: Form, width: int, outputs: int, shapes: Mapping[str, Shape] | No
             helper.make_tensor_value_info(name, kind, list(sizes))
             for name, (kind, sizes) in ends_of(width, shapes).items()
         ],
-        [helper.make_tensor_value_info(OUTPUTS, TensorProto.DOUBLE, ["rows", outputs])],
+        [helper.make_tensor_value_info(OUTPUTS, TensorProto.DOUBLE, [*axes, outputs])],
         initializer=builder.tensors,
     )
     operator_sets = [helper.make_operatorsetid(domain, version) for domain, version in OPERATOR_SETS.items()]
@@ -117,7 +122,7 @@ class Parity:
     """How a graph compares with its form on some rows.
 
     difference: the largest difference of an output; relative to the largest output where that is above 1.
-    flips: rows that get another class: another largest output, or one on the other side of a half.
+    flips: rows, or steps, that get another class: another largest output, or one on the other side of a half.
     """
 
     difference: float
@@ -129,6 +134,10 @@ def parity(form: Form, data: bytes, inputs: Inputs, shapes: Mapping[str, Shape] 
     """How the ONNX model in `data` compares with its form on these rows."""
     ours = form.outputs(inputs)
     theirs = from_onnx(data, width=form.width, outputs=form.output_width, shapes=shapes)(inputs)
+    rows = len(ours)
+    if isinstance(ours, Ragged) and isinstance(theirs, Ragged):
+        # Each step has an answer.
+        ours, theirs = ours.values, theirs.values
     if not len(ours):
         return Parity(0.0, 0, 0)
     scale = max(1.0, float(np.abs(ours).max()))
@@ -136,4 +145,4 @@ def parity(form: Form, data: bytes, inputs: Inputs, shapes: Mapping[str, Shape] 
     if ours.shape[1] > 1 and ours.min() >= 0.0 and ours.max() <= 1.0:
         other = (ours.argmax(axis=1) != theirs.argmax(axis=1)) | ((ours > 0.5) != (theirs > 0.5)).any(axis=1)
         flips = int(other.sum())
-    return Parity(float(np.abs(ours - theirs).max()) / scale, flips, len(ours))
+    return Parity(float(np.abs(ours - theirs).max()) / scale, flips, rows)

@@ -112,8 +112,8 @@ def rows_for(work: Work) -> dict[str, Tensor]:
 
     found: dict[str, Tensor] = {}
     for name, shape in work.shapes.items():
-        if shape.kind == "tokens":
-            found[name] = torch.ones(ROWS, shape.longest, dtype=torch.int64)
+        if shape.kind in ("tokens", "words"):
+            found[name] = torch.ones(ROWS, shape.longest, *shape.inner, dtype=torch.int64)
         elif shape.kind == "sequence":
             found[name] = torch.zeros(ROWS, shape.longest, *shape.size)
         else:

@@ -74,8 +74,8 @@ def _examples(shapes: Mapping[str, Shape]) -> tuple[list[str], list[Tensor], lis
     found: dict[str, tuple[Tensor, dict[int, Any]]] = {}
     varies = torch.export.Dim.DYNAMIC
     for number, (name, shape) in enumerate(shapes.items()):
-        kind = {"image": torch.uint8, "tokens": torch.int64}.get(shape.kind, torch.float32)
-        size = () if shape.kind == "tokens" else shape.size
+        kind = {"image": torch.uint8, "tokens": torch.int64, "words": torch.int64}.get(shape.kind, torch.float32)
+        size = shape.inner
         if not shape.ragged:
             found[name] = torch.ones(_EXAMPLE_ROWS, *size, dtype=kind), {0: varies}
             continue

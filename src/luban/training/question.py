@@ -25,7 +25,7 @@ TOGETHER = frozenset({"binary", "multiclass", "regression"})
 """What may be asked beside other targets."""
 CLASSES = frozenset({"binary", "multiclass", "multilabel"})
 VALUES = frozenset({"regression", "forecasting"})
-_LOSSES = {"cross-entropy": CLASSES | {"sequence-to-sequence"}, "quantile": frozenset({"forecasting"})}
+_LOSSES = {"cross-entropy": CLASSES | {"sequence-to-sequence", "tagging"}, "quantile": frozenset({"forecasting"})}
 
 
 def decide(target: pl.Series | None, recipe: Recipe, *, texts: bool = False) -> tuple[str, str]:

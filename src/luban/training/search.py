@@ -23,7 +23,7 @@ from luban.recipe.recipe import Candidate, Models, Recipe
 from luban.training import several
 from luban.training.fitting import settings
 from luban.training.pool import Pool
-from luban.training.work_folder import EVERYTHING, Training, Unit, WorkFolder, by_gradient
+from luban.training.work_folder import EVERYTHING, Training, Unit, WorkFolder, by_gradient, sees_tensors
 from luban.training.worker import fit_unit
 
 AUTO = "auto"
@@ -74,7 +74,7 @@ def candidates(models: Models, work: Work, baseline: str = "", *, tensor_work: W
 def named(name: str, given: dict[str, Any], work: Work, tensor_work: Work | None = None) -> Candidate:
     """The candidate of a model that was asked for by name; its settings are checked here, before any work."""
     model: Model | NetworkModel = registry.find("models", name)
-    work = (tensor_work or work) if model.trainer == "gradient" else work
+    work = (tensor_work or work) if sees_tensors(model) else work
     known = name.lower().replace("_", "-")
     if not several.able(model, work):
         able = sorted(n for n in registry.names("models") if several.able(registry.find("models", n), work))
@@ -91,7 +91,7 @@ def named(name: str, given: dict[str, Any], work: Work, tensor_work: Work | None
 
 def _portfolio(work: Work, tensor_work: Work) -> list[Entry]:
     able = [registry.find("models", name) for name in registry.names("models")]
-    seen = [(model, tensor_work if model.trainer == "gradient" else work) for model in able]
+    seen = [(model, tensor_work if sees_tensors(model) else work) for model in able]
     return [
         entry
         for model, its in seen

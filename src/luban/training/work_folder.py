@@ -29,7 +29,7 @@ from luban.core import files, fingerprint, registry
 from luban.core.errors import UsageError
 from luban.core.seed import derive
 from luban.data import encoded
-from luban.protocols import Form, Work
+from luban.protocols import Form, Model, NetworkModel, Work
 from luban.recipe.recipe import Candidate, Train
 
 WHOLE = -1
@@ -96,7 +96,8 @@ class Training:
 
     def view(self, candidate: Candidate) -> str:
         """How a candidate sees rows: `matrix` or `tensors`."""
-        return "tensors" if self.tensors is not None and by_gradient(candidate) else "matrix"
+        sees = sees_tensors(registry.find("models", candidate.model))
+        return "tensors" if self.tensors is not None and sees else "matrix"
 
     @property
     def one_part(self) -> bool:
@@ -146,6 +147,11 @@ class Training:
 def by_gradient(candidate: Candidate) -> bool:
     """Whether the candidate is a network that the training loop trains."""
     return bool(registry.find("models", candidate.model).trainer == "gradient")
+
+
+def sees_tensors(model: Model | NetworkModel) -> bool:
+    """Whether a model reads rows as tensors, where they are that: networks do, and those that say so."""
+    return model.trainer == "gradient" or getattr(model, "sees", "matrix") == "tensors"
 
 
 class WorkFolder:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from luban.batch import Answers, Array, Inputs, PerRow, Ragged, dense
 from luban.bundle.bundle import Stored, rebuild_form
 from luban.core import registry
 from luban.data import encoders, readable
 from luban.data.check import conform
-from luban.protocols import Arranging, Asking, Encoder, Target, Task
+from luban.protocols import Arranging, Asking, Encoder, State, Tagging, Target, Task
 from luban.recipe.recipe import Recipe
 from luban.runtime import answering
 from luban.schema.schema import Schema
@@ -58,6 +60,8 @@ class Answerer:
         task = registry.find("tasks", facts["task"])
         if isinstance(task, Asking):
             task = question.of_targets(task, facts["targets"])
+        if isinstance(task, Tagging):
+            task = task.of_tags(tuple(facts["classes"]))
         forecast = isinstance(task, Arranging)
         return cls(
             schema=stored.schema,
@@ -81,6 +85,13 @@ class Answerer:
     def said(self, rows: pl.DataFrame) -> Answers:
         """The answers for rows that are as the preprocessor reads them."""
         return self.task.answers(self.outputs(self.preprocessor.transform(rows)), self.threshold)
+
+    def simplest(self, frame: pl.DataFrame) -> Answers:
+        """What the baseline says of rows whose words are tagged. Raises BundleError where it is not one."""
+        inputs = self.preprocessor.transform(conform(frame, self.schema, where="the rows"))
+        state = State({"outputs": len(self.classes)}, {"codes": np.array(self.baseline, np.int64)})
+        lookup = registry.find("forms", "lookup").rebuild(state)
+        return self.task.answers(lookup.outputs(inputs), self.threshold)
 
     def stream(self, slices: Iterator[pl.DataFrame], *, where: str) -> Iterator[tuple[pl.DataFrame, Answers]]:
         """Each slice of rows with its answers."""
@@ -136,7 +147,7 @@ class Answerer:
             return several
         named = self.named(answers.prediction)
         if isinstance(answers.prediction, Ragged):
-            return {"prediction": named}
+            return {"prediction": [" ".join(row) for row in named] if self.classes else named}
         if self.classes and answers.prediction.ndim == 2:
             named = ["|".join(labels) for labels in named]
         columns: dict[str, list[Any] | Array] = {"prediction": named}

@@ -135,8 +135,13 @@ class Bundle:
     def predict_proba(self, x: Any) -> Any:
         """(rows, classes) probabilities, in the order of `classes`: a table of the library of `x`, or an array.
 
+        Of tags a list with (words, classes) for each row.
+
         Raises UsageError for a bundle that answers with values.
         """
+        import numpy as np
+
+        from luban.batch import Ragged
         from luban.core.errors import UsageError
         from luban.verbs import tables
 
@@ -144,6 +149,8 @@ class Bundle:
         if answers.probabilities is None:
             what = "has several targets" if answers.parts else "answers with values, which have no probabilities"
             raise UsageError(f"this bundle {what}.", fix="bundle.predict(x)")
+        if isinstance(answers.probabilities, Ragged):
+            return np.split(answers.probabilities.values, answers.probabilities.offsets[1:-1])
         return tables.table_like(x, self.classes, answers.probabilities)
 
     def evaluate(self, data: Any) -> list[Measurement]:

@@ -41,7 +41,7 @@ BUSY = 1.5
 """How slow a machine is, as its `Pace` says, from which more time is kept, in proportion."""
 EXAMINING = 0.4
 """Share of `--time` after which no further condition is examined."""
-OF_NETWORKS = ("audio", "image", "series", "text")
+OF_NETWORKS = ("audio", "image", "series", "text", "words")
 """Data types of which networks learn most."""
 MAIN = "main"
 
@@ -231,7 +231,7 @@ def _predictor(
     answering = exported if not everything else exporting.export(measured, seen)
     answer = exporting.answering_of(answering, measured, seen)
     baseline = fitted(asked[0])
-    simplest = baseline.outputs(training.batch.inputs[training.test])
+    simplest = baseline.outputs(training.seen_by(asked[0]).batch.inputs[training.test])
     tested = measuring.tested(prepared, seen, answer, simplest, chosen)
     validated = measuring.cross_validated(prepared, training, folder, chosen, repeats)
     encoder = prepared.encoder(training.view(members[0]))
@@ -248,7 +248,7 @@ def _predictor(
             "target": measuring.named(recipe.targets),
             **({"targets": targets} if (targets := question.targets_to_json(prepared.task)) else {}),
             "classes": list(prepared.classes),
-            "baseline": measuring.said_of_all(prepared, simplest),
+            "baseline": measuring.said_of_all(prepared, simplest, baseline),
             **({"threshold": chosen.threshold} if chosen.threshold is not None else {}),
             **({"conformal": chosen.conformal.to_json()} if chosen.conformal else {}),
         },

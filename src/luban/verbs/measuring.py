@@ -18,7 +18,7 @@ from luban.core.seed import derive
 from luban.data import loader, values
 from luban.data.open import open_dataset
 from luban.evidence.measurement import Measurement, Part
-from luban.protocols import Encoder, Metric, Task
+from luban.protocols import Encoder, Form, Metric, Tagging, Task
 from luban.runtime.answering import Answering
 from luban.training import conformal, search
 from luban.training import importance as permuting
@@ -44,7 +44,7 @@ MEASURED = 200_000
 """Rows given to be measured that are looked at, at most: all are answered, and memory stays flat."""
 BINS = 10
 """Bars of the calibration curve, with equally many rows each."""
-TEXTS = "sequence-to-sequence"
+TEXTS, TAGS = "sequence-to-sequence", "tagging"
 DISCRETE = ("binary", "multiclass")
 
 
@@ -152,19 +152,21 @@ def tested(prepared: Prepared, training: Training, answer: Answering, baseline: 
     if prepared.task.name == "forecasting":
         frame = loader.take(prepared.frame, encoding.test_rows(prepared))
         pictures = forecasts.pictures(prepared.schema, frame, rows.target, answers, chosen.conformal)
-    elif prepared.task.name == TEXTS:
+    elif prepared.task.name in (TEXTS, TAGS):
         frame = loader.take(prepared.frame, encoding.test_rows(prepared))
-        pictures = texts.pictures(prepared.schema, frame, rows.target, answers)
+        pictures = texts.pictures(prepared.schema, frame, rows.target, answers, prepared.classes)
     else:
         pictures = _pictures(prepared.task, prepared.classes, rows.target, answers)
     return Tested(tuple(measurements), pictures, coverage)
 
 
-def said_of_all(prepared: Prepared, outputs: PerRow) -> list[Any]:
+def said_of_all(prepared: Prepared, outputs: PerRow, simplest: Form) -> list[Any]:
     """(outputs,) what the simplest model says of every row; of forecasts what it adds to the last season, scaled.
 
-    outputs: (test rows, outputs) of the simplest model.
+    Of tags the code that it gives each word, by the word's number. outputs: (test rows, outputs) of that model.
     """
+    if prepared.task.name == TAGS:
+        return [int(code) for code in simplest.state().arrays["codes"]]
     if prepared.task.name != "forecasting":
         # Of a sequence the values of its steps, one after the other.
         first = outputs[np.array([0])]
@@ -269,6 +271,9 @@ def importance(
     rows = sampled(encoding.test_rows(prepared), EXPLAINED, derive(prepared.recipe.seed, "importance"))
     columns = [column.name for column in prepared.schema.inputs]
     assert prepared.target is not None, "importance needs a target"
+    if prepared.task.name == TAGS:
+        # There is one column, and the words of another row are not as many.
+        return {"metric": metric.name, "rows": 0, "importance": []}
 
     def answers(frame: Any) -> Answers:
         return prepared.task.answers(answer(encoder.transform(frame)), chosen.threshold)
@@ -332,12 +337,19 @@ def answered(
     kept = np.arange(dataset.rows)
     kept = kept if most is None else sampled(kept, most, derive(0, "measured"))
     parts: list[tuple[PerRow, Answers]] = []
+    simplest: list[Answers] = []
+    unknown = 0
     with console.progress("measuring rows", dataset.rows) as advance:
         done = 0
         for rows, answers in answerer.stream(loader.slices(dataset.frame, size=SLICE), where=dataset.where):
             here = kept[np.searchsorted(kept, done) : np.searchsorted(kept, done + len(rows))] - done
             truth = rows[names[0]] if len(names) == 1 else rows.select(names).to_struct()
-            parts.append((answerer.task.encode(truth, answerer.classes)[here], answers.take(here)))
+            encoded = answerer.task.encode(truth, answerer.classes)
+            if isinstance(answerer.task, Tagging):
+                encoded = _as_many(encoded, answers)
+                unknown += int((encoded[here].values < 0).sum())
+                simplest.append(answerer.simplest(rows).take(here))
+            parts.append((encoded[here], answers.take(here)))
             done += len(rows)
             advance(done, "")
     target = joined([encoded for encoded, _ in parts])
@@ -345,17 +357,28 @@ def answered(
     if not known.any():
         listed = "' and '".join(names)
         raise DataError(f"no row holds a known value of '{listed}'.", where=dataset.where, fix="luban inspect DATA")
-    dropped = {"no target, or a class that the bundle does not know": int((~known).sum())} if not known.all() else {}
+    why = "no tags, or not as many as words" if simplest else "no target, or a class that the bundle does not know"
+    dropped = {why: int((~known).sum())} if not known.all() else {}
+    if unknown:
+        console.say(f"{unknown:,} words have a tag that the bundle does not know; their answers count as wrong")
     weight, groups = _beside(dataset.frame, bundle)
     return Rows(
         dataset.name,
         _joined([answers for _, answers in parts]).take(known),
         target[known],
         dropped,
+        simplest=_joined(simplest).take(known) if simplest else None,
         weight=None if weight is None else weight[kept][known],
         groups=None if groups is None else groups[kept][known],
         of=dataset.rows if len(kept) < dataset.rows else None,
     )
+
+
+def _as_many(target: PerRow, answers: Answers) -> Ragged:
+    """The target, without a step in rows that have not as many tags as words."""
+    assert isinstance(target, Ragged) and isinstance(answers.prediction, Ragged), "each word has a tag"
+    fits = np.flatnonzero(target.lengths == answers.prediction.lengths)
+    return target[fits].placed(fits, len(target))
 
 
 def _beside(frame: pl.LazyFrame, bundle: Bundle) -> tuple[Array | None, Array | None]:
@@ -421,7 +444,7 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
         some = sampled(np.arange(len(rows.target)), encoding.TESTED, derive(seed, "tested"))
         measured = figures(
             task, bundle.recipe.train.metric, rows.target[some], rows.answers.take(some),
-            _baseline(bundle, len(some)), "test",
+            (task.baseline, rows.simplest.take(some)) if rows.simplest else _baseline(bundle, len(some)), "test",
             weight=None if rows.weight is None else rows.weight[some],
             groups=None if rows.groups is None else rows.groups[some],
             seed=seed,
@@ -436,7 +459,8 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
         simplest: tuple[str, Answers] | None = (task.baseline, forecasts.simplest(frame, answerer))
     else:
         answers = answerer.answers(frame, where=dataset.where)
-        simplest = _baseline(bundle, len(numbers))
+        tags = isinstance(task, Tagging)
+        simplest = (task.baseline, answerer.simplest(frame)) if tags else _baseline(bundle, len(numbers))
     assert prepared.target is not None, "a bundle with figures has a target"
     measured = figures(
         task,
@@ -459,11 +483,10 @@ def groups_of(prepared: Prepared) -> Array | None:
 
 
 def _baseline(bundle: Bundle, rows: int) -> tuple[str, Answers] | None:
-    """What the simplest model says about each row: the same."""
-    outputs = bundle.stored.facts.get("baseline")
-    if outputs is None:
+    """What the simplest model says about each row: the same; None where it says more."""
+    outputs, task = bundle.stored.facts.get("baseline"), bundle.answerer.task
+    if outputs is None or task.name == TAGS:
         return None
-    task = bundle.answerer.task
     if task.name == TEXTS:
         return task.baseline, task.answers(Ragged.of_texts([str(outputs[0])] * rows))
     return task.baseline, task.answers(np.repeat(np.array([outputs]), rows, axis=0))
@@ -473,7 +496,8 @@ def _joined(parts: list[Answers]) -> Answers:
     probabilities = [part.probabilities for part in parts if part.probabilities is not None]
     of_targets = tuple(_joined([part.parts[place] for part in parts]) for place in range(len(parts[0].parts)))
     prediction = joined([part.prediction for part in parts])
-    return Answers(prediction, joined(probabilities) if probabilities else None, parts=of_targets)
+    said = joined(probabilities) if probabilities else None
+    return Answers(prediction, said, parts=of_targets, names=parts[0].names)
 
 
 def _aligned(answers: Answers, classes: tuple[str, ...], like: tuple[str, ...]) -> Answers:
@@ -484,7 +508,7 @@ def _aligned(answers: Answers, classes: tuple[str, ...], like: tuple[str, ...]) 
     back, said = np.argsort(place), answers.prediction
     if isinstance(said, Ragged) and isinstance(answers.probabilities, Ragged):
         steps = Ragged(answers.probabilities.values[:, back], answers.probabilities.offsets)
-        return Answers(Ragged(place[said.values], said.offsets), steps)
+        return Answers(Ragged(place[said.values], said.offsets), steps, names=like if answers.names else ())
     prediction = place[dense(said)] if dense(said).ndim == 1 else dense(said)[:, back]
     return Answers(prediction, dense(answers.probabilities)[:, back])
 

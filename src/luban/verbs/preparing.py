@@ -24,7 +24,7 @@ from luban.data.dataset import Dataset
 from luban.data.division import Division
 from luban.data.preprocessor import Preprocessor
 from luban.data.readable import Unreadable
-from luban.protocols import Arranged, Arranging, Asking, Encoder, Task
+from luban.protocols import Arranged, Arranging, Asking, Encoder, Tagging, Task
 from luban.recipe.recipe import Recipe
 from luban.schema.schema import Schema
 from luban.training import question
@@ -88,12 +88,14 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
     schema = roles.assign(dataset, recipe)
     frame, parts = _stacked(dataset, given, schema)
     values = _target(frame, schema, recipe)
-    name, reason = _or_forecast(*question.decide(values, recipe, texts=_texts(dataset, schema)), frame, schema, recipe)
+    name, reason = _asked(dataset, frame, schema, values, recipe)
     task: Task = registry.find("tasks", name)
     if isinstance(task, Asking) and values is not None:
         task, why = question.several(task, values, recipe)
         reason = f"{reason}: {why}"
     question.suits(task.name, recipe)
+    if isinstance(task, Tagging):
+        schema = task.read(schema)
     arranged = _arranged(task, frame, schema, recipe, given)
     given_schema, ends = None, None
     if arranged is not None:
@@ -102,9 +104,13 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         values, parts = _target(frame, schema, recipe), (arranged.frame.height, 0, 0)
         reason = "; ".join([reason, *(f"{count:,} {why}" for why, count in arranged.told.items())])
     classes, target = ((), None) if values is None else _encoded(task, values, recipe)
+    if isinstance(task, Tagging):
+        task = task.of_tags(classes)
     weight = weights(frame, schema)
     tested, validated, own = _set_aside(dataset, given, schema, parts)
     unreadable = readable.scan(frame, schema.inputs, recipe.features)
+    if isinstance(task, Tagging) and values is not None:
+        unreadable = _untagged(task, frame, schema.inputs[0].name, values)
     readable.refuse_many(unreadable, sum(parts), recipe.features, where=dataset.where)
     divided, validation = _divided(
         frame, schema, recipe, task, target, sum(parts), tested, validated, unreadable, ends=ends
@@ -147,14 +153,32 @@ def _texts(dataset: Dataset, schema: Schema) -> bool:
     )
 
 
-def _or_forecast(name: str, reason: str, frame: pl.LazyFrame, schema: Schema, recipe: Recipe) -> tuple[str, str]:
-    """The task, which is a forecast where values follow each other in time and nothing else is known of them."""
+def _asked(
+    dataset: Dataset, frame: pl.LazyFrame, schema: Schema, values: pl.Series | None, recipe: Recipe
+) -> tuple[str, str]:
+    """The name of the task, and why: what the target alone says, unless it says more beside what is read.
+
+    It is a forecast where values follow each other in time and nothing else is known of them, and tagging where each
+    word of the one text has a tag.
+    """
+    if recipe.task is None and values is not None and values.dtype != pl.Struct:
+        tagging: Tagging = registry.find("tasks", "tagging")
+        why = tagging.suggested(frame, schema, values)
+        if why is not None:
+            return "tagging", f"{why} (--task sequence-to-sequence if not)"
+    name, reason = question.decide(values, recipe, texts=_texts(dataset, schema))
     if recipe.task is None and name == "regression" and recipe.split.kind in ("auto", "time", "group"):
         forecasting: Arranging = registry.find("tasks", "forecasting")
         why = forecasting.suggested(frame, schema, recipe)
         if why is not None:
             return "forecasting", why
     return name, reason
+
+
+def _untagged(task: Tagging, frame: pl.LazyFrame, column: str, target: pl.Series) -> tuple[Unreadable, ...]:
+    """The rows whose tags do not fit the words of this column."""
+    read = frame.select(column).collect(engine="streaming").to_series()
+    return tuple(Unreadable(row, column, reason) for row, reason in task.problems(read, target).items())
 
 
 def _arranged(task: Task, frame: pl.LazyFrame, schema: Schema, recipe: Recipe, given: Given) -> Arranged | None:

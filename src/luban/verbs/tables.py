@@ -47,7 +47,13 @@ def like(x: Any, name: str, values: Sequence[Any]) -> Any:
         return sys.modules["pandas"].Series(values, index=x.index, name=name)
     if _is_of(x, "pyarrow"):
         return sys.modules["pyarrow"].array(values)
-    return np.asarray(values, dtype=object if values and isinstance(values[0], list) else None)
+    if values and isinstance(values[0], list):
+        # An entry a row, also where all lists are of equal length.
+        listed = np.empty(len(values), dtype=object)
+        for place, value in enumerate(values):
+            listed[place] = value
+        return listed
+    return np.asarray(values)
 
 
 def columns_like(x: Any, columns: dict[str, list[Any]]) -> Any:

@@ -1,8 +1,9 @@
-"""Texts that were written: what is shown of them, and how many of the texts to learn from were too long."""
+"""Rows that are answered by a text, or by a tag for each word: a few of them, to be shown."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,17 +20,37 @@ MOST_CHARACTERS = 300
 """Of each of their texts."""
 
 
-def pictures(schema: Schema, frame: pl.DataFrame, target: PerRow, answers: Answers) -> Mapping[str, Any]:
-    """A few test rows: what was read, what was wanted, what was written. frame: the raw test rows."""
-    assert isinstance(target, Ragged) and isinstance(answers.prediction, Ragged), "texts were written"
+def pictures(
+    schema: Schema, frame: pl.DataFrame, target: PerRow, answers: Answers, classes: tuple[str, ...] = ()
+) -> Mapping[str, Any]:
+    """A few test rows: what was read, what was wanted, what was written. frame: the raw test rows.
+
+    classes: names of tags, where each word has one.
+    """
+    assert isinstance(target, Ragged) and isinstance(answers.prediction, Ragged), "rows were answered by sequences"
     some = np.unique(np.linspace(0, len(target) - 1, min(SHOWN, len(target))).astype(np.int64))
     read = frame[schema.inputs[0].name]
     lines = zip(
-        [str(read[int(row)]) for row in some], target[some].texts(), answers.prediction[some].texts(), strict=True
+        [_joined(read[int(row)]) for row in some],
+        _written(target[some], classes),
+        _written(answers.prediction[some], classes),
+        strict=True,
     )
     names = ("read", "wanted", "written")
     rows = [dict(zip(names, (_short(text) for text in line), strict=True)) for line in lines]
     return {"texts": {"examples": rows}}
+
+
+def _written(rows: Ragged, classes: tuple[str, ...]) -> list[str]:
+    """The texts of bytes, or of the names of codes."""
+    if not classes:
+        return rows.texts()
+    names = [classes[code] for code in rows.values]
+    return [" ".join(names[low:high]) for low, high in pairwise(rows.offsets.tolist())]
+
+
+def _joined(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, Iterable) and not isinstance(value, str) else str(value)
 
 
 def _short(text: str) -> str:
