@@ -13,6 +13,7 @@ from luban.training.measuring import measure
 
 CASES = [(name, task) for name in registry.names("metrics") for task in sorted(registry.find("metrics", name).tasks)]
 ROWS = 60
+TAGS = ("B-LOC", "I-LOC", "B-PER", "I-PER", "O")
 WORDS = ("the", "cat", "sat", "on", "an", "old", "mat", "today")
 
 
@@ -30,6 +31,12 @@ def example(task: str, seed: int = 0) -> tuple[Array, Answers]:
         words = [" ".join(WORDS[at] for at in random.integers(0, len(WORDS), 3 + i % 6)) for i in range(ROWS)]
         said = [text if i % 3 else text.replace("cat", "dog") + " then" for i, text in enumerate(words)]
         return Ragged.of_texts(words), Answers(Ragged.of_texts(said))
+    if task == "tagging":
+        lengths = 2 + random.integers(0, 7, ROWS)
+        codes = random.integers(0, len(TAGS), lengths.sum())
+        said = np.where(random.random(len(codes)) < 0.8, codes, random.integers(0, len(TAGS), len(codes)))
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        return Ragged(codes, offsets), Answers(Ragged(said, offsets), names=TAGS)
     if task == "multi-task":
         (codes, classes), (values, numbers) = example("multiclass", seed), example("regression", seed + 1)
         return np.stack([codes, values], axis=1), side_by_side(classes, numbers)
@@ -59,8 +66,8 @@ def perfect(task: str, target: Array) -> Answers:
         return of_quantiles(target[:, :-1], np.zeros(3))
     if task == "regression":
         return Answers(target)
-    if task == "sequence-to-sequence":
-        return Answers(target)
+    if task in ("sequence-to-sequence", "tagging"):
+        return Answers(target, names=TAGS)
     if task == "multi-task":
         return side_by_side(perfect("multiclass", target[:, 0].astype(np.int64)), perfect("regression", target[:, 1]))
     if task == "multilabel":

@@ -18,6 +18,7 @@ SHAPES = {
     "vector": Shape("vector", (12,)),
     "image": Shape("image", (3, 28, 28), 1, (120.0,) * 3, (60.0,) * 3),
     "tokens": Shape("tokens", (100,), 51),
+    "words": Shape("words", (100, 4), 51),
     # Longer than the exporter's example, and of no power of two.
     "sequence": Shape("sequence", (3,), 133, (0.0,) * 3, (1.0,) * 3),
 }
@@ -27,6 +28,7 @@ NETWORKS = [
     if registry.find("models", name).trainer == "gradient" and "multiclass" in registry.find("models", name).tasks
     for kind in sorted(registry.find("models", name).takes)
 ]
+TAGGING = sorted({name for name, _ in NETWORKS if "tagging" in registry.find("models", name).tasks})
 
 
 def rows(shape: Shape, count: int) -> Tensors:
@@ -38,13 +40,17 @@ def rows(shape: Shape, count: int) -> Tensors:
     lengths = np.r_[shape.longest, random.integers(1, shape.longest + 1, count - 1)]
     if shape.kind == "tokens":
         return Tensors({"part": Ragged.of([random.integers(5, 100, n).astype(np.int32) for n in lengths])})
+    if shape.kind == "words":
+        return Tensors(
+            {"part": Ragged.of([random.integers(2, 100, (n, *shape.inner)).astype(np.int32) for n in lengths])}
+        )
     return Tensors({"part": Ragged.of([random.normal(size=(n, *shape.size)).astype(np.float32) for n in lengths])})
 
 
-def network(name: str, kind: str) -> Network:
+def network(name: str, kind: str, task: str = "multiclass") -> Network:
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    work = Work("multiclass", 3, 100, 0, shapes={"part": SHAPES[kind]})
+    work = Work(task, 3, 100, 0, shapes={"part": SHAPES[kind]})
     model = registry.find("models", name)
     module = model.build(work, model.Settings())
     weights = {key: tensor.numpy() for key, tensor in module.state_dict().items()}
@@ -60,6 +66,20 @@ def test_a_graph_is_accepted_and_answers_as_its_network(name: str, kind: str) ->
         compared = graph.parity(form, data, rows(SHAPES[kind], count), form.work.shapes)
         assert compared.difference < 1e-4
         assert compared.flips == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TAGGING)
+def test_a_graph_answers_each_step_as_its_network(name: str) -> None:
+    form = network(name, "words", "tagging")
+    data = graph.build(form, 0, 3, form.work.shapes)
+    nothing = Ragged.of([np.zeros((1, 4), np.int32)])
+    for some in (*(rows(SHAPES["words"], count) for count in (1, 9)), Tensors({"part": nothing})):
+        compared = graph.parity(form, data, some, form.work.shapes)
+        assert (compared.difference < 1e-4, compared.flips) == (True, 0)
+    ours = form.outputs(rows(SHAPES["words"], 9))
+    assert isinstance(ours, Ragged) and ours.values.shape[1] == 3
+    np.testing.assert_allclose(ours.values.sum(axis=1), 1.0)
 
 
 @pytest.mark.parametrize("kind", SHAPES)

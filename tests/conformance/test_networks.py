@@ -14,7 +14,7 @@ import torch
 from luban.collate import LENGTHS
 from luban.core import registry
 from luban.protocols import Shape, Work
-from models.networks import ANSWERING, NETWORKS, SHAPES, alone, inputs, network, work
+from models.networks import ANSWERING, NETWORKS, SHAPES, TAGGING, alone, inputs, network, work
 
 CASES = [(name, kind) for name, model in ANSWERING.items() for kind in sorted(model.takes)]
 RAGGED = [case for case in CASES if SHAPES[case[1]].ragged]
@@ -119,6 +119,16 @@ def test_its_states_are_zero_behind_the_end_of_a_row(name: str, kind: str) -> No
     assert (states["part"][1, 1:] == 0).all() and (states["part"][1, 0] != 0).any()
 
 
+@pytest.mark.parametrize("name", TAGGING)
+def test_each_step_is_answered_whatever_is_behind_the_end_of_its_row(name: str) -> None:
+    shapes = {"part": SHAPES["words"]}
+    module, tensors = network(name, shapes, task="tagging"), inputs(shapes)
+    together = module(tensors)
+    assert together.shape == (4, 9, 3)
+    for row, length in enumerate((9, 1, 4, 6)):
+        assert torch.allclose(module(alone(tensors, row))[0], together[row, :length], atol=1e-5)
+
+
 @each_case
 def test_it_trains_on_a_single_row(name: str, kind: str) -> None:
     shapes = {"part": SHAPES[kind]}
@@ -132,7 +142,7 @@ def test_thirty_steps_lower_the_loss_by_half(name: str, kind: str) -> None:
     shapes, lengths = {"part": SHAPES[kind]}, (9, 5, 4, 6) * 4
     tensors, target = inputs(shapes, lengths), torch.arange(16) % 2
     second = target.bool()
-    if kind == "tokens":
+    if kind in ("tokens", "words"):
         tensors["part"][second] = torch.where(tensors["part"][second] > 0, tensors["part"][second] // 4 + 4, 0)
         tensors["part"][~second] = torch.where(tensors["part"][~second] > 0, tensors["part"][~second] // 4 + 12, 0)
     elif kind == "image":

@@ -50,6 +50,10 @@ TYPICAL = {
         pl.Series("x", ["1 2 3", "4", None, "-5 6"]),
     ],
     "text": [pl.Series("x", ["a small cat", "a big cat", None, "质量很好 a cat"])],
+    "words": [
+        pl.Series("x", ["a small cat", "a big cat", None, "质量 很好 a cat"]),
+        pl.Series("x", [["a", "small cat"], ["a"], None, ["质量"]]),
+    ],
 }
 CASES = [(name, place) for name, values in TYPICAL.items() for place in range(len(values))]
 ODD = [
@@ -84,10 +88,11 @@ def sound(tensor, state, values):
     assert len(part) == len(values)
     assert isinstance(part, Ragged) == shape.ragged
     if isinstance(part, Ragged):
-        assert part.values.dtype == (np.int32 if shape.kind == "tokens" else np.float32)
-        assert part.values.shape[1:] == (() if shape.kind == "tokens" else shape.size)
+        assert part.values.dtype == (np.int32 if shape.kind in ("tokens", "words") else np.float32)
+        assert part.values.shape[1:] == shape.inner
         assert part.offsets[0] == 0 and part.offsets[-1] == len(part.values) and part.offsets.dtype == np.int64
-        assert len(values) == 0 or 1 <= part.lengths.min() <= part.lengths.max() <= shape.longest
+        longest = part.lengths.max(initial=1) if shape.kind == "words" else shape.longest
+        assert len(values) == 0 or 1 <= part.lengths.min() <= part.lengths.max() <= longest
         assert np.isfinite(part.values).all()
         if shape.kind == "tokens":
             assert ((part.values >= 1) & (part.values < shape.size[0])).all()
@@ -142,7 +147,7 @@ def test_each_row_is_encoded_by_itself(case):
 
 def test_channels_are_standardised_by_numbers_of_their_own(case):
     shape = case[1].shape(case[3])
-    count = {"image": 1, "sequence": 1, "tokens": 0}[shape.kind] * shape.size[0]
+    count = {"image": 1, "sequence": 1, "tokens": 0, "words": 0}[shape.kind] * shape.size[0]
     assert len(shape.center) == len(shape.spread) == count
     assert np.isfinite(shape.center).all() and all(spread > 0 for spread in shape.spread)
 
@@ -208,6 +213,7 @@ FLIPPED = {
     "tokenizer": ("text", "bpe", "wordpiece"),
     "vocabulary": ("text", 300, 310),
     "longest": ("text", 4, 5),
+    "words": ("words", 2, 3),
     "image_size": ("image", 8, 9),
     "color": ("image", "gray", "rgb"),
     "sample_rate": ("audio", 8_000, 4_000),

@@ -18,7 +18,7 @@ from luban.protocols import Form
 GOLDEN = Path(__file__).parent / "golden"
 ANSWERS = json.loads((GOLDEN / "answers.json").read_text(encoding="utf-8"))
 ROWS = np.array(ANSWERS["rows"], dtype=np.float32)
-SEES_TENSORS = {"network", "repeated", "written"}
+SEES_TENSORS = {"lookup", "network", "repeated", "written"}
 """Kinds whose rows are no lines of a matrix, or whose answers are texts."""
 
 

@@ -18,10 +18,13 @@ NETWORKS: dict[str, NetworkModel] = {
     if model.trainer == "gradient"
 }
 ANSWERING = {name: model for name, model in NETWORKS.items() if "sequence-to-sequence" not in model.tasks}
+TAGGING = {name: model for name, model in NETWORKS.items() if "tagging" in model.tasks}
+"""Those that also answer each step with (outputs,) numbers."""
 """The networks that answer a row with (outputs,) numbers; the others write."""
 SHAPES = {
     "vector": Shape("vector", (5,)),
     "tokens": Shape("tokens", (20,), longest=9),
+    "words": Shape("words", (40, 3), longest=9),
     "image": Shape("image", (3, 9, 12), center=(100.0, 120.0, 90.0), spread=(50.0, 60.0, 70.0)),
     "sequence": Shape("sequence", (2,), longest=9, center=(1.0, -2.0), spread=(2.0, 0.5)),
 }
@@ -40,19 +43,21 @@ SMALL: dict[str, dict[str, Any]] = {
 LENGTHS_OF_ROWS = (9, 1, 4, 6)
 
 
-def work(shapes: Mapping[str, Shape], outputs: int = 3, rows: int = 1_000) -> Work:
+def work(shapes: Mapping[str, Shape], outputs: int = 3, rows: int = 1_000, task: str = "multiclass") -> Work:
     width = sum(shape.size[0] for shape in shapes.values() if shape.kind == "vector")
-    return Work("multiclass", outputs, rows, width, shapes=shapes)
+    return Work(task, outputs, rows, width, shapes=shapes)
 
 
-def network(name: str, shapes: Mapping[str, Shape], outputs: int = 3, seed: int = 0, **settings: Any) -> Any:
+def network(
+    name: str, shapes: Mapping[str, Shape], outputs: int = 3, seed: int = 0, task: str = "multiclass", **settings: Any
+) -> Any:
     """The network of an architecture at small settings, answering rather than training, with all weights drawn anew.
 
     Biases and running statistics, which begin at 0 and 1, are drawn too: else a mistake with them would not show.
     """
     torch.manual_seed(seed)
     model = NETWORKS[name]
-    module = model.build(work(shapes, outputs), model.Settings(**{**SMALL.get(name, {}), **settings})).eval()
+    module = model.build(work(shapes, outputs, task=task), model.Settings(**{**SMALL.get(name, {}), **settings})).eval()
     with torch.no_grad():
         for key, tensor in module.state_dict().items():
             if key.endswith("running_var"):
@@ -76,6 +81,9 @@ def inputs(shapes: Mapping[str, Shape], lengths: Sequence[int] = LENGTHS_OF_ROWS
             own = torch.arange(steps[1])[None, :] < torch.tensor(lengths)[:, None]
             if shape.kind == "tokens":
                 found[name] = torch.randint(4, shape.size[0], steps, generator=random) * own
+            elif shape.kind == "words":
+                numbers = torch.randint(4, shape.size[0], (*steps, *shape.inner), generator=random)
+                found[name] = numbers * own[:, :, None]
             else:
                 found[name] = torch.randn(*steps, *shape.size, generator=random) * own[:, :, None]
             found[name + LENGTHS] = torch.tensor(lengths)

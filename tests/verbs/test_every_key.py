@@ -41,6 +41,7 @@ OF_NETWORKS = (
             "unreadable",
             "tokenizer",
             "vocabulary",
+            "words",
             "longest",
             "image_size",
             "color",

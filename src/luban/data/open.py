@@ -36,7 +36,7 @@ READER = 3
 """Counts up when files come to be read otherwise, so that nothing old is taken from the cache."""
 LARGE = 50 << 20
 """Bytes of a file from which it is said that it is read."""
-FORMATS = ("parquet", "arrow", "idx", "cifar", "ts", "jsonlines", "csv")
+FORMATS = ("parquet", "arrow", "idx", "cifar", "ts", "conll", "jsonlines", "csv")
 """The formats of files, in the order in which they are asked: any text may be separated values."""
 LAYOUTS = ("idx", "cifar", "ts", "class-folders")
 """The layouts of folders, in the order in which they are asked: any folder may be one of classes."""
@@ -327,7 +327,7 @@ def _source(path: Path, head: bytes) -> tuple[str, Source]:
     raise DataError(
         f"this is not a format that luban reads (it starts with {head[:8]!r}).",
         where=str(path),
-        fix="give CSV, TSV, Parquet, JSON lines, Arrow or Feather; or idx, CIFAR or .ts files as they come",
+        fix="give CSV, TSV, Parquet, JSON lines, Arrow or Feather; or idx, CIFAR, .ts or .conll files as they come",
     )
 
 

@@ -12,7 +12,6 @@ from luban.batch import Array, Inputs, PerRow, Ragged
 from luban.forms._checked import MOST_OUTPUTS, Checked
 from luban.protocols import Builder, NoGraph, State
 
-
 UNKNOWN = 1
 
 

@@ -44,7 +44,9 @@ def _as_long(said: Ragged, target: Ragged, row: Array) -> Array:
     if np.array_equal(said.lengths, target.lengths):
         return said.values[said.offsets[0] : said.offsets[-1]]
     place = np.arange(len(row)) - np.repeat(np.cumsum(target.lengths) - target.lengths, target.lengths)
-    answers = said.values[np.minimum(said.offsets[row] + place % np.maximum(said.lengths[row], 1), len(said.values) - 1)]
+    answers = said.values[
+        np.minimum(said.offsets[row] + place % np.maximum(said.lengths[row], 1), len(said.values) - 1)
+    ]
     return np.where(said.lengths[row] > 0, answers, UNKNOWN)
 
 

@@ -151,10 +151,10 @@ class Steps(nn.Module):
 
 @final
 class SumOfVectors(nn.Module):
-    """(rows, length, width): the sum of the vectors of a word and of its pieces, over the root of how many they are.
+    """(rows, length, width): the sum of the vectors of a word and of its pieces, over the root of their number.
 
-    numbers: of a step, of which the first is the word's own. While it trains, a word is taken for the unknown one, 1, in
-    one of `1 / FORGOTTEN` places, so that this one is learned too, and what its pieces say of a word.
+    numbers: of a step, of which the first is the word's own. While it trains, a word is taken for the unknown one, 1,
+    in this share of its places, so that this one is learned too, and what its pieces say of a word.
     """
 
     FORGOTTEN = 0.05

@@ -236,7 +236,10 @@ def _check_ends(graph: Any, width: int | None, outputs: int | None) -> int:
 
 
 def _check_tensors(graph: Any, outputs: int | None, shapes: Mapping[str, Shape]) -> int:
-    """The tensors of these shapes go in, and one comes out: a line a row, or for each of its steps. Trees have no place in such a graph: 0 inputs."""
+    """The tensors of these shapes go in, and one comes out: a line a row, or for each of its steps.
+
+    Trees have no place in such a graph: 0 inputs.
+    """
     wanted = {**ends_of(0, shapes), OUTPUTS: (TensorProto.DOUBLE, (ROWS, outputs))}
     steps = [sizes[1] for _, sizes in wanted.values() if len(sizes) > 1 and str(sizes[1]).startswith("length")]
     found = {}

@@ -90,8 +90,7 @@ class TokenTagging:
         return tuple(_labels.classes_of(cut(target).explode(empty_as_null=False).rename(target.name)))
 
     def encode(self, target: pl.Series, classes: tuple[str, ...]) -> PerRow:
-        """Ragged int64: the code of each tag, -1 for one that is not among `classes`; no step where there are no tags.
-        """
+        """Ragged int64: the code of each tag, -1 for one that is not among `classes`; no step without tags."""
         lists = cut(target).fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
         offsets = np.concatenate([[0], np.cumsum(lists.list.len().to_numpy().astype(np.int64))])
         return Ragged(_labels.codes(lists.explode(empty_as_null=False), classes), offsets)

@@ -49,7 +49,8 @@ class Steps:
         words = lists.explode(empty_as_null=False).drop_nulls() if len(lists) else pl.Series([], dtype=pl.String)
         counted = words.rename("word").value_counts().sort(["count", "word"], descending=[True, False])
         longest = int(lists.list.len().max() or 1)  # type: ignore[arg-type]
-        known = counted["word"].head(settings.words).to_list()
+        # Where there is no word at all, the one that no text has stands for them.
+        known = counted["word"].head(settings.words).to_list() or [""]
         return State({"longest": min(max(longest, 1), LONGEST), "words": known})
 
     def encode(self, values: pl.Series, state: State) -> Ragged:
@@ -83,7 +84,11 @@ class Steps:
         words = state.values["words"]
         if not is_whole(state.values["longest"], 1, LONGEST):
             raise BundleError("the longest row of a column of words must be a whole number from 1 on.")
-        if not isinstance(words, list) or len(words) > MOST_WORDS or not all(isinstance(word, str) for word in words):
+        if (
+            not isinstance(words, list)
+            or not 1 <= len(words) <= MOST_WORDS
+            or not all(isinstance(word, str) for word in words)
+        ):
             raise BundleError("the words of a column must be a list of texts.")
         if len(set(words)) < len(words):
             raise BundleError("the words of a column must differ.")
