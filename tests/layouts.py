@@ -6,7 +6,10 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
+TAGGED = pl.DataFrame({"words": ["Ulm is old", "Bonn"], "tags": ["B-LOC O O", "B-LOC"]})
+"""Two sentences."""
 IMAGES = np.arange(6 * 2 * 3, dtype=np.uint8).reshape(6, 2, 3)
 """Six images of 2 by 3."""
 LABELS = np.array([0, 1, 2, 0, 1, 2], dtype=np.uint8)
@@ -47,6 +50,12 @@ def write_cifar(folder: Path) -> Path:
     names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
     (folder / "batches.meta.txt").write_text("\n".join(names) + "\n\n", encoding="utf-8")
     return folder
+
+
+def write_conll(table: pl.DataFrame, place: Path) -> None:
+    """A word and its tag a line, and an empty line behind each sentence."""
+    sentences = ("\n".join(f"{w} {t}" for w, t in zip(*map(str.split, row), strict=True)) for row in table.rows())
+    place.write_text("\n\n".join(sentences) + "\n", encoding="utf-8")
 
 
 def write_ts(folder: Path) -> Path:

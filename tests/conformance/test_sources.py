@@ -18,6 +18,7 @@ WRITERS = {
     "parquet": ("x.parquet", pl.DataFrame.write_parquet),
     "arrow": ("x.arrow", pl.DataFrame.write_ipc),
     "jsonlines": ("x.jsonl", pl.DataFrame.write_ndjson),
+    "conll": ("x.conll", layouts.write_conll),
 }
 FOLDERS = {
     "idx": layouts.write_idx,
@@ -27,6 +28,8 @@ FOLDERS = {
 }
 """Each writes its layout into a folder, with training and test rows."""
 TABLE = pl.DataFrame({"a": [1, 2, None], "b": ["x", "y", "z"], "c": [0.5, None, 2.0]})
+TABLES = {"conll": layouts.TAGGED}
+"""Of formats that hold not any table."""
 
 
 def test_every_source_is_asked_and_tried_here() -> None:
@@ -39,7 +42,8 @@ def test_every_source_is_asked_and_tried_here() -> None:
 def test_a_format_is_recognised_by_its_own_source_and_read_lazily(name: str, tmp_path: Path) -> None:
     source = registry.find("data.sources", name)
     file, write = WRITERS[name]
-    write(TABLE, tmp_path / file)
+    table = TABLES.get(name, TABLE)
+    write(table, tmp_path / file)
     head = (tmp_path / file).read_bytes()[:1000]
     assert source.recognises(tmp_path / file, head)
     others = set(opening.FORMATS) - {name, "csv"}
@@ -47,7 +51,7 @@ def test_a_format_is_recognised_by_its_own_source_and_read_lazily(name: str, tmp
     assert source.files(tmp_path / file) == (tmp_path / file,)
     reading = source.read(tmp_path / file, {}, tmp_path / "o.parquet")
     assert isinstance(reading.frame, pl.LazyFrame)
-    assert reading.frame.collect().equals(TABLE)
+    assert reading.frame.collect().equals(table)
     assert reading.facts["format"]
 
 
@@ -89,7 +93,7 @@ def test_a_folder_is_read_once_and_has_the_same_fingerprint(
 @pytest.mark.parametrize("name", sorted(WRITERS))
 def test_a_cut_file_is_an_error_or_fewer_rows_but_no_defect(name: str, tmp_path: Path) -> None:
     file, write = WRITERS[name]
-    write(TABLE, tmp_path / "whole")
+    write(TABLES.get(name, TABLE), tmp_path / "whole")
     data = (tmp_path / "whole").read_bytes()
     for length in range(0, len(data), max(1, len(data) // 20)):
         (tmp_path / file).write_bytes(data[:length])

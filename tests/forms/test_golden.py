@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from luban import states
+from luban.batch import Ragged, Tensors
 from luban.core import registry
 from luban.protocols import Form
 
 GOLDEN = Path(__file__).parent / "golden"
 ANSWERS = json.loads((GOLDEN / "answers.json").read_text(encoding="utf-8"))
 ROWS = np.array(ANSWERS["rows"], dtype=np.float32)
-SEES_TENSORS = {"lookup", "network", "repeated", "written"}
+SEES_TENSORS = {"network", "repeated", "written"}
 """Kinds whose rows are no lines of a matrix, or whose answers are texts."""
 
 
@@ -27,6 +28,14 @@ def test_a_state_of_then_answers_as_it_did(name: str) -> None:
     kind, state = states.from_bytes((GOLDEN / f"{name}.safetensors").read_bytes())
     form: Form = registry.find("forms", kind).rebuild(state)
     assert form.outputs(ROWS) == pytest.approx(np.array(ANSWERS["outputs"][name]), rel=1e-9, abs=1e-12)
+
+
+def test_a_lookup_of_then_answers_as_it_did() -> None:
+    kind, state = states.from_bytes((GOLDEN / "lookup.safetensors").read_bytes())
+    words = Ragged.of([np.array([[2, 7], [3, 8], [1, 9]], np.int32), np.array([[0, 0]], np.int32)])
+    found = registry.find("forms", kind).rebuild(state).outputs(Tensors({"text": words}))
+    assert found.lengths.tolist() == [3, 0]
+    assert found.values.argmax(axis=1).tolist() == [2, 0, 1]
 
 
 def test_there_is_a_state_of_every_kind() -> None:

@@ -105,7 +105,7 @@ def _useful(column: Column) -> Column:
         return replace(column, role="id")
     if column.kind == "constant":
         return replace(column, role="ignored")
-    if column.dtype.startswith(_NOT_PLAIN) and column.kind not in ("audio", "image", "series"):
+    if column.dtype.startswith(_NOT_PLAIN) and column.kind not in ("audio", "image", "series", "words"):
         return replace(column, role="ignored", reason=f"{column.reason}; they are not read as inputs")
     if column.kind not in registry.names("features"):
         return replace(column, role="ignored", reason=f"{column.reason}; luban does not learn from this yet")

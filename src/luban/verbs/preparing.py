@@ -19,6 +19,7 @@ from luban.batch import Array, PerRow
 from luban.core import registry
 from luban.core.errors import DataError, UsageError
 from luban.core.seed import derive
+from luban.core.suggest import fold
 from luban.data import division, loader, readable, roles
 from luban.data.dataset import Dataset
 from luban.data.division import Division
@@ -85,7 +86,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
 
     Raises UsageError for a column or class that is not there, and DataError for data that cannot be learned from.
     """
-    schema = roles.assign(dataset, recipe)
+    schema = _read(roles.assign(dataset, recipe), recipe)
     frame, parts = _stacked(dataset, given, schema)
     values = _target(frame, schema, recipe)
     name, reason = _asked(dataset, frame, schema, values, recipe)
@@ -151,6 +152,13 @@ def _texts(dataset: Dataset, schema: Schema) -> bool:
         and dataset.schema[target.name].kind == "text"
         and [column.kind for column in schema.inputs] == ["text"]
     )
+
+
+def _read(schema: Schema, recipe: Recipe) -> Schema:
+    """The columns as the task that is asked for reads them, where it reads them in its own way."""
+    name = fold(recipe.task or "")
+    task: Task | None = registry.find("tasks", name) if name in registry.names("tasks") else None
+    return task.read(schema) if isinstance(task, Tagging) and schema.one("target") is not None else schema
 
 
 def _asked(

