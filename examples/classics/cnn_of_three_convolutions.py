@@ -35,10 +35,10 @@ def clothes(part: str, rows: int) -> pl.DataFrame:
 
 
 with tempfile.TemporaryDirectory() as folder:
-    asked = {**NETWORK, "train.rows": ROWS}
-    shown(luban.fit("sample:fashion-mnist", "label", model="cnn", set=asked, out=Path(folder) / "small.luban"))
+    train, test = clothes("train", ROWS), clothes("t10k", max(ROWS // 6, 30))
+    shown(luban.fit(train, "label", test=test, model="cnn", set=NETWORK, out=Path(folder) / "small.luban"))
 
     # A picture of 224 x 224 costs as much as 64 small ones: fewer of them, a rate that is known, no range test.
     large = {**NETWORK, "features.image_size": 224, "train.learning_rate": 0.001, "train.augment": {}, "split.folds": 2}
-    some, others = clothes("train", max(ROWS // 30, 60)), clothes("t10k", max(ROWS // 60, 30))
+    some, others = train.head(max(ROWS // 30, 60)), test.head(max(ROWS // 60, 30))
     shown(luban.fit(some, "label", test=others, model="cnn", set=large, out=Path(folder) / "large.luban"))
