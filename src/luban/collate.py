@@ -19,6 +19,8 @@ TABLE = "table"
 """The name of the part that holds the matrix of all columns without a tensor of their own."""
 LENGTHS = ".lengths"
 """Behind the name of a ragged part: where its lengths are."""
+OWN = ".own"
+"""Behind the name of a part that is read: it is in the tokens that are written."""
 WRITTEN = ".written"
 """Behind the name of a part that is read: the tokens that were written so far, each row begun by START."""
 

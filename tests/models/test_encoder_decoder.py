@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from luban.models.encoder_decoder.states import States
 from luban.models.encoder_decoder.writing import END, PAD, START, beam, greedy
+from luban.protocols import Shape
 from models import references
 from models.networks import SHAPES, alone, inputs, network, weights
 from models.references import under
@@ -20,8 +22,19 @@ SOURCE = {"source": SHAPES["tokens"]}
 TARGET = torch.tensor([[START, 4, 5, 6], [START, 6, 0, 0], [START, 4, 4, 0], [START, 5, 6, 4]])
 
 
+COPIED = {"source.own": Shape("tokens", (VOCABULARY,), longest=SHAPES["tokens"].longest)}
+
+
 def pair(kind: str, **settings: Any) -> Any:
     return network("encoder-decoder", SOURCE, VOCABULARY, kind=kind, **settings)
+
+
+def copying(kind: str, **settings: Any) -> tuple[Any, dict[str, torch.Tensor]]:
+    """A pair that reads the tokens that it writes, with weights that copy, and what it reads."""
+    module, tensors = network("encoder-decoder", COPIED, VOCABULARY, kind=kind, **settings), inputs(COPIED)
+    with torch.no_grad():
+        module.pair.copying.query.weight.normal_()
+    return module, tensors
 
 
 @pytest.mark.parametrize("positions", ["rotary", "learned"])
@@ -71,6 +84,55 @@ def test_no_step_sees_what_comes_after_it(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["transformer", "lstm"])
+def test_a_token_that_was_read_is_as_likely_as_its_score_says(kind: str) -> None:
+    module, tensors = copying(kind)
+    seen: dict[str, torch.Tensor] = {}
+    module.pair.copying.register_forward_hook(
+        lambda part, given, found: seen.update(before=given[0], steps=given[1], memory=given[2].memory, found=found)
+    )
+    module(tensors | {"source.own.written": TARGET})
+    w, before = under(weights(module), "pair.copying"), seen["before"].detach().numpy()
+    for row in range(4):
+        steps, memory = (seen[name].detach().numpy()[row] for name in ("steps", "memory"))
+        wanted = before[row].copy()
+        for place in range(int(tensors["source.own.lengths"][row])):
+            before_it = memory[place - 1] if place else np.zeros_like(memory[place])
+            key = references.linear(np.concatenate([memory[place], before_it]), under(w, "key"))
+            wanted[:, int(tensors["source.own"][row, place])] += steps @ w["query.weight"].T @ key / steps.shape[1] ** 0.5
+        assert seen["found"].detach().numpy()[row] == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["transformer", "lstm"])
+@pytest.mark.parametrize("positions", ["rotary", "learned"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_is_kept_between_steps_changes_nothing(kind: str, positions: str, shared: bool) -> None:
+    if shared:
+        module, tensors = copying(kind, positions=positions)
+    else:
+        module, tensors = pair(kind, positions=positions), inputs(SOURCE)
+    with torch.inference_mode():
+        states = module.encode(tensors)
+        whole, kept = module.decode(states, TARGET), states
+        for step in range(TARGET.shape[1]):
+            outputs, kept = module.next(kept, TARGET[:, step])
+            assert torch.allclose(outputs, whole[:, step], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["transformer", "lstm"])
+def test_greedy_writes_what_the_whole_text_says_each_time(kind: str) -> None:
+    module, tensors = copying(kind)
+    with torch.inference_mode():
+        states, texts = module.encode(tensors), torch.full((4, 1), START)
+        for _ in range(6):
+            outputs = module.decode(states, texts)[:, -1]
+            outputs[:, [PAD, START]] = -torch.inf
+            texts = torch.cat([texts, outputs.argmax(dim=1, keepdim=True)], dim=1)
+    for row, text in enumerate(texts[:, 1:].tolist()):
+        end = text.index(END) if END in text else len(text)
+        assert list(module.write(tensors, longest=6)[row].tokens) == text[:end]
+
+
+@pytest.mark.parametrize("kind", ["transformer", "lstm"])
 def test_a_row_alone_is_written_like_the_row_in_a_batch(kind: str) -> None:
     module, tensors = pair(kind), inputs(SOURCE)
     together = module.write(tensors, beams=3, longest=5)
@@ -80,19 +142,21 @@ def test_a_row_alone_is_written_like_the_row_in_a_batch(kind: str) -> None:
         assert own.log_probability == pytest.approx(together[row].log_probability, abs=1e-4)
 
 
-def following(states: States, texts: torch.Tensor) -> torch.Tensor:
+TABLE = torch.randn(2, 7, 7, 7, generator=torch.Generator().manual_seed(3)) * 2
+
+
+def following(states: States, token: torch.Tensor) -> tuple[torch.Tensor, States]:
     """Outputs that depend on the row and on the last two tokens, drawn once."""
-    table = torch.randn(2, 7, 7, 7, generator=torch.Generator().manual_seed(3)) * 2
-    row = states.memory[:, 0, 0].long()
-    before = torch.cat([torch.zeros_like(texts[:, :1]), texts[:, :-1]], dim=1)
-    return table[row[:, None], before, texts]
+    (before,) = states.before or (torch.zeros_like(token),)
+    return TABLE[states.memory[:, 0, 0].long(), before, token], replace(states, before=(token,))
 
 
 TWO_ROWS = States(torch.tensor([[[0.0]], [[1.0]]]), torch.ones(2, 1, dtype=torch.bool))
 
 
 def log_probability(row: int, tokens: tuple[int, ...]) -> float:
-    outputs = following(TWO_ROWS.take(torch.tensor([row])), torch.tensor([[START, *tokens[:-1]]]))[0]
+    texts = torch.tensor([START, *tokens[:-1]])
+    outputs = TABLE[row, torch.cat([torch.zeros(1, dtype=torch.int64), texts[:-1]]), texts]
     outputs[:, [PAD, START]] = -torch.inf
     steps = outputs.log_softmax(dim=1)
     return float(sum(steps[place, token] for place, token in enumerate(tokens)))

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, final
 
 from luban.batch import Tensors
-from luban.collate import LENGTHS, TABLE
+from luban.collate import LENGTHS, OWN, TABLE, WRITTEN
 from luban.core import registry
 from luban.core.errors import BundleError
 from luban.data.preprocessor import Part, Preprocessor
@@ -72,8 +72,8 @@ class TensorPreprocessor:
         names = []
         for part in self.parts:
             name = part.column
-            # A column may be called as the block is, or as the lengths of another column's rows are.
-            while name in taken or name.endswith(LENGTHS):
+            # A column may be called as the block is, or as what stands beside the rows of another column.
+            while name in taken or name.endswith((LENGTHS, OWN, WRITTEN)):
                 name = f"{name} (column)"
             taken.add(name)
             names.append(name)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 
 from luban import collate
-from luban.batch import Array, Inputs, PerRow, Ragged, joined
+from luban.batch import Array, Inputs, PerRow, Ragged, Tensors, joined
 from luban.core import registry
 from luban.core.errors import BundleError
 from luban.forms import _members
@@ -30,7 +30,8 @@ TASK = "sequence-to-sequence"
 class Written:
     """network: the form of an encoder with its decoder, whose outputs are the tokens. merges: (pairs, 2) int32, see
     `features/text/tokens.py`. longest: tokens that are written at most, as many as the longest text of the training
-    has. beams: texts that are followed at once; 1 takes the likeliest token each time.
+    has. beams: texts that are followed at once; 1 takes the likeliest token each time. reads: what is read comes letter
+    by letter, and is cut into so many of the same tokens at most; 0 where it comes in tokens of its own.
     """
 
     kind: ClassVar[str] = "written"
@@ -38,6 +39,7 @@ class Written:
     merges: Array
     longest: int
     beams: int = 1
+    reads: int = 0
 
     @property
     def width(self) -> int:
@@ -54,6 +56,7 @@ class Written:
         rows = int(inputs.shape[0])
         if rows == 0:
             return Ragged.of_texts([])
+        inputs = self._read(inputs)
         lengths = collate.lengths(inputs)
         # Rows of like length together: padding is work for nothing, and answers of like length end together.
         order = np.arange(rows) if lengths is None else np.argsort(lengths, kind="stable")
@@ -67,20 +70,28 @@ class Written:
             found.append(Ragged.of_texts([tokens.written(text.tokens, state) for text in texts]))
         return joined(found)[np.argsort(order, kind="stable")]
 
+    def _read(self, inputs: Inputs) -> Inputs:
+        """What the network reads."""
+        if not self.reads:
+            return inputs
+        ((name, letters),) = collate.parts(inputs).items()
+        return Tensors({name + collate.OWN: _tokens().again(letters, State({"longest": self.reads}, self._learned.arrays))})
+
     @property
     def _learned(self) -> State:
         # How long a text of the training was cut to is not needed to write.
         return State({"longest": 2}, {"merges": self.merges})
 
     def state(self) -> State:
-        return State(
-            {"beams": self.beams, "longest": self.longest}, {"merges": self.merges}, _members.pack([self.network])
-        )
+        values = {"beams": self.beams, "longest": self.longest, "reads": self.reads}
+        return State(values, {"merges": self.merges}, _members.pack([self.network]))
 
     @classmethod
     def rebuild(cls, state: State) -> Self:
         checked = Checked(cls.kind, state)
         beams, longest = checked.whole("beams", 1, MOST_BEAMS), checked.whole("longest", 1, MOST_TOKENS)
+        # Those of before this could be told read tokens of their own.
+        reads = checked.whole("reads", 0, MOST_TOKENS) if "reads" in state.values else 0
         if "merges" not in state.arrays:
             raise checked.fail("it lacks the merged pairs of its tokens")
         checked.known("merges")
@@ -99,7 +110,10 @@ class Written:
         (words,) = tokens.shape(learned).size
         if words != network.work.outputs:
             raise checked.fail(f"the network writes {network.work.outputs} tokens, and {words} are known")
-        return cls(network, merges, longest, beams)
+        ((name, shape),) = network.work.shapes.items()
+        if name.endswith(collate.OWN) != bool(reads) or (reads and (shape.kind, shape.size) != ("tokens", (words,))):
+            raise checked.fail("the network reads other tokens than it writes")
+        return cls(network, merges, longest, beams, reads)
 
     def graph(self, builder: Builder, inputs: str) -> str:
         raise NoGraph("a text is written token by token, as long as it takes: torch writes it, no graph does")

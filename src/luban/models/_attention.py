@@ -11,6 +11,8 @@ from torch.nn import functional
 from luban.models._layers import linear
 
 ROTATION_BASE = 10_000.0
+Kept = tuple[Tensor, Tensor]
+"""Keys and values: (rows, heads, steps, width / heads) each."""
 
 
 def check(width: int, heads: int) -> None:
@@ -46,16 +48,20 @@ class Attention(nn.Module):
 
         own: (rows, others) boolean: what is looked at; the rest is padding. causal: no step sees a later one.
         """
-        asked = asking if asked is None else asked
-        query, key, value = (
-            self._split(self.query(asking)),
-            self._split(self.key(asked)),
-            self._split(self.value(asked)),
-        )
-        if self.rotary:
-            query, key = rotated(query, self.frequencies), rotated(key, self.frequencies)
+        return self.looked(asking, self.kept(asking if asked is None else asked), own, causal)
+
+    def kept(self, asked: Tensor, place: int = 0) -> Kept:
+        """The keys and values of what is asked. place: of its first step, by which keys are turned."""
+        key, value = self._split(self.key(asked)), self._split(self.value(asked))
+        return (rotated(key, self.frequencies, place) if self.rotary else key), value
+
+    def looked(
+        self, asking: Tensor, kept: Kept, own: Tensor | None = None, causal: bool = False, place: int = 0
+    ) -> Tensor:
+        """The same of keys and values that were kept. place: of the first step that asks."""
+        query, (key, value) = self._split(self.query(asking)), kept
         found = functional.scaled_dot_product_attention(
-            query,
+            rotated(query, self.frequencies, place) if self.rotary else query,
             key,
             value,
             attn_mask=None if own is None else own[:, None, None, :],
@@ -70,9 +76,12 @@ class Attention(nn.Module):
         return steps.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
 
-def rotated(steps: Tensor, frequencies: Tensor) -> Tensor:
-    """(..., steps, size): the pair (i, i + size / 2) of the step at place p turned by the angle p * frequencies[i]."""
-    places = torch.arange(steps.shape[-2], device=steps.device).to(frequencies.dtype)
+def rotated(steps: Tensor, frequencies: Tensor, place: int = 0) -> Tensor:
+    """(..., steps, size): the pair (i, i + size / 2) of the step at place p turned by the angle p * frequencies[i].
+
+    place: of the first step.
+    """
+    places = (torch.arange(steps.shape[-2], device=steps.device) + place).to(frequencies.dtype)
     angles = places[:, None] * frequencies[None, :]
     cosine, sine = angles.cos().to(steps.dtype), angles.sin().to(steps.dtype)
     first, second = steps.chunk(2, dim=-1)
@@ -116,6 +125,22 @@ class Block(nn.Module):
             steps = steps + self.dropout(self.cross(self.cross_norm(steps), memory, own=remembered))
         return steps + self.dropout(self.feed(self.feed_norm(steps)))
 
+    def next(
+        self, step: Tensor, before: Kept, memory: Kept | None = None, remembered: Tensor | None = None
+    ) -> tuple[Tensor, Kept]:
+        """What `forward` gives for one more step of a causal block, (rows, 1, width), and what the step after it needs.
+
+        before: the keys and values of the steps before. memory: those of the memory, as `cross` keeps them.
+        """
+        normal, place = self.norm(step), before[0].shape[2]
+        key, value = (
+            torch.cat([old, new], dim=2) for old, new in zip(before, self.attention.kept(normal, place), strict=True)
+        )
+        step = step + self.attention.looked(normal, (key, value), place=place)
+        if self.cross is not None and self.cross_norm is not None and memory is not None:
+            step = step + self.cross.looked(self.cross_norm(step), memory, remembered)
+        return step + self.feed(self.feed_norm(step)), (key, value)
+
 
 @final
 class Places(nn.Module):
@@ -126,7 +151,8 @@ class Places(nn.Module):
         self.table = nn.Embedding(longest, width)
         nn.init.normal_(self.table.weight, std=0.02)
 
-    def forward(self, steps: Tensor) -> Tensor:
-        places = torch.arange(steps.shape[1], device=steps.device).clamp(max=self.table.num_embeddings - 1)
+    def forward(self, steps: Tensor, place: int = 0) -> Tensor:
+        """place: of the first step."""
+        places = (torch.arange(steps.shape[1], device=steps.device) + place).clamp(max=self.table.num_embeddings - 1)
         found: Tensor = steps + self.table(places)
         return found

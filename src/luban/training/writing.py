@@ -15,33 +15,54 @@ import polars as pl
 from luban import collate
 from luban.batch import Array, Batch, Ragged, Tensors
 from luban.core import registry
-from luban.protocols import Form, State, Work
+from luban.features.text import tokens
+from luban.protocols import Form, Shape, State, Work
 from luban.recipe.recipe import Candidate, Features
 
 TASK = "sequence-to-sequence"
+LETTERS = len(tokens.MARKS) + tokens.BYTES
+"""Tokens of which each is a byte, and the marks."""
+
+
+def seen(features: Features, task: str) -> Features:
+    """How networks see texts. What is read to write another text comes letter by letter, where tokens would be learned:
+    a network cuts it into the tokens that it writes, so that it can copy some of them.
+    """
+    if task != TASK or features.tokenizer != "bpe":
+        return features
+    longest = tokens.MOST_TOKENS if features.longest == "auto" else features.longest
+    return features.model_copy(update={"vocabulary": LETTERS, "longest": longest * tokens.LONGEST_PIECE})
 
 
 def inner(batch: Batch, work: Work, candidate: Candidate) -> tuple[Batch, Work, Callable[[Form], Form]]:
     """The rows and the work as the network sees them, and the form that answers with texts.
 
-    The target becomes Ragged int32, the tokens and their end; beside what is read comes what was written before.
+    The target becomes Ragged int32, the tokens and their end; beside what is read comes what was written before. What
+    is read letter by letter is cut into the same tokens.
     """
     settings: Any = registry.find("models", candidate.model).Settings.model_validate(dict(candidate.settings))
     assert isinstance(batch.target, Ragged), "texts are written like those of the training rows"
-    tokens = registry.find("features", "text").tensor
-    texts = pl.Series(batch.target.texts(), dtype=pl.String)
-    state = tokens.fit(texts, Features(vocabulary=settings.vocabulary, longest=settings.longest + 1))
-    before, after = steps(texts, state)
+    text = registry.find("features", "text").tensor
     ((name, read),) = collate.parts(batch.inputs).items()
-    inputs = Tensors({name: read, name + collate.WRITTEN: before})
-    (words,) = tokens.shape(state).size
-    merges, longest = state.arrays["merges"], int(after.lengths.max())
+    shape = work.shapes[name]
+    shared = shape.kind == "tokens" and shape.size == (LETTERS,)
+    wanted = pl.Series(batch.target.texts(), dtype=pl.String)
+    of_both = pl.concat([text.spelled(read), wanted]) if shared else wanted
+    state = text.fit(of_both, Features(vocabulary=settings.vocabulary, longest=settings.longest + 1))
+    before, after = steps(wanted, state)
+    (words,) = text.shape(state).size
+    merges, longest, reads = state.arrays["merges"], int(after.lengths.max()), 0
+    if shared:
+        reads = max(shape.longest // tokens.LONGEST_PIECE, 2)
+        name, read = name + collate.OWN, text.again(read, State({"longest": reads}, state.arrays))
+        shape = Shape("tokens", (words,), longest=int(read.lengths.max()))
 
     def outer(form: Form) -> Form:
-        written: Form = registry.find("forms", "written")(form, merges, longest, settings.beams)
+        written: Form = registry.find("forms", "written")(form, merges, longest, settings.beams, reads)
         return written
 
-    return replace(batch, inputs=inputs, target=after), replace(work, outputs=words), outer
+    inputs = Tensors({name: read, name + collate.WRITTEN: before})
+    return replace(batch, inputs=inputs, target=after), replace(work, outputs=words, shapes={name: shape}), outer
 
 
 def steps(texts: pl.Series, state: State) -> tuple[Ragged, Ragged]:
@@ -49,9 +70,8 @@ def steps(texts: pl.Series, state: State) -> tuple[Ragged, Ragged]:
 
     A text that is longer than allowed has no end: it goes on, and nobody is taught otherwise.
     """
-    tokens = registry.find("features", "text").tensor
     longest = state.values["longest"]
-    rows: Ragged = tokens.encode(texts, State({"longest": longest + 1}, state.arrays))
+    rows: Ragged = registry.find("features", "text").tensor.encode(texts, State({"longest": longest + 1}, state.arrays))
     own = np.ones(len(rows.values), bool)
     own[rows.offsets[1:][rows.lengths > longest] - 1] = False
     lengths = rows.lengths - (rows.lengths > longest)

@@ -26,9 +26,9 @@ from luban.data.division import Division
 from luban.data.preprocessor import Preprocessor
 from luban.data.readable import Unreadable
 from luban.protocols import Arranged, Arranging, Asking, Encoder, Tagging, Task
-from luban.recipe.recipe import Recipe
+from luban.recipe.recipe import Features, Recipe
 from luban.schema.schema import Schema
-from luban.training import question
+from luban.training import question, writing
 
 if TYPE_CHECKING:
     from luban.data.tensor_preprocessor import TensorPreprocessor
@@ -138,7 +138,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         division=divided,
         validation=validation,
         preprocessor=Preprocessor.fit(teaching, schema, recipe.features),
-        tensors=_tensors(teaching, schema, recipe),
+        tensors=_tensors(teaching, schema, writing.seen(recipe.features, task.name)),
         dropped={**dataset.dropped, **divided.dropped},
         given_schema=given_schema,
     )
@@ -203,14 +203,14 @@ def _arranged(task: Task, frame: pl.LazyFrame, schema: Schema, recipe: Recipe, g
     return task.arrange(frame, schema, recipe)
 
 
-def _tensors(frame: pl.DataFrame, schema: Schema, recipe: Recipe) -> TensorPreprocessor | None:
+def _tensors(frame: pl.DataFrame, schema: Schema, features: Features) -> TensorPreprocessor | None:
     """How networks see the rows: as tensors, where a column has one of its own and networks can be trained at all."""
     own = any(registry.find("features", column.kind).tensor is not None for column in schema.inputs)
     if not own or importlib.util.find_spec("torch") is None:
         return None
     from luban.data.tensor_preprocessor import TensorPreprocessor
 
-    return TensorPreprocessor.fit(frame, schema, recipe.features)
+    return TensorPreprocessor.fit(frame, schema, features)
 
 
 def sampled(rows: Array, most: int, seed: int) -> Array:

@@ -17,6 +17,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -27,6 +28,7 @@ from luban.core import fingerprint
 from luban.core.errors import BundleError, UsageError
 from luban.features._learning import longest_of, spread_out, whole
 from luban.features.text import byte_pairs, given, wordpiece
+from luban.features.text.byte_pairs import BYTES as BYTES
 from luban.features.text.byte_pairs import LONGEST_PIECE as LONGEST_PIECE
 from luban.features.text.byte_pairs import MARKS as MARKS
 from luban.features.text.given import Given
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 START, END = MARKS.index("[START]"), MARKS.index("[END]")
+LETTERS = State({"longest": 2}, {"merges": np.zeros((0, 2), np.int32)})
+"""Tokens of which each is a byte."""
 LEARNED_CHARACTERS = 8_000_000
 """Tokens are learned from at most so many characters: evenly spaced texts, where there are more."""
 MOST_TOKENS = 512
@@ -98,6 +102,15 @@ class Tokens:
     def written(self, ids: Sequence[int], state: State) -> str:
         """The text of tokens; marks are left out."""
         return written(ids, state)
+
+    def spelled(self, rows: Ragged) -> pl.Series:
+        """The texts of rows of which each token is a byte."""
+        texts = [written(rows.values[low:high].tolist(), LETTERS) for low, high in pairwise(rows.offsets.tolist())]
+        return pl.Series(texts, dtype=pl.String)
+
+    def again(self, rows: Ragged, state: State) -> Ragged:
+        """Rows of which each token is a byte, in the tokens of this state."""
+        return self.encode(self.spelled(rows), state)
 
     def _ragged(self, texts: Sequence[str], state: State) -> Ragged:
         longest = state.values["longest"]

@@ -7,11 +7,11 @@ from typing import Any, final
 
 from torch import Tensor, nn
 
-from luban.collate import LENGTHS, WRITTEN
+from luban.collate import LENGTHS, OWN, WRITTEN
 from luban.models.encoder_decoder.lstm import RecurrentPair
 from luban.models.encoder_decoder.states import States
 from luban.models.encoder_decoder.transformer import AttendingPair
-from luban.models.encoder_decoder.writing import Written, beam, greedy
+from luban.models.encoder_decoder.writing import Written, beam
 from luban.protocols import Shape
 
 
@@ -28,7 +28,7 @@ class SequenceToSequence(nn.Module):
         super().__init__()
         self.name, self.longest = name, settings.longest
         pair = AttendingPair if settings.kind == "transformer" else RecurrentPair
-        self.pair = pair(shape, vocabulary, settings)
+        self.pair = pair(shape, vocabulary, settings, shared=name.endswith(OWN))
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         return self.decode(self.encode(inputs), inputs[self.name + WRITTEN])
@@ -43,14 +43,11 @@ class SequenceToSequence(nn.Module):
         answers: Tensor = self.pair.decode(states, target)
         return answers
 
+    def next(self, states: States, token: Tensor) -> tuple[Tensor, States]:
+        """(rows, vocabulary) what `decode` says behind one more token of each row, and the states for the one after."""
+        found: tuple[Tensor, States] = self.pair.next(states, token)
+        return found
+
     def write(self, inputs: Mapping[str, Tensor], *, beams: int = 1, longest: int | None = None) -> list[Written]:
         """What is written for each row, greedily or by the best of so many beams; at most `longest` tokens."""
-        states, most = self.encode(inputs), longest or self.longest
-        if beams == 1:
-            return greedy(self._next, states, most)
-        return beam(self._next, states, most, beams)
-
-    def _next(self, states: States, target: Tensor) -> Tensor:
-        """(rows, 1, vocabulary): the output for the last step alone, which is all that writing looks at."""
-        answers: Tensor = self.pair.decode(states, target, last=True)
-        return answers
+        return beam(self.next, self.encode(inputs), longest or self.longest, beams)

@@ -14,8 +14,9 @@ from luban.models.encoder_decoder.states import States
 PAD, START, END = 0, 2, 3
 """The tokens that are no words."""
 
-Decode = Callable[[States, Tensor], Tensor]
-"""`decode(states, target)`: (rows, steps, vocabulary) raw outputs."""
+Next = Callable[[States, Tensor], tuple[Tensor, States]]
+"""`following(states, token)`: (rows, vocabulary) raw outputs behind the last token of each row, (rows,) int64, and the
+states with what the next step needs of this one."""
 
 
 @final
@@ -31,13 +32,13 @@ class Written:
     ended: bool
 
 
-def greedy(decode: Decode, states: States, longest: int) -> list[Written]:
+def greedy(following: Next, states: States, longest: int) -> list[Written]:
     """The likeliest next token each time, until END or `longest` tokens."""
-    return beam(decode, states, longest, 1)
+    return beam(following, states, longest, 1)
 
 
 @torch.inference_mode()
-def beam(decode: Decode, states: States, longest: int, beams: int) -> list[Written]:
+def beam(following: Next, states: States, longest: int, beams: int) -> list[Written]:
     """The best of `beams` texts for each row, by the mean log-probability of a token (Wu et al., 2016, with alpha 1).
 
     Each time every text is continued by every token and the best ones are kept; a text that has ended stays among them.
@@ -54,15 +55,18 @@ def beam(decode: Decode, states: States, longest: int, beams: int) -> list[Writt
     counts = torch.zeros(rows, beams)
     found: list[Written | None] = [None] * rows
     for step in range(longest):
-        following = _following(decode, every, texts, ended.flatten())
-        vocabulary = following.shape[1]
-        totals = scores[:, :, None] + following.reshape(len(going), beams, vocabulary)
+        outputs, every = following(every, texts[:, -1])
+        likelihoods = _likelihoods(outputs, ended.flatten())
+        vocabulary = likelihoods.shape[1]
+        totals = scores[:, :, None] + likelihoods.reshape(len(going), beams, vocabulary)
         lengths = counts[:, :, None] + (~ended).float()[:, :, None]
         order = (totals / lengths.clamp(min=1)).flatten(1).topk(beams, dim=1).indices
         parent, token = order // vocabulary, order % vocabulary
         scores, counts = totals.flatten(1).gather(1, order), lengths.squeeze(2).gather(1, parent)
         kept = (parent + torch.arange(len(going))[:, None] * beams).flatten()
-        texts = torch.cat([texts[kept], token.flatten()[:, None]], dim=1)
+        # A single beam always follows itself.
+        texts, every = (texts, every) if beams == 1 else (texts[kept], every.take(kept))
+        texts = torch.cat([texts, token.flatten()[:, None]], dim=1)
         ended = ended.gather(1, parent) | (token == END)
         over = ended.all(dim=1) if step + 1 < longest else torch.ones(len(going), dtype=torch.bool)
         if not over.any():
@@ -80,9 +84,9 @@ def beam(decode: Decode, states: States, longest: int, beams: int) -> list[Writt
     return [text if text is not None else Written((), 0.0, False) for text in found]
 
 
-def _following(decode: Decode, states: States, texts: Tensor, ended: Tensor) -> Tensor:
+def _likelihoods(outputs: Tensor, ended: Tensor) -> Tensor:
     """(texts, vocabulary) the log-probability of each next token; behind an end there is padding, for certain."""
-    found = decode(states, texts)[:, -1].float()
+    found = outputs.float()
     # What pads or starts a text is never written.
     found[:, [PAD, START]] = -torch.inf
     found = found.log_softmax(dim=1)
