@@ -55,3 +55,16 @@ def test_test_rows_that_were_given_are_compared_too():
     assert found.evidence.value == pytest.approx(30 / 90)
     # Test rows stand behind the training rows, so the copies are the last thirty.
     assert found.where.rows == tuple(range(300, 330))
+
+
+def written(rows=300, copies=0):
+    """Numbers in English and in German, each once; and some of them once more."""
+    english = pl.Series([f"the number {row} of the long list" for row in range(rows)])
+    table = pl.DataFrame({"read": english, "y": [f"Nummer {row} der langen Liste" for row in range(rows)]})
+    return pl.concat([table, table.head(copies)])
+
+
+def test_a_text_that_is_read_twice_is_a_copy_where_another_is_written():
+    (found,) = find(NAME, written(copies=60), task="sequence-to-sequence")
+    assert cured(found, written(copies=60), task="sequence-to-sequence") == []
+    assert find(NAME, written(), task="sequence-to-sequence") == []

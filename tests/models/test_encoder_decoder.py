@@ -98,7 +98,9 @@ def test_a_token_that_was_read_is_as_likely_as_its_score_says(kind: str) -> None
         for place in range(int(tensors["source.own.lengths"][row])):
             before_it = memory[place - 1] if place else np.zeros_like(memory[place])
             key = references.linear(np.concatenate([memory[place], before_it]), under(w, "key"))
-            wanted[:, int(tensors["source.own"][row, place])] += steps @ w["query.weight"].T @ key / steps.shape[1] ** 0.5
+            wanted[:, int(tensors["source.own"][row, place])] += (
+                steps @ w["query.weight"].T @ key / steps.shape[1] ** 0.5
+            )
         assert seen["found"].detach().numpy()[row] == pytest.approx(wanted, abs=1e-5)
 
 

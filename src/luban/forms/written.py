@@ -75,7 +75,9 @@ class Written:
         if not self.reads:
             return inputs
         ((name, letters),) = collate.parts(inputs).items()
-        return Tensors({name + collate.OWN: _tokens().again(letters, State({"longest": self.reads}, self._learned.arrays))})
+        return Tensors(
+            {name + collate.OWN: _tokens().again(letters, State({"longest": self.reads}, self._learned.arrays))}
+        )
 
     @property
     def _learned(self) -> State:

@@ -20,7 +20,16 @@ class StepAttention(nn.Module):
     """
 
     def __init__(
-        self, shape: Shape, *, width: int, layers: int, heads: int, dropout: float, positions: str, summary: str
+        self,
+        shape: Shape,
+        *,
+        width: int,
+        layers: int,
+        heads: int,
+        dropout: float,
+        positions: str,
+        summary: str,
+        within: bool = True,
     ) -> None:
         super().__init__()
         self.width, self.summary = width, summary
@@ -28,7 +37,9 @@ class StepAttention(nn.Module):
         self.project = nn.Identity() if shape.kind in ("tokens", "words") else linear(self.steps.width, width)
         self.places = Places(shape.longest, width) if positions == "learned" else nn.Identity()
         rotary = positions == "rotary"
-        self.blocks = nn.ModuleList(Block(width, heads, dropout=dropout, rotary=rotary) for _ in range(layers))
+        self.blocks = nn.ModuleList(
+            Block(width, heads, dropout=dropout, rotary=rotary, within=within) for _ in range(layers)
+        )
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
 

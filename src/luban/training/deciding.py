@@ -26,6 +26,7 @@ from luban.training.gathering import Part
 from luban.training.inside import inside
 from luban.training.loss import Loss, loss_of
 from luban.training.optimizing import optimizer
+from luban.training.writing import TASK
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,7 +38,8 @@ LONGER = 4
 """How many times as many epochs as usual there are, at most, where there is time."""
 STOPPING, MOST_STOPPING = 0.1, 2_000
 """Share of the training rows that say when to stop, and how many at most: more hardly say it better."""
-SMALLEST_BATCH, LARGEST_BATCH = 8, 128
+SMALLEST_BATCH, LARGEST_BATCH, LARGEST_WRITTEN = 8, 128, 32
+"""Rows of a step; fewer where texts are written, for each row has many tokens to learn from."""
 BATCHES = 40
 """Batches of an epoch that small data is cut into."""
 TESTED = 60
@@ -46,6 +48,8 @@ LOWEST_RATE, HIGHEST_RATE = 1e-6, 1.0
 LEAST_RATE = 1e-5
 MOST_RATE, MOST_RATE_OF_SGD = 0.01, 1.0
 """What the range test may answer at most: steps of adaptive methods are as long as the rate, whatever the gradient."""
+MOST_RATE_OF_WRITING = 0.003
+"""... where texts are written: attention learns slowly, so the test, which is short, sees no end to what it bears."""
 USUAL_RATE, USUAL_RATE_OF_SGD = 1e-3, 1e-2
 """Of Adam (Kingma and Ba, 2015), and ten times as much."""
 BELOW, BELOW_OF_SGD = 30, 10
@@ -102,7 +106,7 @@ def decide(
     seen = inside(batch, work, candidate)
     batch, work = seen.batch, seen.work
     task = several.task_of(work)
-    found = sizes(train, len(batch), collate.lengths(batch.inputs))
+    found = sizes(train, len(batch), collate.lengths(batch.inputs), writes=work.task == TASK)
     train, reasons = found.train, dict(found.reasons)
     if isinstance(train.augment, dict):
         augmenting.check(train.augment, work)
@@ -121,7 +125,9 @@ def decide(
         train = train.model_copy(update={"threads": count})
         torch.set_num_threads(count)
     if train.learning_rate == "auto":
-        tested = learning_rate(module, parts, train, loss)
+        tested = learning_rate(
+            module, parts, train, loss, most=MOST_RATE_OF_WRITING if work.task == TASK else MOST_RATE
+        )
         train, step_seconds = train.model_copy(update={"learning_rate": tested.rate}), tested.seconds
         reasons["learning_rate"] = tested.reason
     elif train.precision == "auto" or train.epochs == "auto":
@@ -151,22 +157,24 @@ def sizes_of(batch: Batch, work: Work, candidate: Candidate, train: Train) -> Tr
     """The recipe's part for a candidate, in which the sizes of batches are decided."""
     train = Train.model_validate({**train.model_dump(), **candidate.train})
     batch = inside(batch, work, candidate).batch
-    return sizes(train, len(batch), collate.lengths(batch.inputs)).train
+    return sizes(train, len(batch), collate.lengths(batch.inputs), writes=work.task == TASK).train
 
 
 def _mean(loss: Loss, module: nn.Module, part: Part) -> Tensor:
     return loss(module, part, float(len(part.rows)) if part.weight is None else float(part.weight.sum()))
 
 
-def sizes(train: Train, rows: int, lengths: Array | None) -> Choices:
-    """The sizes of batches and of the part that says when to stop, from the number of rows and their lengths."""
+def sizes(train: Train, rows: int, lengths: Array | None, *, writes: bool = False) -> Choices:
+    """The sizes of batches and of the part that says when to stop, from the number of rows and their lengths.
+
+    writes: whether a text is written for each row.
+    """
     reasons = {}
     size = train.batch_size
     if size == "auto":
-        size = int(np.clip(2 ** round(math.log2(max(rows / BATCHES, 1))), SMALLEST_BATCH, LARGEST_BATCH))
-        reasons["batch_size"] = (
-            f"{rows:,} rows make about {BATCHES} batches, of {SMALLEST_BATCH} to {LARGEST_BATCH} rows"
-        )
+        largest = LARGEST_WRITTEN if writes else LARGEST_BATCH
+        size = int(np.clip(2 ** round(math.log2(max(rows / BATCHES, 1))), SMALLEST_BATCH, largest))
+        reasons["batch_size"] = f"{rows:,} rows make about {BATCHES} batches, of {SMALLEST_BATCH} to {largest} rows"
     tokens = train.tokens
     if tokens == "auto" and lengths is not None:
         tokens = max(size * math.ceil(float(np.median(lengths))), int(lengths.max()))
@@ -226,12 +234,14 @@ class Tested:
     seconds: float
 
 
-def learning_rate(module: nn.Module, parts: list[Part], train: Train, loss: Loss, steps: int = TESTED) -> Tested:
+def learning_rate(
+    module: nn.Module, parts: list[Part], train: Train, loss: Loss, *, steps: int = TESTED, most: float = MOST_RATE
+) -> Tested:
     """The learning rate by a range test (Smith, 2017): it rises from step to step until the loss explodes.
 
     A fixed share of the rate at which the smoothed loss was least. Batches differ by more than a step changes, so the
     loss of each is compared with its own at the first rates, which change nothing yet. Where it never fell, the usual
-    rate. The module is copied and stays as it is.
+    rate. The module is copied and stays as it is. most: what it answers at most, of an adaptive method.
     """
     import torch
 
@@ -266,7 +276,7 @@ def learning_rate(module: nn.Module, parts: list[Part], train: Train, loss: Loss
     if not best:
         why = f"the usual one: in a range test of {len(times)} steps the loss never fell"
         return Tested(USUAL_RATE_OF_SGD if of_sgd else USUAL_RATE, why, sorted(times)[len(times) // 4])
-    below, most = (BELOW_OF_SGD, MOST_RATE_OF_SGD) if of_sgd else (BELOW, MOST_RATE)
+    below, most = (BELOW_OF_SGD, MOST_RATE_OF_SGD) if of_sgd else (BELOW, most)
     chosen = float(np.clip(best / below, LEAST_RATE, most))
     # Two digits: a rate that was measured to more would pretend.
     chosen = float(f"{chosen:.2g}")

@@ -22,6 +22,7 @@ from luban.core.process import end_with_parent
 from luban.training import nodes
 from luban.training.network_fit import CHECKPOINTS, TOGETHER, NetworkFit, stopping
 from luban.training.work_folder import Training, Unit, WorkFolder, by_gradient
+from luban.training.writing import TASK
 
 if TYPE_CHECKING:
     from luban.protocols import Form
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
 
 Train = Callable[[NetworkFit, Callable[[], bool]], "Trained"]
 """`train(fit, interrupted)`: the trained network."""
-LEARNING = 0.92
-"""Share of the time for training a network; in the rest it answers the rows that are held out."""
+LEARNING, LEARNING_TO_WRITE = 0.92, 0.75
+"""Share of the time for training a network; in the rest it answers the rows that are held out. Texts are written token
+by token, which takes longer.
+"""
 
 
 def alone(fit: NetworkFit, interrupted: Callable[[], bool]) -> Trained:
@@ -74,6 +77,8 @@ def _trained(fit: NetworkFit, threads: int, seconds: float | None, train: Train)
     torch = require("torch", extra="nets", purpose=f"the model '{fit.unit.candidate.model}'")
     torch.set_num_threads(threads)
     began = time.monotonic()
+    if seconds is not None and fit.training.work.task == TASK:
+        seconds *= LEARNING_TO_WRITE / LEARNING
     choices = fit.choices(seconds)
     told = {"unit": fit.unit.name, "label": fit.unit.candidate.label, "choices": choices.chosen()}
     fit.folder.tell({**told, "reasons": dict(choices.reasons)})

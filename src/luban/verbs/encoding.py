@@ -12,12 +12,14 @@ from luban.core.seed import derive
 from luban.data import division, encoded, loader
 from luban.protocols import Shape, Work
 from luban.training.work_folder import HELD_BACK, TENSORS, Training, WorkFolder
+from luban.training.writing import TASK
 from luban.verbs.preparing import Prepared, sampled
 
-TESTED = 50_000
-"""Test rows that are measured, at most; more hardly narrow the interval."""
-ONE_PART, MOST_HELD_OUT = 0.1, 5_000
-"""Share of the training rows that is held out where one part is, and the most rows: more hardly tell models apart."""
+TESTED, TESTED_BY_WRITING = 50_000, 2_000
+"""Test rows that are measured, at most; more hardly narrow the interval, and to write texts takes long."""
+ONE_PART, MOST_HELD_OUT, MOST_WRITTEN = 0.1, 5_000, 500
+"""Share of the training rows that is held out where one part is, and the most rows, or texts that are written for them:
+more hardly tell models apart."""
 MANY = 2_000
 """Training rows from which models are compared on one part of them, where networks are among the models."""
 FEW, REPEATS = 500, 3
@@ -26,7 +28,8 @@ FEW, REPEATS = 500, 3
 
 def test_rows(prepared: Prepared) -> Array:
     """The test rows that are measured: all, or the same sample each time where there are very many."""
-    return sampled(prepared.division.test, TESTED, derive(prepared.recipe.seed, "tested"))
+    most = TESTED_BY_WRITING if prepared.task.name == TASK else TESTED
+    return sampled(prepared.division.test, most, derive(prepared.recipe.seed, "tested"))
 
 
 def encode(prepared: Prepared, folder: WorkFolder, name: str) -> Training:
@@ -92,7 +95,8 @@ def folds(prepared: Prepared, held_back: int) -> Array:
         return np.concatenate([np.where(np.isin(train, prepared.validation), 0, -1), behind])[None]
     if prepared.tensors is not None and len(train) >= MANY:
         # Every part in turn would train each network several times over.
-        share = min(ONE_PART, MOST_HELD_OUT / len(train))
+        most = MOST_WRITTEN if prepared.task.name == TASK else MOST_HELD_OUT
+        share = min(ONE_PART, most / len(train))
         held_out = division.held_out(prepared.division, prepared.target, prepared.task, share, recipe.seed)
         return np.concatenate([np.where(held_out, 0, -1), behind])[None]
     count = recipe.split.folds

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Settings(TransformerSettings):
     """What can be set about encoders with decoders."""
 
-    width: _networks.Units = 128
+    width: _networks.Units = 64
     """How many numbers each step is, all through; for `transformer` a multiple of twice the heads."""
     kind: Literal["transformer", "lstm"] = "transformer"
     """Attention within both and between them, or two LSTMs, of which the second looks at the states of the first."""
@@ -28,7 +28,7 @@ class Settings(TransformerSettings):
     longest: int = Field(256, ge=1, le=100_000)
     """Tokens that are written at most, and places that `learned` has."""
     vocabulary: int = Field(2_000, ge=300, le=100_000)
-    """Tokens that are written with at most: byte pairs, learned from the texts to be written."""
+    """Tokens at most: byte pairs, learned from the texts to be written, and from those that are read."""
     beams: int = Field(1, ge=1, le=64)
     """Texts that are followed at once while one is written, of which the best is the answer; 1 is greedy."""
 
@@ -39,7 +39,8 @@ class EncoderDecoder:
 
     Transformer: Vaswani et al. (2017), normalised first. LSTM: Sutskever et al. (2014) with the attention of Luong et
     al. (2015). W is the embedding of the target (Press and Wolf, 2017). The only part is what is read; `work.outputs`
-    is the size of the vocabulary that is written, whose tokens 0, 2 and 3 pad, start and end.
+    is the size of the vocabulary that is written, whose tokens 0, 2 and 3 pad, start and end. A part whose name ends
+    with `OWN` is in that vocabulary: then there is one embedding, and what was read can be copied.
     """
 
     name: ClassVar[str] = "encoder-decoder"

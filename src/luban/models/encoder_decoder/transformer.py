@@ -28,7 +28,7 @@ class AttendingPair(nn.Module):
 
     def __init__(self, shape: Shape, vocabulary: int, settings: Any, *, shared: bool) -> None:
         super().__init__()
-        sizes = {"width": settings.width, "heads": settings.heads, "dropout": settings.dropout}
+        sizes = {"width": settings.width, "heads": settings.heads, "dropout": settings.dropout, "within": False}
         self.encoder = StepAttention(
             shape, **sizes, layers=settings.layers, positions=settings.positions, summary="mean"
         )
