@@ -5,7 +5,8 @@ rows with such a twin that is no coincidence of coarse values: where values are 
 all columns but one, and copies come without them. Threshold 1% of the test rows and at least 2 of them (clean digits,
 breast cancer and wine have 0.0%; 10% injected gives 9 to 12%). Origin: deepchecks' train-test samples mix, cleanlab's
 near duplicates. A text that is to be translated or summed up is no coarse value: there each twin counts. Silent on such
-coincidences and when the recipe drops these rows already. Repair: leave the copies out of the test rows. Proven structurally: none is left.
+coincidences and when the recipe drops these rows already. Repair: leave the copies out of the test rows. Proven
+structurally: none is left.
 """
 
 from __future__ import annotations

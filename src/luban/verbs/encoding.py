@@ -26,9 +26,14 @@ FEW, REPEATS = 500, 3
 """Training rows under which cross-validation is repeated, and how often it is done where nobody said it."""
 
 
+def tested_at_most(task: str) -> int:
+    """Test rows that are measured for a task, at most."""
+    return TESTED_BY_WRITING if task == TASK else TESTED
+
+
 def test_rows(prepared: Prepared) -> Array:
     """The test rows that are measured: all, or the same sample each time where there are very many."""
-    most = TESTED_BY_WRITING if prepared.task.name == TASK else TESTED
+    most = tested_at_most(prepared.task.name)
     return sampled(prepared.division.test, most, derive(prepared.recipe.seed, "tested"))
 
 

@@ -441,7 +441,7 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
         rows = answered(bundle, data, most=None, console=console)
         seed = bundle.recipe.seed
         # As many are measured as were then.
-        some = sampled(np.arange(len(rows.target)), encoding.TESTED, derive(seed, "tested"))
+        some = sampled(np.arange(len(rows.target)), encoding.tested_at_most(task.name), derive(seed, "tested"))
         measured = figures(
             task, bundle.recipe.train.metric, rows.target[some], rows.answers.take(some),
             (task.baseline, rows.simplest.take(some)) if rows.simplest else _baseline(bundle, len(some)), "test",
