@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtim
 
 from luban.batch import Answers, Array, Batch, Inputs, PerRow, Ragged
 from luban.evidence.finding import Finding
-from luban.evidence.measurement import Direction
+from luban.evidence.measurement import Direction, Measurement
+from luban.evidence.reference import Reference, Spread
 from luban.recipe.recipe import Candidate, Features, Recipe, Section, Train
 from luban.schema.schema import Schema
 
@@ -543,6 +544,45 @@ class Examination:
     split_reason: str
     rows: int
     seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What conditions of the deployment look at: newer rows, beside what a bundle keeps of those it learned from.
+
+    Equal only to itself, as an `Examination`. Of many newer rows it is a sample of 20,000; `rows` counts all of them.
+
+    bundle, data: what they are called, for advice.
+    reference: None for a bundle that keeps nothing of the rows it learned from.
+    columns, said: spreads of the reference, of input columns and of answers, each with (newer rows,) the bins into
+        which the newer rows fall.
+    answers: what the bundle says about the newer rows.
+    target: (newer rows,) as in a Batch, -1 or NaN where it is not known; None where the newer rows have no such column.
+    known: the spread of the target of the older rows, and the bins of the newer ones; None where either is not known.
+    confusion: (classes, classes) how many test rows of a class (line) got an answer (column); for classes.
+    tested: the accuracy, or the mean absolute error, on the test rows.
+    telling: columns without which the score was shown to be lower; None where that was not measured.
+    """
+
+    bundle: str
+    data: str
+    recipe: Recipe
+    task: Task
+    classes: tuple[str, ...]
+    reference: Reference | None
+    columns: tuple[tuple[Spread, Array], ...]
+    said: tuple[tuple[Spread, Array], ...]
+    answers: Answers
+    target: Array | None
+    known: tuple[Spread, Array] | None
+    confusion: Array | None
+    tested: Measurement | None
+    telling: frozenset[str] | None
+    rows: int
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.answers.prediction)
 
 
 @dataclass(frozen=True)

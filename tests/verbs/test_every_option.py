@@ -213,6 +213,13 @@ def diagnose_test(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert reach("diagnose", "--test", "other.csv").made["test"] == "other.csv"
 
 
+def diagnose_against(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    bundle = fitted.bundle("cancer")
+    assert "against" not in luban("diagnose", bundle, "--json").document
+    document = luban("diagnose", bundle, "--against", "sample:breast-cancer", "--json").document
+    assert (document["against"], document["rows"]) == ("sample:breast-cancer", 569)
+
+
 def diagnose_threads(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert reach("diagnose").made["threads"] is None
     assert reach("diagnose", "--threads", "2").made["threads"] == 2
@@ -313,6 +320,7 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("fit", "--force"): fit_force,
     ("fit", "--require"): fit_require,
     ("diagnose", "--test"): diagnose_test,
+    ("diagnose", "--against"): diagnose_against,
     ("diagnose", "--threads"): diagnose_threads,
     ("diagnose", "--require"): diagnose_require,
     ("evaluate", "--require"): evaluate_require,

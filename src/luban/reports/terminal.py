@@ -51,6 +51,9 @@ def diagnose(document: Document, style: Style) -> list[str]:
     """What was found, and what could not be looked for."""
     split = mapping(document.get("split"))
     lines = [style.strong(text(document.get("data", document.get("bundle", "")), 80))]
+    if "against" in document:
+        rows = f"{count(document['rows'], 'newer row')}: " if "rows" in document else ""
+        lines += paragraph(f"{rows}{text(document['against'], 200)}", style)
     if split:
         about = f"{count(document.get('rows'), 'row')}, {telling.TASKS.get(str(document.get('task')), '')}; "
         about += f"split: {text(split.get('name', ''))}, {text(split.get('reason', ''), 200)}"

@@ -1,4 +1,4 @@
-"""`luban diagnose`: what is wrong with data, or was found when a bundle was made. It changes nothing."""
+"""`luban diagnose`: what is wrong with data, or with a bundle and the rows it is to answer. It changes nothing."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def diagnose(
     task: str | None = None,
     positive: str | None = None,
     test: Any = None,
+    against: Any = None,
     column: Mapping[str, str] | None = None,
     group: str | None = None,
     order: str | None = None,
@@ -51,6 +52,7 @@ def diagnose(
     """Leaks, duplicates, wrong labels and other problems of data, with their evidence and the edits that may cure them.
 
     place: data, with its `target`; or a bundle, whose own findings are told again.
+    against: newer rows that a bundle shall answer: whether they are still like those that it learned from.
     require: `no-severe` or `no-warning`; GateError when it is not met.
     """
     gates.parse(require)
@@ -60,9 +62,21 @@ def diagnose(
                 "a bundle has its own target and rows.", where="luban diagnose", fix="luban diagnose BUNDLE"
             )
         found = opened(place)
+        if against is not None:
+            result = _compared(found, against, threads, console)
+            gates.check(require, [], result.findings, result.to_json())
+            return result
         evidence = found.stored.evidence.get("findings", {})
         not_run = tuple((line["condition"], line["reason"]) for line in evidence.get("not_run", []))
         result = Diagnosed(tuple(found.findings), not_run, {"bundle": str(found.path)})
+    elif against is not None:
+        raise UsageError(
+            "newer rows are compared with a bundle, which knows what it learned from, and this is data.",
+            where="--against",
+            fix=f"luban fit {place} --target COLUMN --out B, then luban diagnose B --against NEWER"
+            if isinstance(place, str | Path)
+            else "luban.fit(data, target).path",
+        )
     else:
         asked = asking.recipe_of(
             recipe, set, target=target, task=task, positive=positive, column=column, group=group, order=order,
@@ -98,3 +112,24 @@ def _examined(place: Any, recipe: Any, test: Any, threads: int | None, console: 
         },
     }
     return Diagnosed(tuple(found), tuple(not_run), about)
+
+
+def _compared(bundle: Bundle, data: Any, threads: int | None, console: Console) -> Diagnosed:
+    from threadpoolctl import threadpool_limits
+
+    from luban.verbs import comparing
+    from luban.verbs.examine import findings
+
+    task = bundle.stored.facts["task"]
+    about: dict[str, Any] = {"bundle": str(bundle.path), "against": comparing.name_of(data), "task": task}
+    wanted = comparing.conditions()
+    if not any(task in condition.tasks for condition in wanted):
+        why = f"newer rows are not compared where the task is {task}"
+        return Diagnosed((), tuple((condition.id, why) for condition in wanted), about)
+    comparison = comparing.compare(bundle, data, threads=threads, console=console)
+    with threadpool_limits(threads):
+        found, not_run = findings(comparison)
+    not_run += [
+        (each.id, f"it is not looked for where the task is {task}") for each in wanted if task not in each.tasks
+    ]
+    return Diagnosed(tuple(found), (*not_run, *comparing.not_compared(comparison)), {**about, "rows": comparison.rows})

@@ -7,7 +7,7 @@ from luban.core.deadline import Deadline
 from luban.core.seed import derive
 from luban.data import loader
 from luban.evidence.finding import Finding
-from luban.protocols import Condition, Examination
+from luban.protocols import Comparison, Condition, Examination
 from luban.verbs.preparing import Prepared, sampled
 
 MOST = 20_000
@@ -46,16 +46,19 @@ def examine(prepared: Prepared) -> Examination:
     )
 
 
-def findings(examination: Examination, until: Deadline = Deadline.NEVER) -> tuple[list[Finding], list[NotRun]]:
-    """What the conditions of the data found, the primary finding first; and which could not be examined, and why.
+def findings(
+    examination: Examination | Comparison, until: Deadline = Deadline.NEVER
+) -> tuple[list[Finding], list[NotRun]]:
+    """What conditions found in it, the primary finding first; and which could not be examined, and why.
 
     A cause silences its symptoms: they are listed with it and not told again.
     """
     found: list[Finding] = []
     not_run: list[NotRun] = []
+    sees = "rows" if isinstance(examination, Examination) else "newer rows"
     for name in registry.names("conditions"):
         condition: Condition = registry.find("conditions", name)
-        if condition.sees != "rows" or examination.task.name not in condition.tasks:
+        if condition.sees != sees or examination.task.name not in condition.tasks:
             continue
         if until.left() <= 0:
             not_run.append((condition.id, "the time for examining was over"))

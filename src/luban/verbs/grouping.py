@@ -18,7 +18,7 @@ from luban.recipe.recipe import Candidate
 from luban.training import clusters, search
 from luban.training.pool import Pool
 from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
-from luban.verbs import exporting, measuring, writing
+from luban.verbs import comparing, exporting, measuring, writing
 from luban.verbs.preparing import Prepared, sampled
 
 LOOKED_AT = 2_000
@@ -83,7 +83,7 @@ def make(
              "reason": folder.failure(unit) or "the time was over before it was finished"}
             for unit in units if unit.candidate.label not in forms
         ],
-        evidence={"runtime": exported.to_json()},
+        evidence={"runtime": exported.to_json(), **comparing.kept(prepared)},
         findings=exporting.findings(exported, [best]),
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ from luban.training.limits import COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
 from luban.training.search import Outcome
 from luban.training.work_folder import Training, WorkFolder, by_gradient
-from luban.verbs import encoding, exporting, grouping, measuring, proving, writing
+from luban.verbs import comparing, encoding, exporting, grouping, measuring, proving, writing
 from luban.verbs.preparing import Given, Prepared, prepare
 from luban.verbs.repairing import Examined, examine_and_repair
 
@@ -265,6 +265,6 @@ def _predictor(
                if everything else {}),
         },
         unfinished=[line for line in shown if line["status"] != "finished"],
-        evidence={"importance": importance, "runtime": exported.to_json()},
+        evidence={"importance": importance, "runtime": exported.to_json(), **comparing.kept(prepared, tested)},
         findings=exporting.findings(exported, members),
     )  # fmt: skip

@@ -50,11 +50,16 @@ DISCRETE = ("binary", "multiclass")
 
 @dataclass(frozen=True)
 class Tested:
-    """The figures on test rows, and what is drawn of them. coverage: of the conformal intervals or sets."""
+    """The figures on test rows, and what is drawn of them. coverage: of the conformal intervals or sets.
+
+    answers, target: to and of the test rows.
+    """
 
     measurements: tuple[Measurement, ...]
     pictures: Mapping[str, Any]
     coverage: Measurement | None
+    answers: Answers
+    target: PerRow
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ def tested(prepared: Prepared, training: Training, answer: Answering, baseline: 
         pictures = texts.pictures(prepared.schema, frame, rows.target, answers, prepared.classes)
     else:
         pictures = _pictures(prepared.task, prepared.classes, rows.target, answers)
-    return Tested(tuple(measurements), pictures, coverage)
+    return Tested(tuple(measurements), pictures, coverage, answers, rows.target)
 
 
 def said_of_all(prepared: Prepared, outputs: PerRow, simplest: Form) -> list[Any]:
@@ -364,7 +369,7 @@ def answered(
     weight, groups = _beside(dataset.frame, bundle)
     return Rows(
         dataset.name,
-        _joined([answers for _, answers in parts]).take(known),
+        joined_answers([answers for _, answers in parts]).take(known),
         target[known],
         dropped,
         simplest=_joined(simplest).take(known) if simplest else None,
@@ -492,9 +497,10 @@ def _baseline(bundle: Bundle, rows: int) -> tuple[str, Answers] | None:
     return task.baseline, task.answers(np.repeat(np.array([outputs]), rows, axis=0))
 
 
-def _joined(parts: list[Answers]) -> Answers:
+def joined_answers(parts: list[Answers]) -> Answers:
+    """The answers of all parts, one behind the other."""
     probabilities = [part.probabilities for part in parts if part.probabilities is not None]
-    of_targets = tuple(_joined([part.parts[place] for part in parts]) for place in range(len(parts[0].parts)))
+    of_targets = tuple(joined_answers([part.parts[place] for part in parts]) for place in range(len(parts[0].parts)))
     prediction = joined([part.prediction for part in parts])
     said = joined(probabilities) if probabilities else None
     return Answers(prediction, said, parts=of_targets, names=parts[0].names)

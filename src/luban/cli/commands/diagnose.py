@@ -24,11 +24,16 @@ if TYPE_CHECKING:
 @click.argument("place", metavar="DATA|BUNDLE")
 @options.target
 @options.about_data
+@options.option(
+    "--against", metavar="DATA", group=options.ROWS, help="Newer rows: are they like those a bundle learned?"
+)
 @options.threads
 @options.require
 @options.common
 def command(place: str, target: tuple[str, ...], talk: Talk, **asked: Any) -> Result:
-    """Look for leaks, duplicates, wrong labels and other problems, and say what would cure them. Changes nothing."""
+    """Look for leaks, duplicates, wrong labels and other problems, and say what would cure them. Changes nothing.
+
+    With --against: whether newer rows still are what the bundle learned from."""
     from luban.verbs.diagnose import diagnose
 
     column = options.pairs(asked.pop("column"), option="--column", example="age=category")

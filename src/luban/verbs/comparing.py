@@ -1,0 +1,200 @@
+"""Newer rows beside those that were learned from: what a bundle keeps of the latter, and what conditions look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from luban.batch import Answers, Array, Ragged, dense
+from luban.bundle.folder import AGAIN
+from luban.core import registry
+from luban.core.console import Console
+from luban.core.errors import BundleError, DataError
+from luban.core.seed import derive
+from luban.data import loader, spreads, values
+from luban.data.open import open_dataset
+from luban.evidence.measurement import Measurement
+from luban.evidence.reference import PLACE, Reference, Spread
+from luban.protocols import Comparison, Condition
+from luban.verbs.answering import SLICE
+from luban.verbs.bundle import Bundle
+from luban.verbs.measuring import Tested, joined_answers
+from luban.verbs.preparing import Prepared, sampled
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MOST = 20_000
+"""Rows of either side that are compared, at most."""
+MOST_SAID = 25
+"""Probabilities of a row that are compared."""
+WITH_TARGET = ("binary", "multiclass", "regression")
+ERROR = {"binary": "accuracy", "multiclass": "accuracy", "regression": "mae"}
+
+
+def conditions() -> tuple[Condition, ...]:
+    """The conditions that look at newer rows."""
+    found: list[Condition] = [registry.find("conditions", name) for name in registry.names("conditions")]
+    return tuple(condition for condition in found if condition.sees == "newer rows")
+
+
+def kept(prepared: Prepared, tested: Tested | None = None) -> dict[str, Any]:
+    """The document `evidence/reference.json`: how training rows lie, and the answers to test rows; never a row.
+
+    Empty for a task whose rows are not compared.
+    """
+    task, classes = prepared.task.name, prepared.classes
+    if not any(task in condition.tasks for condition in conditions()):
+        return {}
+    rows = sampled(prepared.division.train, MOST, derive(prepared.recipe.seed, "reference"))
+    target = dense(prepared.target)[rows] if task in WITH_TARGET else None
+    spread = None if target is None else spreads.of_target(str(prepared.recipe.target), target, classes)
+    strata = None if target is None or spread is None else spreads.strata(spread, target)
+    frame = loader.take(prepared.frame, rows)
+    found = spreads.reference(frame, prepared.schema, spread, strata)
+    if tested is not None:
+        found = spreads.with_answers(found, said(tested.answers, task, classes), tested.target)
+    return {"reference": found.to_json()}
+
+
+def said(answers: Answers, task: str, classes: tuple[str, ...]) -> dict[str, Array]:
+    """(rows,) the numbers by which answers are compared: probabilities, or values; none for several targets."""
+    if answers.parts or isinstance(answers.prediction, Ragged):
+        return {}
+    if answers.probabilities is not None and classes:
+        names = list(enumerate(classes))[1 if task == "binary" else 0 :][:MOST_SAID]
+        return {f"probability_{name}": dense(answers.probabilities)[:, code] for code, name in names}
+    return {"prediction": answers.prediction} if answers.prediction.dtype.kind == "f" else {}
+
+
+def compare(bundle: Bundle, data: Any, *, threads: int | None, console: Console) -> Comparison:
+    """The newer rows beside what the bundle keeps. Raises DataError for rows that it cannot answer."""
+    answerer = bundle.answerer if threads is None else bundle.answering(threads)
+    task, recipe = answerer.task.name, bundle.recipe
+    dataset = open_dataset(data, like=bundle.schema, console=console)
+    if not dataset.rows:
+        raise DataError("there is no row.", where=dataset.where, fix="give newer rows, with the columns of the bundle")
+    chosen = sampled(np.arange(dataset.rows), MOST, derive(recipe.seed, "compared"))
+    frame, answers = _answered(bundle, dataset.frame, chosen, threads, dataset.where)
+    evidence = bundle.stored.evidence
+    reference = Reference.from_json(evidence["reference"]) if "reference" in evidence else None
+    older = None if reference is None else reference.target
+    if reference is not None:
+        _demand_fitting(reference, bundle)
+    counted = _confusion(bundle)
+    if older is None and counted is not None:
+        counts = np.array([*counted.sum(axis=1), 0, 0])[:, None]
+        older = Spread(str(recipe.target), "category", bundle.classes, counts)
+    target = known = None
+    if task in WITH_TARGET and recipe.target in frame.columns:
+        target = dense(answerer.task.encode(frame[recipe.target], bundle.classes))
+        if older is not None:
+            known = older, _bins(older, target, frame[recipe.target])
+    columns: tuple[tuple[Spread, Array], ...] = ()
+    of_answers: tuple[tuple[Spread, Array], ...] = ()
+    if reference is not None:
+        found = spreads.columns(frame, bundle.schema, reference.columns, where=dataset.where)
+        columns = tuple(zip(reference.columns, found, strict=True))
+        now = said(answers, task, bundle.classes)
+        of_answers = tuple(
+            (each, spreads.placed(each, now[each.name])) for each in reference.answers if each.name in now
+        )
+    return Comparison(
+        bundle="BUNDLE" if bundle.path is None else str(bundle.path),
+        data=name_of(data),
+        recipe=recipe,
+        task=answerer.task,
+        classes=bundle.classes,
+        reference=reference,
+        columns=columns,
+        said=of_answers,
+        answers=answers,
+        target=target if target is not None and values.known(target).any() else None,
+        known=known if target is not None and values.known(target).any() else None,
+        confusion=counted,
+        tested=_tested(bundle, ERROR.get(task)),
+        telling=_telling(evidence.get("importance")),
+        rows=dataset.rows,
+        seed=recipe.seed,
+    )
+
+
+def name_of(data: Any) -> str:
+    """What data is called: its path, or that it is a table."""
+    return str(data) if isinstance(data, str | Path) else "DATA"
+
+
+def not_compared(comparison: Comparison) -> list[tuple[str, str]]:
+    """What could not be looked for, and why."""
+    if comparison.reference is None:
+        return []
+    told = [f"column '{name}': {why}" for name, why in comparison.reference.uncompared.items()]
+    together = "columns that change together, each alone as before, show only in the answers: the bundle holds no rows"
+    return [("covariate-shift", reason) for reason in (*told, together)]
+
+
+def _answered(
+    bundle: Bundle, frame: pl.LazyFrame, chosen: Array, threads: int | None, where: str
+) -> tuple[pl.DataFrame, Answers]:
+    """The chosen rows and their answers. All rows are answered, in slices, so that errors name the right row."""
+    import polars as pl
+
+    answerer = bundle.answerer if threads is None else bundle.answering(threads)
+    rows: list[pl.DataFrame] = []
+    parts: list[Answers] = []
+    done = 0
+    for some, answers in answerer.stream(loader.slices(frame, size=SLICE), where=where):
+        here = chosen[np.searchsorted(chosen, done) : np.searchsorted(chosen, done + len(some))] - done
+        rows.append(some[here])
+        parts.append(answers.take(here))
+        done += len(some)
+    return pl.concat(rows), joined_answers(parts)
+
+
+def _demand_fitting(reference: Reference, bundle: Bundle) -> None:
+    """Raises BundleError where what is kept is not of the columns and classes of the bundle."""
+    fitting = all(spreads.is_of(each, bundle.schema) for each in reference.columns)
+    fitting &= all(each.kind == "number" for each in reference.answers)
+    if reference.target is not None:
+        fitting &= reference.target.bounds == bundle.classes or (
+            reference.target.kind == "number" and not bundle.classes
+        )
+    if not fitting:
+        raise BundleError("what is kept is not of the columns and classes of this bundle.", where=PLACE, fix=AGAIN)
+
+
+def _confusion(bundle: Bundle) -> Array | None:
+    found = bundle.stored.evidence["evaluation"].get("confusion")
+    if found is None:
+        return None
+    classes = len(bundle.classes)
+    lines = found if isinstance(found, list) and len(found) == classes else [None]
+    if not all(
+        isinstance(line, list) and len(line) == classes and all(type(n) is int and n >= 0 for n in line)
+        for line in lines
+    ):
+        raise BundleError("the confusions are not those of the classes.", where="evidence/evaluation.json", fix=AGAIN)
+    return np.array(found, dtype=np.int64)
+
+
+def _bins(spread: Spread, target: Array, raw: pl.Series) -> Array:
+    """(rows,) the bins of targets; a class that is there and not known has the bin of other values."""
+    if spread.kind != "category":
+        return spreads.placed(spread, target)
+    unknown = np.where(raw.is_null().to_numpy(), spread.bins - 1, spread.bins - 2)
+    return np.where(target >= 0, target, unknown)
+
+
+def _tested(bundle: Bundle, metric: str | None) -> Measurement | None:
+    on_test = (each for each in bundle.measurements if each.split == "test" and each.metric == metric)
+    return next(on_test, None)
+
+
+def _telling(importance: Any) -> frozenset[str] | None:
+    """The columns whose shuffling was shown to lower the score."""
+    lines = importance.get("importance") if isinstance(importance, dict) else None
+    if not lines:
+        return None
+    return frozenset(line["column"] for line in lines if line["low"] is not None and line["low"] > 0)
