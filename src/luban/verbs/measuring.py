@@ -372,7 +372,7 @@ def answered(
         joined_answers([answers for _, answers in parts]).take(known),
         target[known],
         dropped,
-        simplest=_joined(simplest).take(known) if simplest else None,
+        simplest=joined_answers(simplest).take(known) if simplest else None,
         weight=None if weight is None else weight[kept][known],
         groups=None if groups is None else groups[kept][known],
         of=dataset.rows if len(kept) < dataset.rows else None,
