@@ -15,7 +15,8 @@ from luban.core import registry
 from luban.core.errors import BundleError, DataError, UsageError
 from luban.data.open import open_dataset
 from luban.protocols import State, Work
-from luban.recipe.recipe import Candidate, Features, Recipe
+from luban.recipe.recipe import Candidate, Features, Models, Recipe
+from luban.training import search
 from luban.training.fitting import fit_candidate
 from luban.verbs.preparing import Given, prepare
 
@@ -64,6 +65,8 @@ def test_other_texts_are_other_questions():
     assert ready(once).task.name == "multiclass"
     longer = ROWS.with_columns(tags=pl.format("{} {}", "tags", pl.int_range(len(ROWS))))
     assert ready(longer).task.name == "sequence-to-sequence"
+    turned = ROWS.with_columns(tags=pl.col("text").str.to_uppercase())
+    assert ready(turned, task=None).task.name != "tagging", "as many different tags as words"
     assert ready(ROWS, task="sequence-to-sequence").task.name == "sequence-to-sequence"
 
 
@@ -175,6 +178,14 @@ def test_tagging_reads_one_column_of_words():
     with pytest.raises(UsageError, match=r"reads one column of words, and the columns here are: 'text' \(text\), 'num"):
         ready(more, task="tagging")
     assert ready(more, task="tagging", drop=("number",)).task.name == "tagging"
+
+
+def test_one_network_is_tried_where_nobody_names_some():
+    steps = registry.find("features", "words").tensor
+    shape = steps.shape(steps.fit(ROWS["text"], Features()))
+    work = Work("tagging", 3, 50_000, 0, shapes={"text": shape})
+    tried = [candidate.model for candidate in search.candidates(Models(), work, "commonest-tag")]
+    assert tried == ["commonest-tag", "lstm"]
 
 
 def lookup(*tags: list[int]):

@@ -38,6 +38,8 @@ class GatedRecurrentUnits:
 
     def portfolio(self, work: Work) -> Iterable[Entry]:
         kinds = _networks.kinds(work)
+        if _networks.tags(work):
+            return ()  # one network is enough where each takes long, and lstm is the usual one
         if self.declines(work) or _networks.too_few(work) or ("sequence" not in kinds and work.rows < MANY_TEXTS):
             return ()
         longest = max((shape.longest for shape in work.shapes.values() if shape.kind == "sequence"), default=0)

@@ -72,8 +72,9 @@ class TokenTagging:
         rows, alike = int(known.sum()), int((known & (words == tags)).sum())
         if not rows or alike < NEARLY_ALL * rows or tags.max() == 1:
             return None
-        kinds = cut(target).explode(empty_as_null=False).n_unique()
-        if kinds < 2 or kinds > _labels.MOST_CLASSES or kinds * TIMES_A_TAG > tags.sum():
+        kinds, different = (cut(column).explode(empty_as_null=False).n_unique() for column in (target, read))
+        # Tags put words into kinds; as many of one as of the other is rather a translation, word by word.
+        if not 2 <= kinds < different or kinds > _labels.MOST_CLASSES or kinds * TIMES_A_TAG > tags.sum():
             return None
         return f"'{target.name}' holds one of {kinds} tags for each word of '{read.name}'"
 
