@@ -20,9 +20,9 @@ from luban.runtime import graph
 from luban.training.fitting import settings
 from models.tables import ESTIMATORS, ROWS, UNSEEN, WIDTH, fit, table
 
-TEXTS = frozenset({"sequence-to-sequence"})
-"""Tasks whose answers are no numbers: who answers them is held by the tests of the task."""
-CASES = [(name, task) for name, model in ESTIMATORS.items() for task in sorted(model.tasks - TEXTS)]
+SEQUENCES = frozenset({"sequence-to-sequence", "tagging"})
+"""Tasks whose answers are no line of numbers: who answers them is held by the tests of the task."""
+CASES = [(name, task) for name, model in ESTIMATORS.items() for task in sorted(model.tasks - SEQUENCES)]
 SUPERVISED = ("binary", "multiclass", "multilabel", "regression")
 LEARNING = [case for case in CASES if case[1] in SUPERVISED]
 CLASSIFYING = [case for case in LEARNING if case[1] != "regression"]
