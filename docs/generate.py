@@ -116,13 +116,13 @@ def conditions() -> str:
     names = registry.names("conditions")
     parts = [
         "# Conditions",
-        "What `luban diagnose` and `luban fit` look for. A repair is an edit of the recipe. *Structural*: accepted "
-        "when the condition no longer sees its signal; *effect*: accepted when a paired gain on held-out rows is "
-        "shown; *advice*: only reported.",
+        "What `luban diagnose`, `luban fit` and `luban.watch` look for. A repair is an edit of the recipe. "
+        "*Structural*: accepted when the condition no longer sees its signal; *effect*: accepted when a paired gain on "
+        "held-out rows is shown; *advice*: only reported.",
         _table(
-            ("condition", "what it is", "proof of a repair"),
+            ("condition", "what it is", "looks at", "proof of a repair"),
             [
-                (f"[{name}](#{name})", _cell(condition.summary), condition.proof)
+                (f"[{name}](#{name})", _cell(condition.summary), condition.sees, condition.proof)
                 for name in names
                 for condition in [registry.find("conditions", name)]
             ],
@@ -134,6 +134,8 @@ def conditions() -> str:
         parts += [f"## {name}", told, f"Tasks: {_listed(condition.tasks)}."]
         if condition.silences:
             parts.append(f"Accounts for: {_listed(condition.silences)}.")
+        if condition.code:
+            parts.append(f"In a training loop of one's own: `{condition.code}`")
     rows = [(f"`{name}`", _cell(told)) for name, told in OF_FITS.items()]
     parts += [
         "## Findings of a fit",

@@ -26,6 +26,7 @@ from luban.batch import Answers, Array, Batch, Inputs, PerRow, Ragged
 from luban.evidence.finding import Finding
 from luban.evidence.measurement import Direction, Measurement
 from luban.evidence.reference import Reference, Spread
+from luban.evidence.trace import Trace
 from luban.recipe.recipe import Candidate, Features, Recipe, Section, Train
 from luban.schema.schema import Schema
 
@@ -597,6 +598,8 @@ class Condition:
     tasks: the tasks it makes sense for.
     proof: `structural` when the signal itself says whether an edit cured it; `effect` when a paired gain must show it.
     silences: conditions that are its symptoms.
+    during: what it finds in a training, for one that looks at rows in the first place; reads a `Trace`.
+    code: what to change in a training loop of one's own, in a line.
     """
 
     id: str
@@ -607,6 +610,8 @@ class Condition:
     sees: Literal["rows", "training", "answers", "newer rows"] = "rows"
     proof: Literal["structural", "effect", "advice"] = "advice"
     silences: tuple[str, ...] = ()
+    during: Callable[[Trace], list[Finding]] | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,14 @@ from luban.evidence.finding import OF_FITS
 SOURCE = Path(luban.__file__).parent
 PAGE = SOURCE.parents[1] / "docs" / "reference" / "conditions.md"
 
+MAKERS = ("Finding", "_training.found")
+"""What makes a finding: the class itself, and what the conditions of a training share."""
+
 
 def raised(file: Path) -> Iterator[str]:
     """The names of the findings that a module makes, as they are written."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in MAKERS:
             named = {keyword.arg: keyword.value for keyword in node.keywords}
             yield ast.unparse(named.get("condition") or node.args[0])
 
@@ -26,12 +29,14 @@ def test_every_finding_that_is_raised_has_a_row_in_the_reference() -> None:
     page = PAGE.read_text(encoding="utf-8")
     of_fits = set()
     for file in SOURCE.rglob("*.py"):
+        if file.name == "_training.py":
+            continue
         names = set(raised(file))
         if file.parent.name == "conditions":
             assert names <= {"condition.id"}, f"{file.name} names another's finding"
         else:
             of_fits |= {ast.literal_eval(name) for name in names}
-    assert of_fits == set(OF_FITS)
+    assert of_fits - set(registry.names("conditions")) == set(OF_FITS)
     for name in OF_FITS:
         assert f"| `{name}` |" in page
     for name in registry.names("conditions"):

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from luban.conditions import _training
 from luban.data.values import floats
 from luban.evidence.finding import Finding, Signal, Where
+from luban.evidence.trace import Trace
 from luban.protocols import Condition, Examination
 from luban.recipe.edit import dropping
 
@@ -64,6 +66,28 @@ def _judge(examination: Examination, column: str) -> Finding | None:
     )
 
 
+def in_training(trace: Trace) -> list[Finding]:
+    """The same of what reaches the first layer of a network that is being trained."""
+    seen = trace.arriving
+    if seen is None:
+        raise ValueError("what reaches the first layer was not seen, or is no table of numbers")
+    if seen.nonfinite <= 0:
+        return []
+    return [
+        Finding(
+            condition=condition.id,
+            severity="severe",
+            where=Where(layer=trace.layers[0] if trace.layers else None, step=0),
+            evidence=Signal("share of the inputs that is not finite", seen.nonfinite, THRESHOLD, seen.rows),
+            text=(
+                f"{seen.nonfinite:.2%} of what reaches the first layer is not a number or infinite (threshold "
+                f"{THRESHOLD:.0f}); one such value makes every weight NaN. Fill missing values with the median of the "
+                "training rows, and say in a column of its own where they were."
+            ),
+        )
+    ]
+
+
 condition = Condition(
     id="nonfinite-data",
     group="data",
@@ -71,5 +95,7 @@ condition = Condition(
     examine=examine,
     tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "multi-task", "clustering", "anomaly"}),
     proof="structural",
-    silences=("unscaled-features",),
+    silences=_training.symptoms("nonfinite-data"),
+    during=in_training,
+    code="inputs = torch.nan_to_num(inputs)  # or the median of the training rows",
 )

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from luban.conditions import _training
 from luban.data.values import floats
 from luban.evidence.finding import Finding, Signal, Where
+from luban.evidence.trace import Trace
 from luban.protocols import Condition, Examination
 from luban.recipe.edit import RecipeEdit
 
@@ -74,6 +76,35 @@ def examine(examination: Examination) -> list[Finding]:
     ]
 
 
+def in_training(trace: Trace) -> list[Finding]:
+    """The same of what reaches the first layer of a network that is being trained."""
+    seen = trace.arriving
+    if seen is None:
+        raise ValueError("what reaches the first layer was not seen, or is no table of numbers")
+    signals = [
+        ("root mean square", seen.root_mean_square, ROOT_MEAN_SQUARE),
+        ("largest absolute value", seen.largest, LARGEST),
+        ("largest to median standard deviation", seen.deviations, RATIO),
+    ]
+    name, value, threshold = max(signals, key=lambda signal: signal[1] / signal[2])
+    if value <= threshold:
+        return []
+    return [
+        Finding(
+            condition=condition.id,
+            severity="severe",
+            where=Where(layer=trace.layers[0] if trace.layers else None, step=0),
+            evidence=Signal(name, value, threshold, seen.rows),
+            text=(
+                f"the {name} of what reaches the first layer is {value:,.4g} (threshold {threshold:g}): its weights "
+                "see little but the largest columns, and steps that suit them suit no others. Scale the inputs by "
+                "the mean and standard deviation of the training rows."
+            ),
+            edits=_training.edits(trace, ("features.scale", "standard", f"the {name} is {value:,.4g}")),
+        )
+    ]
+
+
 def _competing(examination: Examination) -> set[str]:
     models = examination.recipe.model
     if models.candidates is not None:
@@ -97,4 +128,7 @@ condition = Condition(
     examine=examine,
     tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "multi-task", "clustering", "anomaly"}),
     proof="structural",
+    silences=_training.symptoms("unscaled-features"),
+    during=in_training,
+    code="inputs = (inputs - train.mean(0)) / train.std(0)",
 )

@@ -7,6 +7,7 @@
       GateError          exit 4: a `--require` gate or `verify` was not met
       Interrupted        exit 5: stopped, and the same command continues
       TrainingError      exit 6: training failed and no repair was accepted
+        TrainingFault    the same, seen by `luban.watch` in a loop of one's own
       ResourceError      exit 7: no disk, memory or permission
 
 Any other exception that reaches the command line is a defect of luban: exit 1.
@@ -102,6 +103,10 @@ class TrainingError(LubanError):
 
     exit_code = 6
     kind = "training"
+
+
+class TrainingFault(TrainingError):  # noqa: N818 - a fault of the training, not of the one who raises it
+    """A training that is watched has a fault for which it was to be stopped."""
 
 
 class ResourceError(LubanError):

@@ -169,13 +169,12 @@ def _train(
             for parameters in optimiser.param_groups:
                 parameters["lr"] = rate
             value = 0.0
-            with recorder.armed() if watched else nullcontext():
-                for part in step.parts:
-                    changed = augmented(part, train, work).on(device)
-                    with lower:
-                        share = loss(network, changed, step.total)
-                    share.backward()
-                    value += share.item()
+            for number, part in enumerate(step.parts):
+                changed = augmented(part, train, work).on(device)
+                with recorder.armed() if watched and not number else nullcontext(), lower:
+                    share = loss(network, changed, step.total)
+                share.backward()
+                value += share.item()
             value, stops, late = team.totals(
                 value, interrupted(), team.leads and until is not None and time.monotonic() > until
             )

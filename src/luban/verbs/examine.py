@@ -6,13 +6,13 @@ from luban.core import registry
 from luban.core.deadline import Deadline
 from luban.core.seed import derive
 from luban.data import loader
+from luban.evidence.attribution import attributed
 from luban.evidence.finding import Finding
 from luban.protocols import Comparison, Condition, Examination
 from luban.verbs.preparing import Prepared, sampled
 
 MOST = 20_000
 """Rows of either side that conditions look at, at most."""
-_WORST_FIRST = ("severe", "warning", "note")
 
 NotRun = tuple[str, str]
 """A condition that could not be examined, and why."""
@@ -68,26 +68,4 @@ def findings(
         except ValueError as reason:
             # A condition says so, in words, where the rows do not allow a judgement.
             not_run.append((condition.id, str(reason)))
-    return _attributed(found), not_run
-
-
-def _attributed(found: list[Finding]) -> list[Finding]:
-    silenced: set[int] = set()
-    explaining: dict[int, list[str]] = {}
-    for number, cause in enumerate(found):
-        symptoms = registry.find("conditions", cause.condition).silences
-        for other, symptom in enumerate(found):
-            if other != number and symptom.condition in symptoms and _one_place(cause, symptom):
-                silenced.add(other)
-                explaining.setdefault(number, []).append(symptom.condition)
-    told = [
-        finding.explaining(*dict.fromkeys(explaining.get(number, [])))
-        for number, finding in enumerate(found)
-        if number not in silenced
-    ]
-    return sorted(told, key=lambda finding: _WORST_FIRST.index(finding.severity))
-
-
-def _one_place(cause: Finding, symptom: Finding) -> bool:
-    columns = cause.where.column, symptom.where.column
-    return None in columns or columns[0] == columns[1]
+    return attributed(found), not_run

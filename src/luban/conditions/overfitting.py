@@ -1,0 +1,75 @@
+"""A network that learns its rows by heart: the training loss falls on, and held-out rows are answered worse and worse.
+
+Signal: the loss on held-out rows against its own best, while the training loss falls. Threshold: 1.3 times the best in
+each of the latest three checks, the training loss below half of it, and, where a metric is told, one that fell too: by
+more than 0.02. A ratio alone says little: healthy programs reach 4.1 times the best loss while their accuracy stays
+(measured for luban's catalogue), which is why the metric decides where there is one. Silent with fewer than five
+checks. Repair: keep the best weights; weight decay; dropout; augmentation. Proven by effect on other rows.
+"""
+
+from __future__ import annotations
+
+import math
+
+from luban.conditions import _training
+from luban.evidence.finding import Finding, Signal
+from luban.evidence.trace import Trace
+from luban.protocols import Condition
+
+RISEN = 1.3
+LATEST = 3
+CHECKS = 5
+FALLEN = 0.02
+
+
+def examine(trace: Trace) -> list[Finding]:
+    checks = [check for check in trace.checks if math.isfinite(check.loss) and math.isfinite(check.train_loss)]
+    if len(checks) < CHECKS:
+        raise ValueError(f"{CHECKS} checks on held-out rows are needed, and there were {len(checks)}")
+    best = min(range(len(checks)), key=lambda at: checks[at].loss)
+    latest = checks[-LATEST:]
+    if best >= len(checks) - LATEST or checks[best].loss <= 0:
+        return []
+    value = min(check.loss for check in latest) / checks[best].loss
+    # Of a loss that is far below that of held-out rows, the training has nothing left to learn but the rows.
+    learned_by_heart = checks[-1].train_loss < 0.5 * checks[best].loss
+    if value <= RISEN or not learned_by_heart or not _fallen(trace):
+        return []
+    return _training.found(
+        condition.id,
+        "warning",
+        Signal("loss on held-out rows over its best", value, RISEN, len(checks)),
+        f"on held-out rows the loss was {checks[best].loss:.4g} after step {checks[best].step:,} and is "
+        f"{checks[-1].loss:.4g} now, {value:.2f} times as much (threshold {RISEN:g}), while that of the training "
+        f"rows fell to {checks[-1].train_loss:.4g}. Keep the weights of the best check, and take more weight decay, "
+        "dropout, augmentation, or rows.",
+        step=checks[best].step,
+        edits=_training.edits(
+            trace,
+            ("train.stopping", "auto", "the weights of the best check answer"),
+            ("model.dropout", 0.3, "units cannot rely on each other"),
+            ("train.weight_decay", 0.1, "smaller weights"),
+        ),
+    )
+
+
+def _fallen(trace: Trace) -> bool:
+    """Whether a metric fell in the latest checks; yes where none is told."""
+    for name in trace.checks[-1].metrics:
+        values = [check.metrics[name] for check in trace.checks if name in check.metrics]
+        if max(values[-LATEST:]) > max(values) - FALLEN:
+            return False
+    return True
+
+
+condition = Condition(
+    id="overfitting",
+    group="generalisation",
+    summary="held-out rows are answered worse while the training loss falls",
+    examine=examine,
+    tasks=_training.TASKS,
+    sees="training",
+    proof="effect",
+    silences=(),
+    code="keep the weights of the best validation; weight_decay=0.1; torch.nn.Dropout(0.3)",
+)

@@ -1,0 +1,36 @@
+"""Causes and symptoms: which of several findings is the cause, and which it accounts for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from luban.core import registry
+from luban.evidence.finding import Finding
+
+_WORST_FIRST = ("severe", "warning", "note")
+
+
+def attributed(found: Sequence[Finding]) -> list[Finding]:
+    """The findings without those that another one accounts for, which are named in it; the primary one first.
+
+    What a condition silences is written in it; a cause that is silenced itself still silences.
+    """
+    silenced: set[int] = set()
+    explaining: dict[int, list[str]] = {}
+    silences = [registry.find("conditions", finding.condition).silences for finding in found]
+    for number, cause in enumerate(found):
+        for other, symptom in enumerate(found):
+            if other != number and symptom.condition in silences[number] and _one_place(cause, symptom):
+                silenced.add(other)
+                explaining.setdefault(number, []).append(symptom.condition)
+    told = [
+        finding.explaining(*dict.fromkeys(explaining.get(number, [])))
+        for number, finding in enumerate(found)
+        if number not in silenced
+    ]
+    return sorted(told, key=lambda finding: _WORST_FIRST.index(finding.severity))
+
+
+def _one_place(cause: Finding, symptom: Finding) -> bool:
+    columns = cause.where.column, symptom.where.column
+    return None in columns or columns[0] == columns[1]

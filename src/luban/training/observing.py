@@ -1,0 +1,189 @@
+"""Looking at one forward pass: what reaches the network, what each layer and each activation function gives out.
+
+Activation functions are seen however they are called, as a module or as a function. What happens within one operation,
+such as the gates of an LSTM, is not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from luban.evidence.trace import Activation, Arriving, LayerSignals
+
+MOST_NUMBERS = 1 << 14
+"""Numbers of an output that are looked at: those of the first rows of the batch."""
+SATURATED = 0.95
+"""From which absolute value on a tanh, or a sigmoid scaled to -1..1, counts as saturated."""
+ENOUGH = 200
+"""Examples in which a unit was never active before it counts as dead; positions of an image or a text count too."""
+
+_FUNCTIONS: Mapping[Any, str] = {
+    **dict.fromkeys((torch.relu, torch.relu_, functional.relu, functional.relu6, Tensor.relu, Tensor.relu_), "relu"),
+    **dict.fromkeys((torch.tanh, functional.tanh, Tensor.tanh), "tanh"),
+    **dict.fromkeys((torch.sigmoid, functional.sigmoid, Tensor.sigmoid), "sigmoid"),
+    **dict.fromkeys((torch.softmax, functional.softmax, Tensor.softmax), "softmax"),
+    **dict.fromkeys((torch.log_softmax, functional.log_softmax, Tensor.log_softmax), "log-softmax"),
+}
+_CHANNELS_FIRST = (
+    nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.InstanceNorm1d,
+    nn.InstanceNorm2d,
+)  # fmt: skip
+
+
+def layers(module: nn.Module) -> dict[str, nn.Module]:
+    """The layers that hold weights of their own, by name."""
+    found = module.named_modules()
+    return {name or "network": layer for name, layer in found if any(True for _ in layer.parameters(recurse=False))}
+
+
+@final
+class Observer:
+    """Looks at forward passes of a module. Final.
+
+    signals, activations: what the last pass showed, by layer. order: the layers in the order in which rows passed them.
+    arriving: what reached the first layer with weights. answer: what the network answered, of the first rows.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.layers = layers(module)
+        self.signals: dict[str, LayerSignals] = {}
+        self.activations: dict[str, Activation] = {}
+        self.order: dict[str, None] = {}
+        self.arriving: Arriving | None = None
+        self.answer: Tensor | None = None
+        self._recent: dict[str, list[tuple[Tensor, int]]] = {}
+        self._sites: list[tuple[str, str, Tensor]] = []
+        self._latest: tuple[str, nn.Module | None] = ("network", None)
+
+    def start(self) -> Any:
+        """Begins to look; what it returns goes to `stop`."""
+        self.signals, self.activations, self._sites = {}, {}, []
+        hooks = [layer.register_forward_hook(self._look(name)) for name, layer in self.layers.items()]
+        mode = _Functions(self._called)
+        mode.__enter__()
+        return hooks, mode
+
+    def stop(self, begun: Any, answer: Any = None) -> None:
+        """Ends it. answer: what the network gave out."""
+        hooks, mode = begun
+        mode.__exit__(None, None, None)
+        for hook in hooks:
+            hook.remove()
+        self.answer = _tensor(answer)
+        with torch.no_grad():
+            for name, function, values in self._sites:
+                self.activations[name] = self._activation(name, function, values)
+        self._sites = []
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        begun = self.start()
+        try:
+            yield
+        finally:
+            self.stop(begun)
+
+    def _look(self, name: str) -> Any:
+        def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
+            self._latest = (name, layer)
+            if self.arriving is None and not _normalises(layer) and inputs:
+                self.arriving = _arriving(inputs[0])
+            values = _tensor(output)
+            if values is None:
+                return
+            self.order.setdefault(name)
+            some = _some(values)
+            deviation, mean = torch.std_mean(some, correction=0)
+            count = max(some.numel(), 1)
+            zeros, finite = torch.count_nonzero(some == 0) / count, torch.count_nonzero(torch.isfinite(some)) / count
+            numbers = torch.stack([mean, deviation, zeros, 1 - finite]).tolist()
+            seen = self.signals.setdefault(name, LayerSignals())
+            seen.mean, seen.deviation, seen.zeros, seen.nonfinite = numbers
+
+        return hook
+
+    def _called(self, function: str, output: Any) -> None:
+        if isinstance(output, Tensor) and output.ndim > 1:
+            self._sites.append((self._site(function), function, output))
+
+    def _site(self, function: str) -> str:
+        name = self._latest[0]
+        taken = {site for site, _, _ in self._sites}
+        return name if name not in taken else f"{name} ({function} {len(taken)})"
+
+    def _activation(self, name: str, function: str, output: Tensor) -> Activation:
+        values = _some(output)
+        zeros, saturated, dead, examples = 0.0, 0.0, 0.0, len(values)
+        if function == "relu":
+            active = values > 0
+            zeros = 1.0 - float(active.sum()) / max(active.numel(), 1)
+            dead, examples = self._dead(name, active)
+        elif function in ("tanh", "sigmoid"):
+            scaled = values if function == "tanh" else 2 * values - 1
+            saturated = float((scaled.abs() > SATURATED).sum()) / max(values.numel(), 1)
+        final = self.answer is not None and output.data_ptr() == self.answer.data_ptr()
+        return Activation(function, zeros, saturated, dead, examples, final)
+
+    def _dead(self, name: str, active: Tensor) -> tuple[float, int]:
+        """The share of units that were 0 in each of the latest examples, and how many these are."""
+        layer = self.layers.get(name.split(" (")[0])
+        axis = 1 if isinstance(layer, _CHANNELS_FIRST) or active.ndim == 4 else active.ndim - 1
+        ever = active.any(dim=[d for d in range(active.ndim) if d != axis])
+        recent = self._recent.setdefault(name, [])
+        recent.append((ever, active.numel() // max(ever.numel(), 1)))
+        while sum(count for _, count in recent[1:]) >= ENOUGH:
+            recent.pop(0)
+        alive = torch.stack([units for units, _ in recent if units.shape == ever.shape]).any(dim=0)
+        return 1.0 - float(alive.sum()) / max(alive.numel(), 1), sum(count for _, count in recent)
+
+
+class _Functions(TorchFunctionMode):
+    """Tells `told(name, output)` of each activation function that is called."""
+
+    def __init__(self, told: Any) -> None:
+        super().__init__()
+        self.told = told
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        name = _FUNCTIONS.get(func)
+        if name is not None:
+            self.told(name, output)
+        return output
+
+
+def _arriving(values: Any) -> Arriving | None:
+    if not isinstance(values, Tensor) or not values.is_floating_point() or not values.numel():
+        return None
+    some = _some(values)
+    finite = torch.isfinite(some)
+    kept = torch.where(finite, some, torch.zeros_like(some))
+    deviations = 1.0
+    if some.ndim == 2 and len(some) > 1:
+        each = kept.std(dim=0)
+        varying = each[each > 0]
+        deviations = float(varying.max() / varying.median()) if len(varying) else 1.0
+    root = float(kept.double().square().mean().sqrt())
+    return Arriving(root, float(kept.abs().max()), deviations, 1.0 - float(finite.sum()) / some.numel(), len(some))
+
+
+def _some(values: Tensor) -> Tensor:
+    each = values[0].numel() if len(values) else 1
+    return values.detach()[: max(MOST_NUMBERS // max(each, 1), 1)].float()
+
+
+def _tensor(output: Any) -> Tensor | None:
+    values = output[0] if isinstance(output, tuple | list) and output else output
+    values = getattr(values, "logits", values)
+    return values if isinstance(values, Tensor) and values.is_floating_point() and values.ndim else None
+
+
+def _normalises(layer: nn.Module) -> bool:
+    return type(layer).__name__.endswith(("Norm", "Norm1d", "Norm2d", "Norm3d"))

@@ -1,0 +1,321 @@
+"""What a training program is, looked at from outside: its parameters, its loss, its targets, and its batches.
+
+Only looking: no weight, no buffer and no random state is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatch
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from luban.batch import Array
+from luban.evidence.trace import Activation, Answering, Parameter
+from luban.training.observing import layers
+
+ROWS = 256
+"""Rows of an answer that are looked at."""
+_TIED_FROM = 64
+"""Numbers from which on two equal parameters are no coincidence."""
+_LOSSES = {
+    "crossentropyloss": "cross-entropy",
+    "nllloss": "negative-log-likelihood",
+    "bceloss": "binary-cross-entropy",
+    "bcewithlogitsloss": "binary-cross-entropy-with-logits",
+    "mseloss": "squared",
+    "l1loss": "absolute",
+    "cross_entropy": "cross-entropy",
+    "nll_loss": "negative-log-likelihood",
+    "binary_cross_entropy": "binary-cross-entropy",
+    "binary_cross_entropy_with_logits": "binary-cross-entropy-with-logits",
+    "mse_loss": "squared",
+    "l1_loss": "absolute",
+}
+
+
+def loss_function(loss: Any) -> str:
+    """The name of a loss that torch has, as a `Trace` has it; empty for any other, and for one that adds rows up.
+
+    >>> loss_function(nn.MSELoss()), loss_function(nn.functional.cross_entropy), loss_function(max)
+    ('squared', 'cross-entropy', '')
+    """
+    if getattr(loss, "reduction", "mean") != "mean" or getattr(loss, "weight", None) is not None:
+        return ""
+    name = getattr(loss, "__name__", type(loss).__name__)
+    return _LOSSES.get(name.lower(), "")
+
+
+def parameters(
+    module: nn.Module, optimisers: Sequence[torch.optim.Optimizer], frozen: Iterable[str]
+) -> tuple[Parameter, ...]:
+    """The parameters of a module as they are now. frozen: patterns of names that were declared to stay."""
+    held: dict[int, list[float]] = {}
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            for parameter in group["params"]:
+                held.setdefault(id(parameter), []).append(float(group.get("weight_decay", 0.0)))
+    patterns = tuple(frozen)
+    found = []
+    for layer, owner in layers(module).items():
+        for own, parameter in owner.named_parameters(recurse=False):
+            name = own if layer == "network" else f"{layer}.{own}"
+            decays = held.get(id(parameter), [])
+            declared = any(fnmatch(name, pattern) or name.startswith(f"{pattern}.") for pattern in patterns)
+            kind = _kind(owner, parameter)
+            found.append(
+                Parameter(
+                    name, layer, kind, tuple(parameter.shape), parameter.requires_grad, len(decays),
+                    max(decays, default=0.0), declared, str(parameter.dtype).removeprefix("torch."),
+                    spread(parameter) if kind == "weight" else None, not bool(parameter.detach().any()),
+                )
+            )  # fmt: skip
+    return tuple(found)
+
+
+def _kind(owner: nn.Module, parameter: Tensor) -> Literal["weight", "embedding", "bias", "normalisation"]:
+    if isinstance(owner, nn.Embedding | nn.EmbeddingBag):
+        return "embedding"
+    if "Norm" in type(owner).__name__:
+        return "normalisation"
+    return "weight" if parameter.ndim > 1 else "bias"
+
+
+def spread(weight: Tensor) -> float | None:
+    """How far the units of a layer differ; None for one unit. See `Parameter`.
+
+    >>> spread(torch.ones(4, 3)), spread(torch.eye(4)) > 1
+    (0.0, True)
+    """
+    if weight.ndim < 2 or len(weight) < 2:
+        return None
+    rows = weight.detach().float().flatten(1)
+    size = float(rows.abs().mean())
+    return float(rows.std(dim=0, correction=0).mean()) / size if size > 0 else 0.0
+
+
+def constant_loss(function: str, targets: Sequence[Tensor]) -> float | None:
+    """The loss of the best constant answer to these targets; None where it is not known for the loss.
+
+    >>> round(constant_loss("cross-entropy", [torch.tensor([0, 1, 2, 3])]), 3)
+    1.386
+    """
+    if not targets:
+        return None
+    values = torch.cat(
+        [target.detach().flatten() if target.ndim < 2 else target.detach().flatten(1) for target in targets]
+    )
+    if function in ("cross-entropy", "negative-log-likelihood"):
+        if values.is_floating_point():
+            shares = values.float().mean(dim=0)
+        else:
+            known = values.flatten()
+            known = known[known >= 0]
+            if not len(known):
+                return None
+            shares = torch.bincount(known).float() / len(known)
+        return float(-(shares[shares > 0] * shares[shares > 0].log()).sum())
+    each = values.double() if values.ndim > 1 else values.double()[:, None]
+    if function.startswith("binary-cross-entropy"):
+        share = each.mean(dim=0).clamp(1e-12, 1 - 1e-12)
+        return float(-(share * share.log() + (1 - share) * (1 - share).log()).mean())
+    if function == "squared":
+        return float(each.var(dim=0, correction=0).mean())
+    if function == "absolute":
+        return float((each - each.median(dim=0).values).abs().mean())
+    return None
+
+
+def answering(answers: Sequence[Tensor], targets: Sequence[Tensor | None], last: Activation | None) -> Answering | None:
+    """What was answered to the first batches. last: the activation function that gave the answers out."""
+    kept = [answer.detach().float()[:ROWS] for answer in answers if answer.ndim > 1]
+    if not kept:
+        return None
+    values = torch.cat([answer.flatten(0, -2) for answer in kept])
+    wanted = [target for target in targets if target is not None]
+    many = values.shape[1] > 1
+    # The axis of classes is the last one of two, and the second of more: only the usual case of two is looked at.
+    plain = kept[0].ndim == 2
+    sums = values.sum(dim=1)
+    outside = 0.0
+    if wanted and last is not None and last.function in ("tanh", "sigmoid") and wanted[0].is_floating_point():
+        low = -1.0 if last.function == "tanh" else 0.0
+        reached = torch.cat([target.detach().float().flatten() for target in wanted])
+        outside = float(((reached < low) | (reached > 1.0)).float().mean())
+    return Answering(
+        shape=tuple(kept[0].shape[1:]),
+        target_shape=tuple(wanted[0].shape[1:]) if wanted else None,
+        sums_to_one=bool(plain and many and (values >= 0).all() and ((sums - 1).abs() < 1e-3).all()),
+        unit=bool((values >= 0).all() and (values <= 1).all()),
+        positive=bool((values >= 0).all()),
+        logarithms=bool(plain and many and (torch.logsumexp(values, dim=1).abs() < 1e-3).all()),
+        outside=outside,
+        rows=len(values),
+        target_rows=len(wanted[0]) if wanted else None,
+    )
+
+
+def mixing(targets: Sequence[Array]) -> float | None:
+    """The probability that shuffled rows differ as much between batches as these do; None where nothing can be said.
+
+    targets: of one batch each. Classes by their counts, values by their means: a permutation test over 200 shuffles of
+    the rows that were seen, which then has 1/201 as its smallest answer.
+
+    >>> mixing([np.zeros(20, int), np.ones(20, int), np.full(20, 2)]) < 0.01
+    True
+    """
+    sizes = [len(batch) for batch in targets]
+    if len(sizes) < 3 or min(sizes) < 4:
+        return None
+    values = np.concatenate(targets)
+    if values.dtype.kind in "iub":
+        values = np.eye(int(values.max()) + 1)[values] if values.min() >= 0 and values.max() < 1000 else values[:, None]
+    else:
+        values = values[:, None].astype(float)
+    if not np.isfinite(values).all() or not values.std(axis=0).any():
+        return None
+    edges = np.cumsum([0, *sizes[:-1]])
+
+    def apart(rows: Array) -> float:
+        sums = np.add.reduceat(rows, edges, axis=0)
+        return float((sums**2 / np.array(sizes)[:, None]).sum())
+
+    seen = apart(values)
+    random = np.random.default_rng(0)
+    shuffled = [apart(values[random.permutation(len(values))]) for _ in range(200)]
+    return (1 + sum(each >= seen - 1e-9 for each in shuffled)) / 201
+
+
+def dependence(module: nn.Module, inputs: Any) -> float | None:
+    """How far the answer to a row moves when only the other rows of its batch change; see `Trace`. None if not tried.
+
+    The network answers in evaluation mode, without gradients; what was switched is switched back.
+    """
+    if not isinstance(inputs, Tensor) or inputs.ndim < 2 or len(inputs) < 3 or not inputs.is_floating_point():
+        return None
+    rows = inputs.detach()[:8]
+    others = rows.clone()
+    others[1:] = rows[1:].roll(1, dims=0) * 0.5
+    changed = rows.clone()
+    changed[0] = rows[0] * 0.5
+    modes = {layer: layer.training for layer in module.modules()}
+    state = torch.get_rng_state()
+    module.eval()
+    try:
+        with torch.no_grad():
+            answers = [module(batch) for batch in (rows, others, changed)]
+    except (RuntimeError, TypeError, ValueError):
+        # A network that wants more than one tensor, or another number of rows.
+        return None
+    finally:
+        for layer, mode in modes.items():
+            layer.training = mode
+        torch.set_rng_state(state)
+    if not all(isinstance(answer, Tensor) and len(answer) == len(rows) for answer in answers):
+        return None
+    first, other, own = (answer[0].float() for answer in answers)
+    moved = float((first - own).abs().max())
+    return float((first - other).abs().max()) / moved if moved > 1e-6 else None
+
+
+def equal_pairs(module: nn.Module) -> list[tuple[str, str]]:
+    """An embedding and a linear layer, or two, that are different objects with equal weights: they look tied, and
+    are not.
+    """
+    found: list[tuple[str, str]] = []
+    embeddings = [(f"{n}.weight", m.weight) for n, m in module.named_modules() if isinstance(m, nn.Embedding)]
+    linear = [(f"{n}.weight", m.weight) for n, m in module.named_modules() if isinstance(m, nn.Linear)]
+    for name, weight in embeddings:
+        for other, same in linear:
+            alike = weight is not same and weight.shape == same.shape and weight.numel() >= _TIED_FROM
+            if alike and torch.equal(weight.detach(), same.detach()) and bool(weight.detach().any()):
+                found.append((name, other))
+    return found
+
+
+def switched_off(module: nn.Module) -> tuple[str, ...]:
+    """Layers that act differently in training and are in evaluation, where the whole network is in evaluation too.
+
+    A part that was switched by itself, as frozen batch normalisation is, was meant.
+    """
+    if module.training:
+        return ()
+    kinds = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
+    return tuple(name or "network" for name, layer in module.named_modules() if isinstance(layer, kinds))
+
+
+def gradient_norm(found: Iterable[Tensor]) -> float:
+    """The norm of all gradients together; 0 without any."""
+    gradients = [parameter.grad for parameter in found if parameter.grad is not None]
+    if not gradients:
+        return 0.0
+    total = torch.stack([norm.float().cpu() for norm in torch._foreach_norm(gradients)])
+    return float(total.norm())
+
+
+def first_not_finite(module: nn.Module, call: tuple[Any, Mapping[str, Any]] | None) -> tuple[str, str | None]:
+    """Where a number stopped being finite: in words, and the layer.
+
+    call: the arguments of the forward pass that led to it, which is made again without a gradient.
+    """
+    for name, parameter in module.named_parameters():
+        if not torch.isfinite(parameter).all():
+            return f"the weights '{name}' are not finite", name.rpartition(".")[0] or "network"
+    if call is not None:
+        found = _first_output(module, call)
+        if found is not None:
+            return found
+    bad = [n for n, p in module.named_parameters() if p.grad is not None and not torch.isfinite(p.grad).all()]
+    if bad:
+        return f"the gradient of '{bad[-1]}' is not finite", bad[-1].rpartition(".")[0] or "network"
+    return "every layer's output is finite, so it is the loss", None
+
+
+def _first_output(module: nn.Module, call: tuple[Any, Mapping[str, Any]]) -> tuple[str, str | None] | None:
+    arguments, named = call
+    for number, value in enumerate([*arguments, *named.values()]):
+        if isinstance(value, Tensor) and value.is_floating_point() and not torch.isfinite(value).all():
+            rows = (~torch.isfinite(value.flatten(1) if value.ndim > 1 else value[:, None])).any(dim=1).nonzero()
+            return f"row {int(rows[0])} of the batch is not finite (argument {number} of the network)", None
+    found: list[str] = []
+
+    def look(name: str) -> Any:
+        def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
+            values = output[0] if isinstance(output, tuple) else output
+            if isinstance(values, Tensor) and not torch.isfinite(values).all():
+                found.append(name)
+
+        return hook
+
+    buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    state = torch.get_rng_state()
+    leaves = [(name, layer) for name, layer in module.named_modules() if not any(layer.children())]
+    hooks = [layer.register_forward_hook(look(name)) for name, layer in leaves]
+    try:
+        with torch.no_grad():
+            module(*arguments, **named)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        with torch.no_grad():
+            for name, buffer in module.named_buffers():
+                buffer.copy_(buffers[name])
+        torch.set_rng_state(state)
+    return (
+        (f"the layer '{found[0] or 'network'}' gives out what is not finite", found[0] or "network") if found else None
+    )
+
+
+def targets_of(target: Any) -> Array | None:
+    """(rows,) of a batch's targets, as they come; None for sequences and the like."""
+    if not isinstance(target, Tensor) or target.ndim == 0:
+        return None
+    values = target.detach()
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        return None
+    return np.asarray(values.cpu().float().numpy() if values.is_floating_point() else values.cpu().numpy())
