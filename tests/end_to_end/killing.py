@@ -22,18 +22,21 @@ import torch
 
 from luban.batch import Batch, Ragged, Tensors
 from luban.core import fingerprint
+from luban.features.text.byte_pairs import LONGEST_PIECE
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import gradient
-from luban.training.writing import TASK
+from luban.training.writing import LETTERS, TASK
 
 TABLE, IMAGE = Shape("vector", (8,)), Shape("image", (1, 12, 12), 1, (100.0,), (60.0,))
 SERIES, TEXT = Shape("sequence", (3,), 12, (0.0,) * 3, (1.0,) * 3), Shape("tokens", (60,), 14)
+READ = Shape("tokens", (LETTERS,), 14 * LONGEST_PIECE)
+LONGEST = 14
 NETWORKS: dict[str, tuple[dict[str, Any], Shape]] = {
     "mlp": ({"units": [32, 32], "dropout": 0.2, "normalisation": "batch"}, TABLE),
     "cnn": ({"channels": [8, 16], "units": [16]}, IMAGE),
     "lstm": ({"units": 16}, SERIES),
-    "encoder-decoder": ({"width": 16, "layers": 1, "heads": 2, "vocabulary": 300}, TEXT),
+    "encoder-decoder": ({"width": 16, "layers": 1, "heads": 2, "vocabulary": 300}, READ),
     "transformer": ({"width": 16, "layers": 1, "heads": 2}, TEXT),
 }
 TRAIN = Train(
@@ -48,7 +51,7 @@ def rows(shape: Shape, count: int = 320) -> Tensors:
         return Tensors({"x": chance.normal(size=(count, *shape.size)).astype(np.float32)})
     if shape.kind == "image":
         return Tensors({"x": chance.integers(0, 255, (count, *shape.size)).astype(np.uint8)})
-    lengths = chance.integers(1, shape.longest + 1, count)
+    lengths = chance.integers(1, min(shape.longest, LONGEST) + 1, count)
     if shape.kind == "tokens":
         return Tensors({"x": Ragged.of([chance.integers(5, 60, n).astype(np.int32) for n in lengths])})
     return Tensors({"x": Ragged.of([chance.normal(size=(n, *shape.size)).astype(np.float32) for n in lengths])})

@@ -11,7 +11,7 @@ import pytest
 
 import luban
 from luban import states
-from luban.batch import Batch, Ragged, Tensors
+from luban.batch import Answers, Batch, Ragged, Tensors
 from luban.core import registry
 from luban.core.errors import BundleError, DataError, UsageError
 from luban.protocols import State, Work
@@ -94,21 +94,61 @@ def test_a_bundle_writes_what_it_learned(bundle: luban.Bundle):
     assert again.predict({"english": ["two nine", "one two three"]}).tolist() == said.tolist()
     shown = (bundle.path / "report.html").read_text()
     assert "What it wrote" in shown
+    assert bundle.outline().gives[-1] == bundle.network.pair.encoder.steps.read.num_embeddings
+
+
+@pytest.mark.slow
+def test_the_network_is_chosen_and_writes_better_than_a_copy(tmp_path: Path):
+    few = {"train.epochs": 20, "train.repeats": 1, "split.folds": 2}
+    bundle = luban.fit(PAIRS, "german", set=few, threads=1, out=tmp_path / "digits.luban")
+    assert bundle.stored.evidence["evaluation"]["chosen"]["label"].startswith("encoder-decoder")
+    (found,) = [m for m in bundle.measurements if (m.metric, m.split) == ("chrf", "test")]
+    german, english = (Ragged.of_texts(PAIRS[column].to_list()) for column in ("german", "english"))
+    assert found.baseline is not None
+    copied = registry.find("metrics", "chrf").score(german, Answers(english))
+    assert found.low > max(found.baseline.value, copied)
 
 
 def candidate(**settings: object) -> Candidate:
     return Candidate(model="encoder-decoder", settings={"width": 16, "layers": 1, "heads": 2, **settings})
 
 
+SHORT = Train(epochs=2, batch_size=32, learning_rate=0.005, patience=5, precision="float32", device="cpu", threads=1)
+
+
 def test_beams_change_what_is_written():
     batch, work = _written_rows()
-    how = Train(epochs=2, batch_size=32, learning_rate=0.005, patience=5, precision="float32", device="cpu", threads=1)
 
     def texts(beams: int) -> list[str]:
-        form = fit_candidate(batch, work, candidate(beams=beams, vocabulary=300), seed=0, threads=1, train=how)
+        form = fit_candidate(batch, work, candidate(beams=beams, vocabulary=300), seed=0, threads=1, train=SHORT)
         return form.outputs(batch.inputs).texts()
 
     assert texts(1) == texts(1) != texts(4)
+
+
+def test_what_is_read_letter_by_letter_is_cut_into_the_tokens_that_are_written():
+    tokens = registry.find("features", "text").tensor
+    texts = PAIRS["english"][:60]
+    state = tokens.fit(texts, writing.seen(Features(), "sequence-to-sequence"))
+    batch = Batch(Tensors({"english": tokens.encode(texts, state)}), Ragged.of_texts(PAIRS["german"][:60].to_list()))
+    work = Work("sequence-to-sequence", 1, 60, 0, shapes={"english": tokens.shape(state)})
+    inside, seen, _ = writing.inner(batch, work, candidate(vocabulary=400))
+    assert list(seen.shapes) == ["english.own"]
+    assert seen.shapes["english.own"].size == (seen.outputs,)
+    assert inside.inputs.parts["english.own"].lengths.sum() < batch.inputs.parts["english"].lengths.sum()
+    form = fit_candidate(batch, work, candidate(vocabulary=400), seed=0, threads=1, train=SHORT)
+    again = registry.find("forms", "written").rebuild(form.state())
+    assert form.outputs(batch.inputs).texts() == again.outputs(batch.inputs).texts()
+    with pytest.raises(BundleError, match="the network reads other tokens than it writes"):
+        again.rebuild(State({**form.state().values, "reads": 0}, form.state().arrays, form.state().parts))
+
+
+def test_a_tokenizer_that_was_chosen_reads_its_own_tokens():
+    chosen = Features(tokenizer="wordpiece")
+    assert writing.seen(chosen, "sequence-to-sequence") == chosen
+    batch, work = _written_rows()
+    _, seen, _ = writing.inner(batch, work, candidate(vocabulary=400))
+    assert seen.shapes == work.shapes
 
 
 def test_a_larger_vocabulary_writes_the_same_text_with_fewer_tokens():

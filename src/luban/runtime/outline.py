@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from luban.collate import LENGTHS
+from luban.collate import LENGTHS, WRITTEN
 from luban.protocols import Work
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+WRITES = "sequence-to-sequence"
+"""The task whose networks also take what was written before."""
 ROWS = 2
 """Of the batch that passes the network to see the shapes."""
 
@@ -120,6 +122,8 @@ def rows_for(work: Work) -> dict[str, Tensor]:
             found[name] = torch.zeros(ROWS, *shape.size)
         if shape.ragged:
             found[name + LENGTHS] = torch.full((ROWS,), shape.longest)
+        if work.task == WRITES:
+            found[name + WRITTEN] = torch.ones(ROWS, shape.longest, dtype=torch.int64)
     return found
 
 
