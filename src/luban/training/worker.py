@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Train = Callable[[NetworkFit, Callable[[], bool]], "Trained"]
 """`train(fit, interrupted)`: the trained network."""
-LEARNING, LEARNING_TO_WRITE = 0.92, 0.75
+LEARNING, LEARNING_TO_WRITE = 0.92, 0.85
 """Share of the time for training a network; in the rest it answers the rows that are held out. Texts are written token
 by token, which takes longer.
 """
