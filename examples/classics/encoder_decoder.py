@@ -3,9 +3,9 @@
 Two blocks of 128 numbers and four heads on either side, with rotary positions. English and French share their tokens
 and one embedding, so that names are copied.
 
-Usually done wrong: a decoder that sees the token it shall say; here the target is moved by one, and attention looks back
-alone. Padding counted in the loss. A softmax before the cross-entropy, which has its own. The vocabulary learned of test
-rows too. A loss per batch shown as a score: here it is of texts that were written for held-out rows, with an interval.
+Usually done wrong: a decoder that sees the token it shall say; here the target is moved by one, and attention looks
+back alone. Padding counted in the loss. A softmax before the cross-entropy, which has its own. The vocabulary learned of
+test rows too. A loss per batch shown as a score: here it is of texts written for held-out rows, with an interval.
 """
 
 import os
@@ -29,6 +29,8 @@ with tempfile.TemporaryDirectory() as folder:
     print(bundle.outline())
     for score in bundle.measurements:
         if score.split == "test":
-            print(f"{score.metric} on {score.rows:,} test pairs: {score.value:.1f} ({score.low:.1f} to {score.high:.1f})")
+            print(
+                f"{score.metric} on {score.rows:,} test pairs: {score.value:.1f} ({score.low:.1f} to {score.high:.1f})"
+            )
     for english in ("history of France", "Perl module for the format of GnuPG"):
         print(f"{english}: {bundle.predict({'english': [english]})[0]}")
