@@ -4,8 +4,8 @@ Two blocks of 128 numbers and four heads on either side, with rotary positions. 
 and one embedding, so that names are copied.
 
 Usually done wrong: a decoder that sees the token it shall say; here the target is moved by one, and attention looks
-back alone. Padding counted in the loss. A softmax before the cross-entropy, which has its own. The vocabulary learned of
-test rows too. A loss per batch shown as a score: here it is of texts written for held-out rows, with an interval.
+back alone. Padding counted in the loss. A softmax before the cross-entropy, which has its own. The vocabulary learned
+of test rows too. A loss per batch shown as a score: here it is of texts written for held-out rows, with an interval.
 """
 
 import os
