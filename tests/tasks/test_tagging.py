@@ -116,6 +116,8 @@ def test_each_word_is_answered_and_no_word_is_no_tag(bundle: luban.Bundle):
     again = luban.load(str(bundle.path))
     assert again.predict({"text": texts}).tolist() == said.tolist()
     assert bundle.predict(pl.DataFrame({"text": texts})).to_list() == said.tolist()
+    alike = bundle.predict({"text": ["the dog", "the cat"]})
+    assert alike.shape == (2,) and alike[1] == ["D", "N"]
     probabilities = again.predict_proba({"text": texts})
     assert [part.shape for part in probabilities] == [(5, 3), (0, 3), (1, 3), (3, 3)]
     assert np.allclose(probabilities[0].sum(axis=1), 1.0)
@@ -186,6 +188,12 @@ def test_one_network_is_tried_where_nobody_names_some():
     work = Work("tagging", 3, 50_000, 0, shapes={"text": shape})
     tried = [candidate.model for candidate in search.candidates(Models(), work, "commonest-tag")]
     assert tried == ["commonest-tag", "lstm"]
+
+
+def test_without_torch_it_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("luban.models._networks.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"no model does tagging here\. gru: it needs the package 'torch'"):
+        search.candidates(Models(), Work("tagging", 3, 200, 1), "commonest-tag")
 
 
 def lookup(*tags: list[int]):

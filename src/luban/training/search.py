@@ -61,6 +61,8 @@ def candidates(models: Models, work: Work, baseline: str = "", *, tensor_work: W
         elif name != ENSEMBLE:
             entries.append(Entry(place - len(models.names), named(name, given.get(name, {}), work, tensor_work)))
     ordered = [entry.candidate for entry in sorted(entries, key=lambda entry: entry.order)]
+    if not ordered and AUTO in models.names:
+        raise _nobody(work, tensor_work or work)
     if not ordered:
         raise UsageError(
             "'ensemble' weighs other models; name them too, or use auto.", where="--model", fix="--model auto"
@@ -99,6 +101,17 @@ def _portfolio(work: Work, tensor_work: Work) -> list[Entry]:
         # What a model sends in depends little on the kind of target; of several the first decides.
         for entry in model.portfolio(several.works(its)[0])
     ]
+
+
+def _nobody(work: Work, tensor_work: Work) -> UsageError:
+    """Why no model of the portfolio does this work: what the first that does its task says."""
+    for name in registry.names("models"):
+        model: Model | NetworkModel = registry.find("models", name)
+        its = tensor_work if sees_tensors(model) else work
+        reason = several.declines(model, its) if several.able(model, its) else None
+        if reason is not None:
+            return UsageError(f"no model does {work.task} here. {name}: {reason}", where="--model auto")
+    return UsageError(f"no model does {work.task} by itself.", where="--model auto", fix="name one: --model")
 
 
 def units(candidate: Candidate, training: Training, *, everything: bool) -> list[Unit]:

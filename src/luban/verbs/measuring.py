@@ -25,7 +25,7 @@ from luban.training import importance as permuting
 from luban.training.choosing import Chosen, mixed
 from luban.training.measuring import measure
 from luban.training.work_folder import Training, WorkFolder
-from luban.verbs import encoding, forecasts, texts
+from luban.verbs import encoding, forecasts, tags, texts
 from luban.verbs.bundle import Bundle
 from luban.verbs.preparing import Given, Prepared, prepare, sampled, weights
 
@@ -351,7 +351,7 @@ def answered(
             truth = rows[names[0]] if len(names) == 1 else rows.select(names).to_struct()
             encoded = answerer.task.encode(truth, answerer.classes)
             if isinstance(answerer.task, Tagging):
-                encoded = _as_many(encoded, answers)
+                encoded = tags.as_many(encoded, answers)
                 unknown += int((encoded[here].values < 0).sum())
                 simplest.append(answerer.simplest(rows).take(here))
             parts.append((encoded[here], answers.take(here)))
@@ -377,13 +377,6 @@ def answered(
         groups=None if groups is None else groups[kept][known],
         of=dataset.rows if len(kept) < dataset.rows else None,
     )
-
-
-def _as_many(target: PerRow, answers: Answers) -> Ragged:
-    """The target, without a step in rows that have not as many tags as words."""
-    assert isinstance(target, Ragged) and isinstance(answers.prediction, Ragged), "each word has a tag"
-    fits = np.flatnonzero(target.lengths == answers.prediction.lengths)
-    return target[fits].placed(fits, len(target))
 
 
 def _beside(frame: pl.LazyFrame, bundle: Bundle) -> tuple[Array | None, Array | None]:
@@ -464,8 +457,8 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
         simplest: tuple[str, Answers] | None = (task.baseline, forecasts.simplest(frame, answerer))
     else:
         answers = answerer.answers(frame, where=dataset.where)
-        tags = isinstance(task, Tagging)
-        simplest = (task.baseline, answerer.simplest(frame)) if tags else _baseline(bundle, len(numbers))
+        known = isinstance(task, Tagging)
+        simplest = (task.baseline, answerer.simplest(frame)) if known else _baseline(bundle, len(numbers))
     assert prepared.target is not None, "a bundle with figures has a target"
     measured = figures(
         task,

@@ -19,7 +19,6 @@ from luban.batch import Array, PerRow
 from luban.core import registry
 from luban.core.errors import DataError, UsageError
 from luban.core.seed import derive
-from luban.core.suggest import fold
 from luban.data import division, loader, readable, roles
 from luban.data.dataset import Dataset
 from luban.data.division import Division
@@ -29,6 +28,7 @@ from luban.protocols import Arranged, Arranging, Asking, Encoder, Tagging, Task
 from luban.recipe.recipe import Features, Recipe
 from luban.schema.schema import Schema
 from luban.training import question, writing
+from luban.verbs import tags
 
 if TYPE_CHECKING:
     from luban.data.tensor_preprocessor import TensorPreprocessor
@@ -86,7 +86,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
 
     Raises UsageError for a column or class that is not there, and DataError for data that cannot be learned from.
     """
-    schema = _read(roles.assign(dataset, recipe), recipe)
+    schema = tags.read(roles.assign(dataset, recipe), recipe)
     frame, parts = _stacked(dataset, given, schema)
     values = _target(frame, schema, recipe)
     name, reason = _asked(dataset, frame, schema, values, recipe)
@@ -111,7 +111,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
     tested, validated, own = _set_aside(dataset, given, schema, parts)
     unreadable = readable.scan(frame, schema.inputs, recipe.features)
     if isinstance(task, Tagging) and values is not None:
-        unreadable = _untagged(task, frame, schema.inputs[0].name, values)
+        unreadable = tags.unreadable(task, frame, schema.inputs[0].name, values)
     readable.refuse_many(unreadable, sum(parts), recipe.features, where=dataset.where)
     divided, validation = _divided(
         frame, schema, recipe, task, target, sum(parts), tested, validated, unreadable, ends=ends
@@ -154,13 +154,6 @@ def _texts(dataset: Dataset, schema: Schema) -> bool:
     )
 
 
-def _read(schema: Schema, recipe: Recipe) -> Schema:
-    """The columns as the task that is asked for reads them, where it reads them in its own way."""
-    name = fold(recipe.task or "")
-    task: Task | None = registry.find("tasks", name) if name in registry.names("tasks") else None
-    return task.read(schema) if isinstance(task, Tagging) and schema.one("target") is not None else schema
-
-
 def _asked(
     dataset: Dataset, frame: pl.LazyFrame, schema: Schema, values: pl.Series | None, recipe: Recipe
 ) -> tuple[str, str]:
@@ -181,12 +174,6 @@ def _asked(
         if why is not None:
             return "forecasting", why
     return name, reason
-
-
-def _untagged(task: Tagging, frame: pl.LazyFrame, column: str, target: pl.Series) -> tuple[Unreadable, ...]:
-    """The rows whose tags do not fit the words of this column."""
-    read = frame.select(column).collect(engine="streaming").to_series()
-    return tuple(Unreadable(row, column, reason) for row, reason in task.problems(read, target).items())
 
 
 def _arranged(task: Task, frame: pl.LazyFrame, schema: Schema, recipe: Recipe, given: Given) -> Arranged | None:
