@@ -214,3 +214,19 @@ def test_a_task_whose_rows_are_made_is_not_compared(fitted: Fitted, tmp_path: Pa
     forecasting = replace(bundle, stored=replace(bundle.stored, facts={**bundle.stored.facts, "task": "forecasting"}))
     result = package.diagnose(forecasting, against=pl.DataFrame({"x": [1.0]}))
     assert {condition for condition, _ in result.not_run} == set(SHIFTS)
+
+
+def test_the_same_rows_give_the_same_findings(fitted: Fitted, cancer: pl.DataFrame) -> None:
+    newer = turned(mixed(cancer, 0.7, 8), 0.3, 8)
+    first, again = (package.diagnose(fitted.bundle("cancer"), against=newer).to_json() for _ in range(2))
+    assert first["findings"]
+    assert first == again
+
+
+def test_a_new_meaning_that_changed_the_shares_accounts_for_them(fitted: Fitted, cancer: pl.DataFrame) -> None:
+    # A quarter of the benign rows are called malignant: the inputs are as before, and more rows are malignant.
+    newer = drawn(cancer, 9)
+    here = pl.Series(np.random.default_rng(9).random(len(newer)) < 0.25)
+    newer = newer.with_columns(diagnosis=pl.when(here).then(pl.lit("malignant")).otherwise(pl.col("diagnosis")))
+    (found,) = package.diagnose(fitted.bundle("cancer"), against=newer).findings
+    assert (found.condition, found.explains) == ("concept-shift", ("label-shift",))

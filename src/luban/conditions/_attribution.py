@@ -1,7 +1,7 @@
 """Which kind of change explains what newer rows show: other shares of the target, or other inputs.
 
 Other shares of the classes alone (label shift) leave the rows of each class as they were. So the older rows are weighed
-to have the new shares: where at least half of the columns that changed are then as they were, the shares explain them.
+to have the new shares: where the columns that changed are then half as far apart or less, the shares explain them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from luban.batch import Array
-from luban.conditions._spreads import CHANCE, DISTANCE, STABILITY, THRESHOLDS, VARIATION, Change, change, changes
+from luban.conditions._spreads import CHANCE, DISTANCE, STABILITY, THRESHOLDS, VARIATION, Change, change, measured
 from luban.core.seed import derive
 from luban.evidence.reference import Spread
 from luban.protocols import Comparison
@@ -48,7 +48,8 @@ class Shares:
 class Attributed:
     """changed: all columns that changed. shares: the change of the target, where it explains them; else None.
 
-    left: the columns that changed in another way than the shares explain. reason: why shares cannot be told.
+    left: those that lie more than half as far apart as before when the shares are made equal.
+    reason: why shares cannot be told.
     """
 
     changed: list[Change]
@@ -60,18 +61,28 @@ class Attributed:
 @functools.lru_cache(maxsize=1)
 def attributed(comparison: Comparison) -> Attributed:
     """What changed, and by what; computed once for all that ask."""
-    changed = changes(comparison)
+    before = measured(comparison)
+    changed = _largest_first(before)
     try:
         shares = of_target(comparison)
     except ValueError as reason:
         return Attributed(changed, None, changed, str(reason))
     if shares is None:
         return Attributed(changed, None, changed)
-    left = changes(comparison, shares.now)
-    checked = any(spread.counts.shape[1] == len(shares.now) for spread, _ in comparison.columns)
-    if checked and 2 * len(left) > len(changed):
+    if not any(spread.counts.shape[1] == len(shares.now) for spread, _ in comparison.columns):
+        # Without counts by class nothing can be weighed, so a changed column is left unexplained.
+        return Attributed(changed, None if changed else shares, changed)
+    pairs = list(zip(before, measured(comparison, shares.now), strict=True))
+    apart = sum(old.times**2 for old, _ in pairs if old.counts)
+    still = sum(new.times**2 for old, new in pairs if old.counts or new.counts)
+    if 4 * still > apart:
         return Attributed(changed, None, changed)
-    return Attributed(changed, shares, left)
+    left = [new for old, new in pairs if new.counts and 2 * new.times > old.times]
+    return Attributed(changed, shares, _largest_first(left))
+
+
+def _largest_first(found: list[Change]) -> list[Change]:
+    return sorted((change for change in found if change.counts), key=lambda change: -change.times)
 
 
 def of_target(comparison: Comparison) -> Shares | None:

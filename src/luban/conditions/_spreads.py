@@ -53,6 +53,11 @@ class Change:
         return self.value > self.threshold
 
     @property
+    def counts(self) -> bool:
+        """Whether it is beyond chance, and large."""
+        return self.q < CHANCE and self.large
+
+    @property
     def times(self) -> float:
         """How far it is beyond its threshold."""
         return self.value / self.threshold
@@ -64,15 +69,14 @@ def demand_rows(comparison: Comparison) -> None:
         raise ValueError(f"{len(comparison)} newer rows are too few to compare; {FEWEST} are needed.")
 
 
-def changes(comparison: Comparison, shares: Array | None = None) -> list[Change]:
-    """The columns, and the answers, that changed beyond chance and by much; the largest first.
+def measured(comparison: Comparison, shares: Array | None = None) -> list[Change]:
+    """How every column that is kept, and then the answers, lie beside the older rows.
 
     shares: (strata,) the shares that the strata of the target have now; the older rows are weighed to have them too.
     """
     found = [change(spread, bins, shares) for spread, bins in (*comparison.columns, *comparison.said)]
     corrected = benjamini_hochberg([each.q for each in found])
-    found = [replace(each, q=q) for each, q in zip(found, corrected, strict=True)]
-    return sorted((c for c in found if c.q < CHANCE and c.large), key=lambda c: -c.times)
+    return [replace(each, q=q) for each, q in zip(found, corrected, strict=True)]
 
 
 def change(spread: Spread, bins: Array, shares: Array | None = None) -> Change:

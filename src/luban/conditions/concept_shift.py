@@ -57,6 +57,8 @@ def examine(comparison: Comparison) -> list[Finding]:
     threshold = WRONG if of_classes else RELATIVE * before[0]
     if value <= threshold or below <= 0:
         return []
+    found = attributed(comparison)
+    alone = found.shares is not None and len(found.left) == len(found.changed)
     what = "share of wrong answers" if of_classes else "mean absolute error"
     likened = f" among newer rows weighed to be like the older ones in {_listed(columns)}" if columns else ""
     return [
@@ -70,6 +72,8 @@ def examine(comparison: Comparison) -> list[Finding]:
                 f"interval {below:.3g} to {above:.3g} (threshold {threshold:.3g}). The same inputs mean something else "
                 f"than before. {again(comparison)}"
             ),
+            # Where no input changed with the shares of the target, another meaning is what changed them.
+            explains=("label-shift",) if alone else (),
         )
     ]
 

@@ -4,10 +4,10 @@ Signal: the total variation between the shares of the classes then and now. Wher
 counted (chi-squared); else it is estimated from how often each class is answered and how often test rows of each class
 got that answer (black box shift estimation; Lipton, Wang and Smola, 2018). For values: the distance of Kolmogorov and
 Smirnov. Threshold 0.1, and beyond chance: p < 0.01, or what 99 of 100 draws without a change stay below.
-Silent where inputs changed in a way that other shares of the target do not explain (more than half of the changed
-columns still lie otherwise among older rows weighed to the new shares), for then answers say nothing about shares;
-below 30 newer rows; and where the model tells classes apart too badly. Advice: multiply the probabilities by the ratio
-of the shares (Saerens, Latinne and Decaestecker, 2002), which for two classes is another threshold.
+Silent where inputs changed in a way that other shares of the target do not explain (the changed columns are more than
+half as far apart when the older rows are weighed to the new shares), for then answers say nothing about shares; below
+30 newer rows; and where the model tells classes apart too badly. Advice: multiply the probabilities by the ratio of the
+shares (Saerens, Latinne and Decaestecker, 2002), which for two classes is another threshold.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def examine(comparison: Comparison) -> list[Finding]:
             evidence=Signal(shares.measure, shares.value, shares.chance, shares.n),
             text=text,
             edits=edits,
-            explains=("covariate-shift",) if explained else (),
+            explains=("covariate-shift",) if explained and not found.left else (),
         )
     ]
 

@@ -13,16 +13,18 @@ _WORST_FIRST = ("severe", "warning", "note")
 def attributed(found: Sequence[Finding]) -> list[Finding]:
     """The findings without those that another one accounts for, which are named in it; the primary one first.
 
-    What a condition silences is written in it; a cause that is silenced itself still silences.
+    What a condition silences is written in it, and what a finding accounts for by itself in the finding; a cause that is
+    silenced itself still silences.
     """
     silenced: set[int] = set()
     explaining: dict[int, list[str]] = {}
-    silences = [registry.find("conditions", finding.condition).silences for finding in found]
+    silences = [{*registry.find("conditions", each.condition).silences, *each.explains} for each in found]
     for number, cause in enumerate(found):
         for other, symptom in enumerate(found):
             if other != number and symptom.condition in silences[number] and _one_place(cause, symptom):
                 silenced.add(other)
-                explaining.setdefault(number, []).append(symptom.condition)
+                if symptom.condition not in cause.explains:
+                    explaining.setdefault(number, []).append(symptom.condition)
     told = [
         finding.explaining(*dict.fromkeys(explaining.get(number, [])))
         for number, finding in enumerate(found)
