@@ -14,6 +14,7 @@ from conditions.examined import classes, look, values
 from luban.core import registry
 from luban.core.strict_json import parse
 from luban.evidence.finding import Finding
+from luban.evidence.trace import Trace
 from luban.protocols import Condition
 from luban.recipe.recipe import Recipe
 
@@ -120,6 +121,23 @@ def test_it_silences_conditions_that_there_are_and_not_itself(condition: Conditi
 def test_nobody_is_silenced_by_what_he_silences() -> None:
     silences = {name: registry.find("conditions", name).silences for name in NAMES}
     assert not [(name, other) for name in NAMES for other in silences[name] if name in silences.get(other, ())]
+
+
+def test_a_trace_of_nothing_raises_no_alarm(condition: Condition) -> None:
+    looks = condition.examine if condition.sees == "training" else condition.during
+    if looks is None:
+        pytest.skip("it looks at something else")
+    try:
+        assert looks(Trace()) == []
+    except ValueError as reason:
+        assert 10 < len(str(reason)) < 120
+
+
+def test_what_is_seen_in_a_training_says_the_line_that_cures_it(condition: Condition) -> None:
+    if condition.sees == "training" or condition.during is not None:
+        assert condition.code.strip()
+        assert "\n" not in condition.code
+        assert len(condition.code) <= 120
 
 
 def test_sound_tables_raise_no_alarm(condition: Condition) -> None:

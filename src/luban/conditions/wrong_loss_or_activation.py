@@ -28,7 +28,7 @@ def examine(trace: Trace) -> list[Finding]:
     seen = trace.answering
     if seen is None or seen.rows < FEWEST:
         raise ValueError("the answers of the network, or their number, are not known")
-    problem = _problem(trace.loss_function, seen, _moved(trace))
+    problem = _problem(trace.loss_function, seen, _last(trace))
     if problem is None:
         return []
     value, text = problem
@@ -41,27 +41,29 @@ def examine(trace: Trace) -> list[Finding]:
     )
 
 
-def _moved(trace: Trace) -> bool:
-    """Whether an activation function was seen to give out the answers."""
-    return any(activation.final for step in trace.watched for activation in step.activations.values())
+def _last(trace: Trace) -> str:
+    """The activation function that was seen to give out the answers; empty without one."""
+    seen = (activation for step in trace.watched for activation in step.activations.values())
+    return next((activation.function for activation in seen if activation.final), "")
 
 
-def _problem(loss: str, seen: Answering, activated: bool) -> tuple[float, str] | None:
+def _problem(loss: str, seen: Answering, last: str) -> tuple[float, str] | None:
     name = loss.replace("-", " ")
     if loss == "cross-entropy" and seen.sums_to_one:
         return 1.0, (
             "the network answers with probabilities, and cross-entropy takes their softmax again, so that its gradient "
             "nearly goes away. Leave the softmax out of the network"
         )
-    if loss == "cross-entropy" and seen.logarithms and activated:
+    if loss == "cross-entropy" and seen.logarithms and last:
         return None
-    if loss in _SCORES and seen.unit:
+    # Without an activation function, scores that happen to lie there are no fault.
+    if loss in _SCORES and seen.unit and last:
         return 1.0, (
-            f"all answers lie between 0 and 1, and {name} wants scores of any size. Leave the last sigmoid out of the "
-            "network"
+            f"all answers lie between 0 and 1, and {name} wants scores of any size. Leave the last {last} out of "
+            "the network"
         )
-    if loss in _SCORES and seen.positive and activated and seen.rows * max(seen.shape[-1], 1) >= 2 * FEWEST:
-        return 1.0, f"no answer is below zero, and {name} wants scores of either sign. Leave the last ReLU out"
+    if loss in _SCORES and seen.positive and last and seen.rows * max(seen.shape[-1], 1) >= 2 * FEWEST:
+        return 1.0, f"no answer is below zero, and {name} wants scores of either sign. Leave the last {last} out"
     if loss == "negative-log-likelihood" and len(seen.shape) == 1 and seen.shape[0] > 1 and not seen.logarithms:
         return 1.0, (
             "the answers are no logarithms of probabilities, and the negative log-likelihood adds them up as they are: "

@@ -59,6 +59,7 @@ class Observer:
         self.arriving: Arriving | None = None
         self.answer: Tensor | None = None
         self._recent: dict[str, list[tuple[Tensor, int]]] = {}
+        self._reached = False
         self._sites: list[tuple[str, str, Tensor]] = []
         self._latest: tuple[str, nn.Module | None] = ("network", None)
 
@@ -93,8 +94,9 @@ class Observer:
     def _look(self, name: str) -> Any:
         def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
             self._latest = (name, layer)
-            if self.arriving is None and not _normalises(layer) and inputs:
-                self.arriving = _arriving(inputs[0])
+            if not self._reached and not _normalises(layer):
+                self._reached = True
+                self.arriving = _arriving(inputs[0]) if inputs else None
             values = _tensor(output)
             if values is None:
                 return

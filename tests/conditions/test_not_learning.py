@@ -1,0 +1,37 @@
+"""A loss that stays where a constant answer has it."""
+
+import pytest
+import torch
+
+from conditions.trained import digits, examine, found, perceptron, train
+from luban.evidence.trace import Trace
+
+NAME = "not-learning"
+
+
+def test_labels_that_mean_nothing_are_found_and_real_ones_are_learned():
+    rows, classes = digits()
+    mixed = classes[torch.randperm(len(classes), generator=torch.Generator().manual_seed(1))]
+    finding = found(train(perceptron(8), (rows, mixed), steps=110, rate=1e-3), NAME)
+    assert (finding.severity, finding.where.step) == ("severe", 108)
+    assert "nothing says why" in finding.text
+    assert found(train(perceptron(8), steps=110, rate=0.01), NAME) is None
+
+
+@pytest.mark.parametrize("level, fires", [(0.94, False), (0.96, True)])
+def test_the_threshold_is_nearly_the_loss_of_a_constant_answer(level, fires):
+    assert bool(examine(NAME, Trace(constant_loss=1.0, losses=[level] * 100))) is fires
+
+
+@pytest.mark.parametrize("last, fires", [(1.9, True), (1.85, False)])
+def test_a_loss_that_still_falls_is_left_alone(last, fires):
+    assert bool(examine(NAME, Trace(constant_loss=1.0, losses=[1.95] * 50 + [last] * 50))) is fires
+
+
+@pytest.mark.parametrize(
+    "trace, reason",
+    [(Trace(losses=[1.0] * 100), "not known"), (Trace(constant_loss=1.0, losses=[1.0] * 99), "100 steps are needed")],
+)
+def test_it_needs_a_hundred_steps_and_something_to_compare_with(trace, reason):
+    with pytest.raises(ValueError, match=reason):
+        examine(NAME, trace)
