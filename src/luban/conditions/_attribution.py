@@ -73,11 +73,11 @@ def attributed(comparison: Comparison) -> Attributed:
         # Without counts by class nothing can be weighed, so a changed column is left unexplained.
         return Attributed(changed, None if changed else shares, changed)
     pairs = list(zip(before, measured(comparison, shares.now), strict=True))
-    apart = sum(old.times**2 for old, _ in pairs if old.counts)
-    still = sum(new.times**2 for old, new in pairs if old.counts or new.counts)
+    apart = sum(old.apart for old, _ in pairs if old.counts)
+    still = sum(new.apart for old, new in pairs if old.counts or new.counts)
     if 4 * still > apart:
         return Attributed(changed, None, changed)
-    left = [new for old, new in pairs if new.counts and 2 * new.times > old.times]
+    left = [new for old, new in pairs if new.counts and 4 * new.apart > old.apart]
     return Attributed(changed, shares, _largest_first(left))
 
 

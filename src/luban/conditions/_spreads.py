@@ -6,6 +6,7 @@ All columns are tested together (Benjamini and Hochberg, 1995). A change counts 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from shlex import quote
@@ -32,6 +33,7 @@ EXPECTED = 5.0
 class Change:
     """How one column lies otherwise. q: its p-value, corrected where it was tested with others.
 
+    n, rows: how many newer rows there are, and how many the older ones are worth.
     old, new: (bins,) shares of the rows. split: the bins of the side of the column that gained or lost most.
     """
 
@@ -40,6 +42,7 @@ class Change:
     value: float
     q: float
     n: int
+    rows: float
     old: Array
     new: Array
     split: Array
@@ -61,6 +64,16 @@ class Change:
     def times(self) -> float:
         """How far it is beyond its threshold."""
         return self.value / self.threshold
+
+    @property
+    def apart(self) -> float:
+        """The square of how far it is beyond its threshold, less what chance is expected to add to it."""
+        chance = 1 / max(self.rows, 1.0) + 1 / max(self.n, 1)
+        if self.measure == STABILITY:
+            return max(self.value - (self.spread.bins - 1) * chance, 0.0) / self.threshold
+        # The mean square of Kolmogorov's distribution; of shares at most a quarter for each cell but one.
+        expected = math.pi**2 / 12 if self.measure == DISTANCE else (self.spread.bins - 1) / 4
+        return max(self.value**2 - expected * chance, 0.0) / self.threshold**2
 
 
 def demand_rows(comparison: Comparison) -> None:
@@ -85,7 +98,7 @@ def change(spread: Spread, bins: Array, shares: Array | None = None) -> Change:
     new = np.bincount(bins, minlength=spread.bins).astype(np.float64)
     if spread.kind == "category":
         value, p, split = variation(old, rows, new)
-        return Change(spread, VARIATION, value, p, len(bins), _shares(old), _shares(new), split)
+        return Change(spread, VARIATION, value, p, len(bins), rows, _shares(old), _shares(new), split)
     missing = np.arange(spread.bins) == spread.bins - 1
     there = _joined(old, missing), _joined(new, missing)
     gone, p_gone, _ = variation(there[0], rows, there[1])
@@ -94,10 +107,10 @@ def change(spread: Spread, bins: Array, shares: Array | None = None) -> Change:
         # Two tests of one column: each counts half.
         p, p_gone = min(2 * p, 1.0), min(2 * p_gone, 1.0)
         if gone > THRESHOLDS[VARIATION] and p_gone < p:
-            return Change(spread, VARIATION, gone, p_gone, len(bins), _shares(old), _shares(new), missing)
+            return Change(spread, VARIATION, gone, p_gone, len(bins), rows, _shares(old), _shares(new), missing)
     stability = _stability(old, new)
     told = (STABILITY, stability) if distance <= THRESHOLDS[DISTANCE] < stability else (DISTANCE, distance)
-    return Change(spread, *told, p, len(bins), _shares(old), _shares(new), np.append(split, False))
+    return Change(spread, *told, p, len(bins), rows, _shares(old), _shares(new), np.append(split, False))
 
 
 def variation(old: Array, rows: float, new: Array) -> tuple[float, float, Array]:

@@ -5,9 +5,9 @@ counted (chi-squared); else it is estimated from how often each class is answere
 got that answer (black box shift estimation; Lipton, Wang and Smola, 2018). For values: the distance of Kolmogorov and
 Smirnov. Threshold 0.1, and beyond chance: p < 0.01, or what 99 of 100 draws without a change stay below.
 Silent where inputs changed in a way that other shares of the target do not explain (the changed columns are more than
-half as far apart when the older rows are weighed to the new shares), for then answers say nothing about shares; below
-30 newer rows; and where the model tells classes apart too badly. Advice: multiply the probabilities by the ratio of the
-shares (Saerens, Latinne and Decaestecker, 2002), which for two classes is another threshold.
+half as far apart, chance set aside, when the older rows are weighed to the new shares), for then answers say nothing
+about shares; below 30 newer rows; and where the model tells classes apart too badly. Advice: multiply the probabilities
+by the ratio of the shares (Saerens, Latinne and Decaestecker, 2002), which for two classes is another threshold.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ _WORST_FIRST = ("severe", "warning", "note")
 def attributed(found: Sequence[Finding]) -> list[Finding]:
     """The findings without those that another one accounts for, which are named in it; the primary one first.
 
-    What a condition silences is written in it, and what a finding accounts for by itself in the finding; a cause that is
+    What a condition silences is written in it, and what one finding alone accounts for in that finding; a cause that is
     silenced itself still silences.
     """
     silenced: set[int] = set()
