@@ -9,8 +9,8 @@ other. Three kinds of shift in four strengths, from barely there to plain. An al
 - concept: 10%, 20%, 30% and 50% of the rows get another class; values rise on one side of a column and fall on the
   other by 0.5, 0.75, 1 and 1.5 of their standard deviation.
 
-Figures: recall-<kind>, over all strengths; recall-<kind>-<1 to 4>, by strength; told-apart (share of the shifts that
-were found where no other kind was told); false-alarms (share of draws without a shift that raise an alarm);
+Figures: recall-<kind>, over all strengths; recall-<kind>-<1 to 4>, by strength; told-apart (share of the shifts with an
+alarm where it is of this kind and no other); false-alarms (share of draws without a shift that raise an alarm);
 false-alarms-<condition>; correction (how much lower the log loss is after the advised correction of probabilities, in
 unseen label shifts that were found, mean and its interval over cases).
 """
@@ -158,8 +158,8 @@ def figures(options: harness.Options) -> list[harness.Figure]:
                     continue
                 hit = CONDITIONS[case.kind] in found
                 hits.setdefault((case.kind, case.strength), []).append(hit)
-                if hit:
-                    alone.append(len(found) == 1)
+                if found:
+                    alone.append(found == {CONDITIONS[case.kind]})
                 if hit and case.kind == "unseen-label":
                     gains.append(correction(bundle, case.newer))
                 told = ", ".join(sorted(found)) or "silent"
@@ -183,7 +183,7 @@ def _recalls(hits: dict[tuple[str, int], list[bool]]) -> list[harness.Figure]:
 
 def _others(alone: list[bool], without: list[set[str]], gains: list[float]) -> list[harness.Figure]:
     told = [
-        _share("told-apart", alone, "found shifts", (">=", 0.75)),
+        _share("told-apart", alone, "shifts with an alarm", (">=", 0.75)),
         _share("false-alarms", [bool(found) for found in without], "draws without a shift", ("<=", 0.05)),
     ]
     for condition in sorted(set(CONDITIONS.values())):
