@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, final
 
@@ -27,6 +27,7 @@ from luban.core.errors import DataError, TrainingFault, UsageError
 from luban.core.files import write_json
 from luban.evidence.attribution import attributed
 from luban.evidence.finding import Finding, Signal, Where
+from luban.evidence.looking import look
 from luban.evidence.trace import Check, Told, Trace
 from luban.protocols import Condition
 from luban.training.signals import Recorder, now
@@ -273,22 +274,14 @@ class Watch:
         if number in (4, 24, 99):
             trace.replicas = _replicas(self.model)
 
-    def _conditions(self) -> list[tuple[Condition, Callable[[Trace], list[Finding]]]]:
-        found = [registry.find("conditions", name) for name in registry.names("conditions")]
-        during = [(one, one.examine if one.sees == "training" else one.during) for one in found]
-        return [(one, reads) for one, reads in during if reads is not None]
-
     def _examine(self, seen: Finding | None = None) -> None:
         """Lets each condition look, and tells what is new. seen: what was found already."""
-        self._not_run = {}
         if seen is not None:
             self._found.setdefault(seen.condition, seen)
-        for condition, reads in self._conditions():
-            try:
-                for finding in reads(self.trace):
-                    self._found.setdefault(condition.id, finding)
-            except ValueError as reason:
-                self._not_run[condition.id] = str(reason)
+        found, not_run = look(self.trace)
+        for finding in found:
+            self._found.setdefault(finding.condition, finding)
+        self._not_run = dict(not_run)
         self._tell()
 
     def _not_finite(self, number: int, value: float) -> None:

@@ -23,8 +23,8 @@ RISEN = 1.2
 
 
 def examine(trace: Trace) -> list[Finding]:
-    if not trace.watched:
-        raise ValueError("no step was watched")
+    if not any(step.layers or math.isfinite(step.gradient) for step in trace.watched):
+        raise ValueError("no step was watched, and no log tells the gradient's norm")
     return _growing_values(trace) or _growing_gradients(trace)
 
 

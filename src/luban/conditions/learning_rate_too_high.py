@@ -26,6 +26,9 @@ def examine(trace: Trace) -> list[Finding]:
     steps = trace.watched[: _training.BURST]
     moved = [(step.layers[name].ratio, name, step.step) for step in steps for name in weights if name in step.layers]
     if not moved:
+        risen = _risen(trace)
+        if risen:
+            return risen
         raise ValueError("no step was watched in which weights moved")
     value, layer, number = max(moved)
     if value > LARGEST:
@@ -52,13 +55,14 @@ def _risen(trace: Trace) -> list[Finding]:
     worst = max(means)
     if level <= 0 or worst <= RISEN * level:
         return []
+    rate = f" of {trace.watched[-1].rate:.3g}" if trace.watched and math.isfinite(trace.watched[-1].rate) else ""
     return _training.found(
         condition.id,
         "severe",
         Signal("loss over the larger of the first loss and a constant answer's", worst / level, RISEN, len(losses)),
         f"the loss rose to {worst:.4g}, {worst / level:,.3g} times what a constant answer has (threshold {RISEN:g}): "
-        f"the learning rate of {trace.watched[-1].rate:.3g} is too high. {_CURE}",
-        step=5 * means.index(worst),
+        f"the learning rate{rate} is too high. {_CURE}",
+        step=trace.number(5 * means.index(worst)),
         edits=_edits(trace),
     )
 

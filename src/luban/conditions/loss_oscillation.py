@@ -30,7 +30,7 @@ LATE = 0.1
 def examine(trace: Trace) -> list[Finding]:
     losses = [loss for loss in trace.losses if math.isfinite(loss)]
     if len(losses) < STEPS:
-        raise ValueError(f"{STEPS} steps are needed, and there were {len(losses)}")
+        raise ValueError(f"losses of {STEPS} steps are needed, and there were {len(losses)}")
     width = len(losses) // WINDOWS
     means = smoothed(losses, width)[1:]
     fall = max(means) - min(means)
@@ -54,7 +54,7 @@ def examine(trace: Trace) -> list[Finding]:
         f"the smoothed loss swings by {amplitude:.3g} around its trend, {value:.0%} of the way it went (threshold "
         f"{SHARE:.0%}), and turns in {turns:.0%} of the windows. Take a smaller learning rate, let it decay, or take "
         "larger batches.",
-        step=len(losses) - 1,
+        step=trace.number(len(losses) - 1),
         edits=_training.edits(
             trace,
             ("train.learning_rate", rate * 0.3, "smaller steps"),

@@ -27,7 +27,7 @@ LONG = 3
 def examine(trace: Trace) -> list[Finding]:
     losses = [loss for loss in trace.losses if math.isfinite(loss)]
     if len(losses) < STEPS:
-        raise ValueError(f"{STEPS} steps are needed, and there were {len(losses)}")
+        raise ValueError(f"losses of {STEPS} steps are needed, and there were {len(losses)}")
     width = max(len(losses) // WINDOWS, 2)
     middles = [median(losses[at : at + width]) for at in range(0, len(losses) - width + 1, width)]
     for at in range(max(len(middles) // 5, BEFORE), len(middles) - LONG + 1):
@@ -42,10 +42,10 @@ def examine(trace: Trace) -> list[Finding]:
                 condition.id,
                 "warning",
                 Signal("height of the jump in deviations", min(value, 1e6), DEVIATIONS, len(losses)),
-                f"around step {at * width} the loss jumped from {level:.4g} to {max(high):.4g} and stayed there for "
-                f"{LONG} windows of {width} steps (threshold {DEVIATIONS:g} deviations). Clip the gradient; or go "
-                "back to the weights before it and skip these batches.",
-                step=at * width,
+                f"around step {trace.number(at * width)} the loss jumped from {level:.4g} to {max(high):.4g} and "
+                f"stayed there for {LONG} windows of {width} losses (threshold {DEVIATIONS:g} deviations). Clip the "
+                "gradient; or go back to the weights before it and skip these batches.",
+                step=trace.number(at * width),
                 edits=_training.edits(trace, ("train.clip", 1.0, "no batch moves the weights further than usual")),
             )
     return []

@@ -18,18 +18,21 @@ from luban.protocols import Condition
 
 def examine(trace: Trace) -> list[Finding]:
     step = next((number for number, loss in enumerate(trace.losses) if not math.isfinite(loss)), None)
+    if not trace.losses:
+        raise ValueError("no loss of a step is known")
     if step is None:
         return []
+    number = trace.number(step)
     before = [loss for loss in trace.losses[:step] if math.isfinite(loss)]
     rate = trace.watched[-1].rate if trace.watched else math.nan
     return _training.found(
         condition.id,
         "severe",
         Signal("steps whose loss is finite", float(step), float(len(trace.losses)), len(trace.losses)),
-        f"the loss of step {step} is not finite{f', after {before[-1]:.4g} before it' if before else ''} (threshold: "
+        f"the loss of step {number} is not finite{f', after {before[-1]:.4g} before it' if before else ''} (threshold: "
         "every loss is). No weight can be trusted from here on. Go back to the last good weights, and take smaller "
         "steps or clip the gradient.",
-        step=step,
+        step=number,
         edits=_training.edits(
             trace,
             ("train.learning_rate", rate / 10, "a tenth of the step size"),

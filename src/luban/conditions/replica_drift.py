@@ -18,7 +18,9 @@ DIFFERENCE = 1e-5
 
 def examine(trace: Trace) -> list[Finding]:
     if trace.replicas is None:
-        raise ValueError("one process trains, or fewer than 5 steps were made")
+        raise ValueError(
+            "the weights of several processes were not compared: one trains, or fewer than 5 steps were made"
+        )
     if trace.replicas <= DIFFERENCE:
         return []
     return _training.found(

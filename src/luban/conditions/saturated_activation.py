@@ -18,7 +18,7 @@ SHARE = 0.75
 
 
 def examine(trace: Trace) -> list[Finding]:
-    if not trace.watched:
+    if not trace.watched or not trace.watched[0].layers:
         raise ValueError("no step was watched")
     sites = {
         name: seen

@@ -16,8 +16,9 @@ from luban.protocols import Condition
 
 def examine(trace: Trace) -> list[Finding]:
     wrong = [check for check in trace.checks if check.trained_mode]
-    if not trace.watched and not trace.checks:
-        raise ValueError("no step was watched, and no held-out rows were answered")
+    watched = any(step.layers for step in trace.watched)
+    if not watched and not trace.in_evaluation and all(check.trained_mode is None for check in trace.checks):
+        raise ValueError("no step was watched, and no held-out rows were seen to be answered")
     if trace.in_evaluation:
         step, layer = trace.watched[-1].step if trace.watched else 0, trace.in_evaluation[0]
         return _training.found(

@@ -24,6 +24,8 @@ WARNING = -2.0
 
 def examine(trace: Trace) -> list[Finding]:
     steps = trace.first_steps(_training.BURST)
+    if not trace.layers:
+        raise ValueError("the order of the layers is not known")
     kinds = {parameter.layer: parameter for parameter in trace.parameters if parameter.kind == "weight"}
     learning = [name for name in trace.layers if name in kinds and kinds[name].learns and not kinds[name].frozen]
     if len(learning) < 3:

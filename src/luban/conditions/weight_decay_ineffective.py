@@ -14,6 +14,8 @@ from luban.protocols import Condition
 
 
 def examine(trace: Trace) -> list[Finding]:
+    if not trace.parameters:
+        raise ValueError("the parameters are not known")
     if trace.decay <= 0:
         raise ValueError("the optimiser was made without weight decay")
     weights = [one for one in trace.parameters if one.kind in ("weight", "embedding") and one.optimised and one.learns]

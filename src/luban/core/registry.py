@@ -26,6 +26,7 @@ SINGULAR = {
     "data.splits": "split",
     "features": "feature",
     "forms": "form",
+    "logs": "log",
     "metrics": "metric",
     "models": "model",
     "tasks": "task",

@@ -117,6 +117,7 @@ class Answering:
 class WatchedStep:
     """A step that was looked at. step: counted from 0. gradient: the norm of all gradients, as the optimiser got them.
 
+    A log tells of rate and gradient at most: what it does not tell of them is NaN, and there are no layers.
     leftover: the norm of the gradients that were there before the forward pass.
     idle: names of parameters that learn and got no gradient.
     still: names of parameters that got a gradient other than 0 and did not move.
@@ -167,6 +168,7 @@ class Told:
 class Trace:
     """All that was seen of a training. losses: of every step; infinite or NaN ones stand as they are.
 
+    numbers: of the steps of these losses, in a log that does not tell of every one; empty where they count from 0.
     loss_function: `cross-entropy`, `negative-log-likelihood`, `binary-cross-entropy`,
         `binary-cross-entropy-with-logits`, `squared`, `absolute`, or empty where it is not known.
     constant_loss: the loss of the best constant answer to the targets that were seen.
@@ -188,6 +190,7 @@ class Trace:
     arriving: Arriving | None = None
     answering: Answering | None = None
     losses: list[float] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
     watched: list[WatchedStep] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     decay: float = 0.0
@@ -203,6 +206,14 @@ class Trace:
     @property
     def steps(self) -> int:
         return len(self.losses)
+
+    def number(self, at: int) -> int:
+        """The number of the step of a loss, by its place among the losses.
+
+        >>> Trace(losses=[0.9, 0.7], numbers=[500, 1000]).number(1), Trace(losses=[0.9, 0.7]).number(1)
+        (1000, 1)
+        """
+        return self.numbers[at] if self.numbers else at
 
     def parameter(self, name: str) -> Parameter:
         return next(parameter for parameter in self.parameters if parameter.name == name)

@@ -50,7 +50,13 @@ def evaluate(document: Document, style: Style) -> list[str]:
 def diagnose(document: Document, style: Style) -> list[str]:
     """What was found, and what could not be looked for."""
     split = mapping(document.get("split"))
-    lines = [style.strong(text(document.get("data", document.get("bundle", "")), 80))]
+    lines = [style.strong(text(document.get("data", document.get("bundle", document.get("log", ""))), 80))]
+    if "log" in document:
+        about = f"{count(document.get('trainings'), 'training')}: the loss of {count(document.get('losses'), 'step')}, "
+        about += f"{count(document.get('checks'), 'check')} on held-out rows. "
+        about += f"Steps are counted by {text(document.get('counted', ''))}; read from "
+        about += ", ".join(text(name, 60) for name in document.get("columns", []))
+        lines += paragraph(about, style)
     if "against" in document:
         rows = f"{count(document['rows'], 'newer row')}: " if "rows" in document else ""
         lines += paragraph(f"{rows}{text(document['against'], 200)}", style)
@@ -59,6 +65,8 @@ def diagnose(document: Document, style: Style) -> list[str]:
         about += f"split: {text(split.get('name', ''))}, {text(split.get('reason', ''), 200)}"
         lines += paragraph(about, style)
     lines += ["", *parts.stories(document, style, all_notes=True)]
+    for cure in listed(document, "cures"):
+        lines += paragraph(f"against {text(cure.get('condition', ''))}: {text(cure.get('code', ''), 200)}", style)
     not_run = listed(document, "not_run")
     if not_run:
         rows = [[text(line.get("condition", "")), text(line.get("reason", ""), 200)] for line in not_run]

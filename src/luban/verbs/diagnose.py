@@ -1,4 +1,6 @@
-"""`luban diagnose`: what is wrong with data, or with a bundle and the rows it is to answer. It changes nothing."""
+"""`luban diagnose`: what is wrong with data, with a bundle and the rows it is to answer, or with a training that left
+a log. It changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,13 @@ from typing import Any
 from luban.core.console import SILENT, Console
 from luban.core.errors import UsageError
 from luban.evidence.finding import Finding
-from luban.verbs import asking, gates
+from luban.verbs import asking, gates, logs
 from luban.verbs.bundle import Bundle, is_bundle, opened
 
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """What was found. about: the question and the split that were looked at."""
+    """What was found. about: the question and the split that were looked at, or the log."""
 
     findings: tuple[Finding, ...]
     not_run: tuple[tuple[str, str], ...]
@@ -51,11 +53,17 @@ def diagnose(
 ) -> Diagnosed:
     """Leaks, duplicates, wrong labels and other problems of data, with their evidence and the edits that may cure them.
 
-    place: data, with its `target`; or a bundle, whose own findings are told again.
+    place: data, with its `target`; or a bundle, whose own findings are told again; or the log of a training of any
+        program: a folder with TensorBoard's event files, a `trainer_state.json`, or a history as CSV, TSV or JSON lines
+        with a column of steps or epochs and one of losses, where nothing is said of rows.
     against: newer rows that a bundle shall answer: whether they are still like those that it learned from.
     require: `no-severe` or `no-warning`; GateError when it is not met.
     """
     gates.parse(require)
+    of_rows = {
+        "--target": target, "--task": task, "--positive": positive, "--test": test, "--against": against,
+        "--column": column, "--group": group, "--order": order, "--weight": weight, "--recipe": recipe, "--set": set,
+    }  # fmt: skip
     if is_bundle(place):
         if target is not None or test is not None:
             raise UsageError(
@@ -69,6 +77,9 @@ def diagnose(
         evidence = found.stored.evidence.get("findings", {})
         not_run = tuple((line["condition"], line["reason"]) for line in evidence.get("not_run", []))
         result = Diagnosed(tuple(found.findings), not_run, {"bundle": str(found.path)})
+    elif (log := logs.log_at(place, of_rows)) is not None:
+        seen, unseen, about = logs.examined(log, Path(place))
+        result = Diagnosed(tuple(seen), tuple(unseen), about)
     elif against is not None:
         raise UsageError(
             "newer rows are compared with a bundle, which knows what it learned from, and this is data.",

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     "diagnose",
     cls=Verb,
     section=LOOK,
-    short_help="Find what is wrong with data, or with a bundle.",
+    short_help="Find what is wrong with data, a bundle or a training.",
     epilog="Example: luban diagnose customers.csv --target churned --require no-severe",
 )
-@click.argument("place", metavar="DATA|BUNDLE")
+@click.argument("place", metavar="DATA|BUNDLE|LOG")
 @options.target
 @options.about_data
 @options.option(
@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 def command(place: str, target: tuple[str, ...], talk: Talk, **asked: Any) -> Result:
     """Look for leaks, duplicates, wrong labels and other problems, and say what would cure them. Changes nothing.
 
-    With --against: whether newer rows still are what the bundle learned from."""
+    With --against: whether newer rows still are what the bundle learned from.
+
+    A LOG is what a training of any program left: a folder with TensorBoard's event files, a trainer_state.json of
+    Hugging Face, or a CSV, TSV or JSON lines file that has a column of steps or epochs and one of losses. Such a table
+    is read as data where --target, or anything else of rows, is given."""
     from luban.verbs.diagnose import diagnose
 
     column = options.pairs(asked.pop("column"), option="--column", example="age=category")
