@@ -18,6 +18,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, final
 
@@ -59,7 +60,8 @@ def watch(
 ) -> Watch:
     """What looks on while a model is trained; a context manager.
 
-    loss: the loss function, a module or function of torch. scheduler: of the learning rate.
+    model: the network whose forward pass is made, in each of the processes that train together. optimizer: one, or
+    several. loss: the loss function, a module or function of torch. scheduler: of the learning rate.
     clip: the norm that you clip gradients to. frozen: names or patterns of parameters that are meant to stay.
     accumulation: batches whose gradients you add up before a step.
     stop_on: raises luban.TrainingFault at the first finding that is so severe. out: a JSON file for what was found.
@@ -73,9 +75,15 @@ def watch(
     """
     if stop_on not in (None, "severe", "warning"):
         raise UsageError(f"stop_on is 'severe', 'warning' or None, not {stop_on!r}.", where="luban.watch")
+    optimizers = list(optimizer) if isinstance(optimizer, Sequence) else [optimizer]
+    if not hasattr(model, "named_modules") or not optimizers or not all(hasattr(o, "param_groups") for o in optimizers):
+        raise UsageError(
+            f"a network and its optimiser are watched, not {type(model).__name__} and {type(optimizer).__name__}.",
+            where="luban.watch",
+            fix="luban.watch(model, optimizer)",
+        )
     if accumulation < 1:
         raise UsageError(f"accumulation counts batches from 1 on, not {accumulation}.", where="luban.watch")
-    optimizers = list(optimizer) if isinstance(optimizer, Sequence) else [optimizer]
     told = Told(clip=clip, accumulation=accumulation, schedule=scheduler is not None)
     return Watch(model, optimizers, loss, scheduler, told, tuple(frozen), stop_on, None if out is None else Path(out))
 
@@ -124,6 +132,8 @@ class Watch:
         self._leftover: float | None = None
         self._gradient = 0.0
         self._before = False
+        self._stepped = False
+        self._asking = False
         self._call: tuple[Any, Mapping[str, Any]] | None = None
         self._bad: tuple[str, str | None] | None = None
         self._trained_mode: bool | None = None
@@ -138,6 +148,8 @@ class Watch:
     # The training, as it goes by.
 
     def __enter__(self) -> Self:
+        if self._hooks:
+            raise UsageError("it is being watched already.", where="luban.watch", fix="call luban.watch once more")
         first = self.model.register_forward_pre_hook(self._forward, prepend=True, with_kwargs=True)
         last = self.model.register_forward_hook(self._answered, always_call=True)
         self._hooks = [first, last, *(one.register_step_pre_hook(self._stepping) for one in self._optimizers)]
@@ -157,8 +169,11 @@ class Watch:
         loss: of the batch. inputs, targets: of the batch; some conditions need them.
         Raises TrainingFault where `stop_on` says so.
         """
-        from luban.training import program
+        from luban.training import asking, program
 
+        if self.trace.told.accumulation > 1 and not self._stepped:
+            # One of the batches that are added up: the step is still to come.
+            return
         number, value = self.trace.steps, float(loss.detach()) if hasattr(loss, "detach") else float(loss)
         self.trace.losses.append(value)
         if number < KEPT:
@@ -173,7 +188,8 @@ class Watch:
             self.trace.watched.append(self._recorder.step(number, value, rate, self._gradient, self._leftover))
             self.trace.in_evaluation = program.switched_off(self.model)
         if number == 0:
-            self.trace.dependence = program.dependence(self.model, inputs)
+            with self._aside():
+                self.trace.dependence = asking.dependence(self.model, inputs)
         self._gather(number)
         self._recorder.timed(number, now() - self._started)
         if not math.isfinite(value) or self._bad is not None:
@@ -182,7 +198,8 @@ class Watch:
             self._checked = False
             self._examine()
             self._due = next((early for early in EARLY if early > number), number + max((number + 1) // 2, 1))
-        self._armed, self._before, self._leftover = self._recorder.watching(number + 1), False, None
+        self._armed, self._leftover = self._recorder.watching(number + 1), None
+        self._before = self._stepped = False
         self._started = now()
 
     def validation(self, loss: Tensor | float, **metrics: float) -> None:
@@ -203,6 +220,8 @@ class Watch:
 
         from luban.training import program
 
+        if self._asking:
+            return
         if not torch.is_grad_enabled():
             self._trained_mode = bool(self._trained_mode) or (model.training and _acts_differently(model))
             return
@@ -222,18 +241,32 @@ class Watch:
 
     def _stepping(self, optimizer: Optimizer, *_: Any) -> None:
         """Before the optimiser changes the weights."""
-        import torch
+        from luban.training import asking, program
 
-        from luban.training import program
-
+        self._stepped = True
+        if _left(getattr(optimizer, "found_inf", None)):
+            # Mixed precision skips this step, within an optimiser that knows of it.
+            return
         if self._recorder.watching(self.trace.steps) and not self._before:
             self._before = True
             self._recorder.before()
-            self._gradient = program.gradient_norm(self._held())
+            # Such an optimiser takes the scale away itself.
+            self._gradient = program.gradient_norm(self._held()) / (
+                _left(getattr(optimizer, "grad_scale", None)) or 1.0
+            )
         last = next((p for p in reversed(optimizer.param_groups[-1]["params"]) if p.grad is not None), None)
         if last is not None and self._bad is None and not math.isfinite(float(last.grad.detach().sum())):
-            with torch.no_grad():
-                self._bad = program.first_not_finite(self.model, self._call)
+            with self._aside():
+                self._bad = asking.first_not_finite(self.model, self._call)
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """While it is held forward passes are none of the training."""
+        self._asking = True
+        try:
+            yield
+        finally:
+            self._asking = False
 
     def _held(self) -> Iterator[Tensor]:
         """The parameters that the optimisers move; nobody sets the gradients of others to zero."""
@@ -247,7 +280,7 @@ class Watch:
         import torch
 
         answer = self._recorder.observer.answer
-        target = targets.detach() if isinstance(targets, torch.Tensor) else None
+        target = targets.detach() if isinstance(targets, torch.Tensor) and targets.ndim else None
         self._batches.append((answer, target))
 
     def _gather(self, number: int) -> None:
@@ -392,8 +425,17 @@ def _replicas(model: nn.Module) -> float | None:
     gathered = [torch.zeros_like(sums) for _ in range(distributed.get_world_size())]
     distributed.all_gather(gathered, sums)
     size = float(sums[:, 1].sum().sqrt()) or 1.0
-    return max(float((other - gathered[0]).abs().max()) for other in gathered) / size
+    drift = max(float((other - gathered[0]).abs().max()) for other in gathered) / size
+    return drift if math.isfinite(drift) else None
 
 
 def _hash(values: Any) -> str:
-    return hashlib.blake2b(values.detach().cpu().contiguous().numpy().tobytes(), digest_size=8).hexdigest()
+    import torch
+
+    plain = values.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+    return hashlib.blake2b(plain.numpy().tobytes(), digest_size=8).hexdigest()
+
+
+def _left(value: Any) -> float:
+    """What mixed precision left in an optimiser; 0 where it left nothing."""
+    return 0.0 if value is None else float(value)

@@ -16,4 +16,4 @@ def test_the_threshold_is_a_hundred_thousandth(difference, fires):
 
 
 def test_one_process_cannot_drift():
-    assert "one process trains" in dict(train(perceptron(), steps=6).not_run)[NAME]
+    assert "one trains" in dict(train(perceptron(), steps=6).not_run)[NAME]

@@ -42,7 +42,9 @@ def test_held_out_rows_are_to_be_answered_in_evaluation_mode(mode, fires):
 
 
 def test_checks_of_which_the_mode_is_not_known_are_no_fault():
-    assert examine(NAME, Trace(checks=[Check(1, 1.0, 1.0)])) == []
+    with pytest.raises(ValueError, match="no held-out rows were seen"):
+        examine(NAME, Trace(checks=[Check(1, 1.0, 1.0)]))
+    assert examine(NAME, Trace(checks=[Check(1, 1.0, 1.0, trained_mode=False)])) == []
     (finding,) = examine(NAME, Trace(checks=[Check(1, 1.0, 1.0), Check(2, 1.0, 1.0, trained_mode=True)]))
     assert finding.where.step == 2 and finding.text.startswith("1 of 2 checks")
 

@@ -80,8 +80,8 @@ def examine(name: str, trace: Trace) -> list[Finding]:
 
 
 def step(number: int = 0, **changes: Any) -> WatchedStep:
-    """A watched step in which nothing was seen but what is given."""
-    return WatchedStep(**{"step": number, "loss": 1.0, "rate": 0.01, "gradient": 1.0, "layers": {}, **changes})
+    """A watched step with one layer, in which nothing else was seen but what is given."""
+    return WatchedStep(**{"step": number, "loss": 1.0, "rate": 0.01, "gradient": 1.0, "layers": moving(1.0), **changes})
 
 
 def moving(*gradients: float, update: float = 1e-3, **signals: Any) -> dict[str, LayerSignals]:

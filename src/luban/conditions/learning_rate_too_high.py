@@ -25,6 +25,7 @@ def examine(trace: Trace) -> list[Finding]:
     weights = {parameter.layer for parameter in trace.parameters if parameter.kind == "weight"} - small
     steps = trace.watched[: _training.BURST]
     moved = [(step.layers[name].ratio, name, step.step) for step in steps for name in weights if name in step.layers]
+    moved = [one for one in moved if math.isfinite(one[0])]
     if not moved:
         risen = _risen(trace)
         if risen:

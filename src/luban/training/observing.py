@@ -52,6 +52,7 @@ class Observer:
     """
 
     def __init__(self, module: nn.Module) -> None:
+        self._module = module
         self.layers = layers(module)
         self.signals: dict[str, LayerSignals] = {}
         self.activations: dict[str, Activation] = {}
@@ -100,7 +101,8 @@ class Observer:
             values = _tensor(output)
             if values is None:
                 return
-            self.order.setdefault(name)
+            if not self._holds_others(name, layer):
+                self.order.setdefault(name)
             some = _some(values)
             deviation, mean = torch.std_mean(some, correction=0)
             count = max(some.numel(), 1)
@@ -110,6 +112,13 @@ class Observer:
             seen.mean, seen.deviation, seen.zeros, seen.nonfinite = numbers
 
         return hook
+
+    def _holds_others(self, name: str, layer: nn.Module) -> bool:
+        """Whether layers within this one have a place in the order already: then it has none of its own."""
+        if not any(True for _ in layer.children()):
+            return False
+        inside = "" if layer is self._module else f"{name}."
+        return any(other != name and other.startswith(inside) for other in self.order)
 
     def _called(self, function: str, output: Any) -> None:
         if isinstance(output, Tensor) and output.ndim > 1:
@@ -136,7 +145,8 @@ class Observer:
     def _dead(self, name: str, active: Tensor) -> tuple[float, int]:
         """The share of units that were 0 in each of the latest examples, and how many these are."""
         layer = self.layers.get(name.split(" (")[0])
-        axis = 1 if isinstance(layer, _CHANNELS_FIRST) or active.ndim == 4 else active.ndim - 1
+        images = active.ndim == 4 and not isinstance(layer, nn.Linear)
+        axis = 1 if isinstance(layer, _CHANNELS_FIRST) or images else active.ndim - 1
         ever = active.any(dim=[d for d in range(active.ndim) if d != axis])
         recent = self._recent.setdefault(name, [])
         recent.append((ever, active.numel() // max(ever.numel(), 1)))
@@ -169,11 +179,16 @@ def _arriving(values: Any) -> Arriving | None:
     kept = torch.where(finite, some, torch.zeros_like(some))
     deviations = 1.0
     if some.ndim == 2 and len(some) > 1:
-        each = kept.std(dim=0)
+        each = kept.double().std(dim=0)
         varying = each[each > 0]
         deviations = float(varying.max() / varying.median()) if len(varying) else 1.0
     root = float(kept.double().square().mean().sqrt())
     return Arriving(root, float(kept.abs().max()), deviations, 1.0 - float(finite.sum()) / some.numel(), len(some))
+
+
+def dense(gradient: Tensor) -> Tensor:
+    """A gradient as it is, or the part that a sparse one holds."""
+    return gradient.coalesce().values() if gradient.is_sparse else gradient
 
 
 def _some(values: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ Only looking: no weight, no buffer and no random state is changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from luban.batch import Array
 from luban.evidence.trace import Activation, Answering, Parameter
-from luban.training.observing import layers
+from luban.training.observing import dense, layers
 
 ROWS = 256
 """Rows of an answer that are looked at."""
@@ -62,7 +62,7 @@ def parameters(
     found = []
     for layer, owner in layers(module).items():
         for own, parameter in owner.named_parameters(recurse=False):
-            name = own if layer == "network" else f"{layer}.{own}"
+            name = own if owner is module else f"{layer}.{own}"
             decays = held.get(id(parameter), [])
             declared = any(fnmatch(name, pattern) or name.startswith(f"{pattern}.") for pattern in patterns)
             kind = _kind(owner, parameter)
@@ -105,20 +105,17 @@ def constant_loss(function: str, targets: Sequence[Tensor]) -> float | None:
     """
     if not targets:
         return None
-    values = torch.cat(
-        [target.detach().flatten() if target.ndim < 2 else target.detach().flatten(1) for target in targets]
-    )
-    if function in ("cross-entropy", "negative-log-likelihood"):
-        if values.is_floating_point():
-            shares = values.float().mean(dim=0)
-        else:
-            known = values.flatten()
-            known = known[known >= 0]
-            if not len(known):
-                return None
-            shares = torch.bincount(known).float() / len(known)
+    if function in ("cross-entropy", "negative-log-likelihood") and not targets[0].is_floating_point():
+        known = torch.cat([target.detach().flatten() for target in targets])
+        known = known[known >= 0]
+        if not len(known):
+            return None
+        shares = torch.bincount(known).float() / len(known)
         return float(-(shares[shares > 0] * shares[shares > 0].log()).sum())
-    each = values.double() if values.ndim > 1 else values.double()[:, None]
+    each = _columns(targets)
+    if function in ("cross-entropy", "negative-log-likelihood"):
+        shares = each.mean(dim=0)
+        return float(-(shares[shares > 0] * shares[shares > 0].log()).sum())
     if function.startswith("binary-cross-entropy"):
         share = each.mean(dim=0).clamp(1e-12, 1 - 1e-12)
         return float(-(share * share.log() + (1 - share) * (1 - share).log()).mean())
@@ -129,12 +126,22 @@ def constant_loss(function: str, targets: Sequence[Tensor]) -> float | None:
     return None
 
 
+def _columns(targets: Sequence[Tensor]) -> Tensor:
+    """(rows, values) of all batches; one column where rows differ in their length."""
+    each = [target.detach().double() for target in targets]
+    tables = [one.flatten(1) if one.ndim > 1 else one.reshape(-1, 1) for one in each]
+    if len({table.shape[1] for table in tables}) > 1:
+        tables = [table.reshape(-1, 1) for table in tables]
+    return torch.cat(tables)
+
+
 def answering(answers: Sequence[Tensor], targets: Sequence[Tensor | None], last: Activation | None) -> Answering | None:
     """What was answered to the first batches. last: the activation function that gave the answers out."""
     kept = [answer.detach().float()[:ROWS] for answer in answers if answer.ndim > 1]
     if not kept:
         return None
-    values = torch.cat([answer.flatten(0, -2) for answer in kept])
+    # Sequences may differ in their length from batch to batch.
+    values = torch.cat([answer.flatten(0, -2) for answer in kept if answer.shape[-1] == kept[0].shape[-1]])
     wanted = [target for target in targets if target is not None]
     many = values.shape[1] > 1
     # The axis of classes is the last one of two, and the second of more: only the usual case of two is looked at.
@@ -172,6 +179,7 @@ def mixing(targets: Sequence[Array]) -> float | None:
         return None
     values = np.concatenate(targets)
     if values.dtype.kind in "iub":
+        values = values.astype(int)
         values = np.eye(int(values.max()) + 1)[values] if values.min() >= 0 and values.max() < 1000 else values[:, None]
     else:
         values = values[:, None].astype(float)
@@ -189,38 +197,6 @@ def mixing(targets: Sequence[Array]) -> float | None:
     return (1 + sum(each >= seen - 1e-9 for each in shuffled)) / 201
 
 
-def dependence(module: nn.Module, inputs: Any) -> float | None:
-    """How far the answer to a row moves when only the other rows of its batch change; see `Trace`. None if not tried.
-
-    The network answers in evaluation mode, without gradients; what was switched is switched back.
-    """
-    if not isinstance(inputs, Tensor) or inputs.ndim < 2 or len(inputs) < 3 or not inputs.is_floating_point():
-        return None
-    rows = inputs.detach()[:8]
-    others = rows.clone()
-    others[1:] = rows[1:].roll(1, dims=0) * 0.5
-    changed = rows.clone()
-    changed[0] = rows[0] * 0.5
-    modes = {layer: layer.training for layer in module.modules()}
-    state = torch.get_rng_state()
-    module.eval()
-    try:
-        with torch.no_grad():
-            answers = [module(batch) for batch in (rows, others, changed)]
-    except (RuntimeError, TypeError, ValueError):
-        # A network that wants more than one tensor, or another number of rows.
-        return None
-    finally:
-        for layer, mode in modes.items():
-            layer.training = mode
-        torch.set_rng_state(state)
-    if not all(isinstance(answer, Tensor) and len(answer) == len(rows) for answer in answers):
-        return None
-    first, other, own = (answer[0].float() for answer in answers)
-    moved = float((first - own).abs().max())
-    return float((first - other).abs().max()) / moved if moved > 1e-6 else None
-
-
 def equal_pairs(module: nn.Module) -> list[tuple[str, str]]:
     """An embedding and a linear layer, or two, that are different objects with equal weights: they look tied, and
     are not.
@@ -231,6 +207,7 @@ def equal_pairs(module: nn.Module) -> list[tuple[str, str]]:
     for name, weight in embeddings:
         for other, same in linear:
             alike = weight is not same and weight.shape == same.shape and weight.numel() >= _TIED_FROM
+            alike = alike and weight.device == same.device
             if alike and torch.equal(weight.detach(), same.detach()) and bool(weight.detach().any()):
                 found.append((name, other))
     return found
@@ -249,64 +226,11 @@ def switched_off(module: nn.Module) -> tuple[str, ...]:
 
 def gradient_norm(found: Iterable[Tensor]) -> float:
     """The norm of all gradients together; 0 without any."""
-    gradients = [parameter.grad for parameter in found if parameter.grad is not None]
+    gradients = [dense(parameter.grad) for parameter in found if parameter.grad is not None]
     if not gradients:
         return 0.0
     total = torch.stack([norm.float().cpu() for norm in torch._foreach_norm(gradients)])
     return float(total.norm())
-
-
-def first_not_finite(module: nn.Module, call: tuple[Any, Mapping[str, Any]] | None) -> tuple[str, str | None]:
-    """Where a number stopped being finite: in words, and the layer.
-
-    call: the arguments of the forward pass that led to it, which is made again without a gradient.
-    """
-    for name, parameter in module.named_parameters():
-        if not torch.isfinite(parameter).all():
-            return f"the weights '{name}' are not finite", name.rpartition(".")[0] or "network"
-    if call is not None:
-        found = _first_output(module, call)
-        if found is not None:
-            return found
-    bad = [n for n, p in module.named_parameters() if p.grad is not None and not torch.isfinite(p.grad).all()]
-    if bad:
-        return f"the gradient of '{bad[-1]}' is not finite", bad[-1].rpartition(".")[0] or "network"
-    return "every layer's output is finite, so it is the loss", None
-
-
-def _first_output(module: nn.Module, call: tuple[Any, Mapping[str, Any]]) -> tuple[str, str | None] | None:
-    arguments, named = call
-    for number, value in enumerate([*arguments, *named.values()]):
-        if isinstance(value, Tensor) and value.is_floating_point() and not torch.isfinite(value).all():
-            rows = (~torch.isfinite(value.flatten(1) if value.ndim > 1 else value[:, None])).any(dim=1).nonzero()
-            return f"row {int(rows[0])} of the batch is not finite (argument {number} of the network)", None
-    found: list[str] = []
-
-    def look(name: str) -> Any:
-        def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
-            values = output[0] if isinstance(output, tuple) else output
-            if isinstance(values, Tensor) and not torch.isfinite(values).all():
-                found.append(name)
-
-        return hook
-
-    buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
-    state = torch.get_rng_state()
-    leaves = [(name, layer) for name, layer in module.named_modules() if not any(layer.children())]
-    hooks = [layer.register_forward_hook(look(name)) for name, layer in leaves]
-    try:
-        with torch.no_grad():
-            module(*arguments, **named)
-    finally:
-        for hook in hooks:
-            hook.remove()
-        with torch.no_grad():
-            for name, buffer in module.named_buffers():
-                buffer.copy_(buffers[name])
-        torch.set_rng_state(state)
-    return (
-        (f"the layer '{found[0] or 'network'}' gives out what is not finite", found[0] or "network") if found else None
-    )
 
 
 def targets_of(target: Any) -> Array | None:

@@ -47,7 +47,7 @@ class Recorder:
         for layer, owner in self.observer.layers.items():
             for name, parameter in owner.named_parameters(recurse=False):
                 if parameter.requires_grad and parameter.ndim > 1:
-                    self._names.append((layer, f"{layer}.{name}" if layer != "network" else name))
+                    self._names.append((layer, name if owner is module else f"{layer}.{name}"))
                     self._parameters.append(parameter)
         self._idle: tuple[str, ...] = ()
         self._still: tuple[str, ...] = ()
@@ -78,7 +78,9 @@ class Recorder:
         """Looks at gradients and keeps the weights, before the optimiser changes them."""
         import torch
 
-        gradients = [torch.zeros(1) if p.grad is None else p.grad for p in self._parameters]
+        from luban.training.observing import dense
+
+        gradients = [torch.zeros(1) if p.grad is None else dense(p.grad) for p in self._parameters]
         self._weights = [p.detach().clone() for p in self._parameters]
         self._gradients = self._note("gradient", gradients)
         self._note("weight", self._weights)
