@@ -332,6 +332,24 @@ def test_mixed_precision_takes_the_scale_away_before_norms_are_judged(fused):
     assert watch.trace.steps == 6
 
 
+def test_of_answers_and_targets_a_little_is_kept_for_a_while():
+    model = nn.Linear(64, 5000)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with luban.watch(model, optimizer, loss=nn.MSELoss()) as watch:
+        for step in range(10):
+            optimizer.zero_grad()
+            answers = model(ROWS[:100])
+            loss = answers.square().mean()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, ROWS[:100], torch.zeros(100, 5000))
+            kept = watch._recorder.observer.answer
+            assert kept.shape == (52, 5000) and not kept.requires_grad
+            assert kept.untyped_storage().nbytes() < answers.untyped_storage().nbytes()
+            assert len(watch._batches) == (step + 1) % 10
+    assert watch.trace.answering.shape == (5000,)
+
+
 def test_two_may_watch_and_one_may_not_watch_twice():
     model = perceptron(16)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)

@@ -119,7 +119,8 @@ class Watch:
         )
         self._optimizers = optimizers
         self._scheduler = scheduler
-        self._scheduled = getattr(scheduler, "last_epoch", 0)
+        # A chain of schedules does not count its steps.
+        self._scheduled: int | None = getattr(scheduler, "last_epoch", None)
         self._stop_on = stop_on
         self._out = out
         self._recorder = Recorder(model)
@@ -279,8 +280,10 @@ class Watch:
     def _remember(self, targets: Any) -> None:
         import torch
 
+        from luban.training.observing import first_rows
+
         answer = self._recorder.observer.answer
-        target = targets.detach() if isinstance(targets, torch.Tensor) and targets.ndim else None
+        target = first_rows(targets) if isinstance(targets, torch.Tensor) and targets.ndim else None
         self._batches.append((answer, target))
 
     def _gather(self, number: int) -> None:
@@ -290,8 +293,8 @@ class Watch:
         trace, seen = self.trace, self._recorder.observer
         trace.arriving = seen.arriving
         trace.layers = tuple(seen.order)
-        if self._scheduler is not None:
-            trace.schedule_steps = int(self._scheduler.last_epoch) - int(self._scheduled)
+        if self._scheduled is not None:
+            trace.schedule_steps = self._scheduler.last_epoch - self._scheduled
         if number < KEPT and number + 1 in (1, 5, KEPT):
             targets = [target for _, target in self._batches if target is not None]
             trace.constant_loss = program.constant_loss(trace.loss_function, targets)
@@ -304,6 +307,8 @@ class Watch:
             trace.untied = tuple(
                 pair for pair in trace.tied if not bool((weights[pair[0]].detach() == weights[pair[1]].detach()).all())
             )
+        if number + 1 == KEPT:
+            self._batches = []
         if number in (4, 24, 99):
             trace.replicas = _replicas(self.model)
 

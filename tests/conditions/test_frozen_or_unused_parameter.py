@@ -21,7 +21,7 @@ def test_a_layer_that_is_switched_off_is_a_warning_unless_it_was_declared():
     model = perceptron(16)
     model[0].requires_grad_(False)
     assert found(train(model, steps=1), NAME).severity == "warning"
-    for declared in ("0", "0.*", "0.weight"):
+    for declared in ("0", "0.*", "?", "0.weight"):
         kept = found(train(model, steps=1, frozen=[declared]), NAME)
         assert (kept is None) is (declared != "0.weight"), declared
 

@@ -38,11 +38,21 @@ def test_a_gradient_of_zero_is_written_as_a_number():
         (trace(1e-9, steps=4), "5 watched steps are needed, and there are 4"),
         (trace(1e-9, kind="embedding"), "fewer than three layers learn"),
         (trace(1e-9, frozen=True), "fewer than three layers learn"),
+        (trace(1e-9, zero=True), "fewer than three layers learn"),
     ],
 )
 def test_it_is_silent(short, reason):
     with pytest.raises(ValueError, match=reason):
         examine(NAME, short)
+
+
+def test_a_last_layer_that_begins_at_zero_is_no_fault():
+    model = perceptron(32, 32, 32)
+    nn.init.zeros_(model[6].weight)
+    watch = train(model, steps=6, rate=1e-4)
+    assert watch.trace.watched[1].layers["0"].gradient < 0.01 * watch.trace.watched[1].layers["6"].gradient
+    assert found(watch, NAME) is None
+    assert NAME not in dict(watch.not_run)
 
 
 def test_no_gradient_anywhere_has_another_cause():

@@ -15,7 +15,7 @@ from luban.protocols import Condition
 
 def examine(trace: Trace) -> list[Finding]:
     if not trace.told.schedule or trace.schedule_steps is None:
-        raise ValueError("no schedule was told: scheduler=... tells it")
+        raise ValueError("no schedule that counts its steps was told: scheduler=... tells it")
     if not trace.checks or trace.steps <= trace.checks[0].step:
         raise ValueError("the first epoch has not ended: w.validation(...) tells its end")
     if trace.schedule_steps > 0:

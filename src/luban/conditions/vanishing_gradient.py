@@ -3,9 +3,10 @@
 Signal: the logarithm to base 10 of the root mean square of the first layer's gradient over that of the last one, the
 median of the first five watched steps. Threshold: below -3 it is severe, below -2 a warning that names it; healthy
 programs lay between -1.09 and 0.20, ten sigmoid layers at -9 (measured for luban's catalogue; AutoTrainer takes -3).
-Silent for embeddings, of whose rows a batch meets few; for layers that are meant to stay; and where a cause that
-makes gradients zero was seen. Repair: weights by the rule for the activation function; another activation function;
-normalisation; residual connections. Proven by effect.
+Silent for embeddings, of whose rows a batch meets few; for layers that are meant to stay, or that begin at zero, as a
+last layer may, which lets nothing through at first; and where a cause that makes gradients zero was seen. Repair:
+weights by the rule for the activation function; another activation function; normalisation; residual connections.
+Proven by effect.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def examine(trace: Trace) -> list[Finding]:
     if not trace.layers:
         raise ValueError("the order of the layers is not known")
     kinds = {parameter.layer: parameter for parameter in trace.parameters if parameter.kind == "weight"}
-    learning = [name for name in trace.layers if name in kinds and kinds[name].learns and not kinds[name].frozen]
+    own = {name for name, one in kinds.items() if one.learns and not one.frozen and not one.zero}
+    learning = [name for name in trace.layers if name in own]
     if len(learning) < 3:
         raise ValueError("fewer than three layers learn: a gradient has no way to go")
     first, last = learning[0], learning[-1]

@@ -19,6 +19,8 @@ from luban.evidence.trace import Activation, Arriving, LayerSignals
 
 MOST_NUMBERS = 1 << 14
 """Numbers of an output that are looked at: those of the first rows of the batch."""
+MOST_KEPT = 1 << 18
+"""Numbers of an answer that are kept beyond the step."""
 SATURATED = 0.95
 """From which absolute value on a tanh, or a sigmoid scaled to -1..1, counts as saturated."""
 ENOUGH = 200
@@ -83,6 +85,7 @@ class Observer:
             for name, function, values in self._sites:
                 self.activations[name] = self._activation(name, function, values)
         self._sites = []
+        self.answer = None if self.answer is None else first_rows(self.answer)
 
     @contextmanager
     def looking(self) -> Iterator[None]:
@@ -184,6 +187,12 @@ def _arriving(values: Any) -> Arriving | None:
         deviations = float(varying.max() / varying.median()) if len(varying) else 1.0
     root = float(kept.double().square().mean().sqrt())
     return Arriving(root, float(kept.abs().max()), deviations, 1.0 - float(finite.sum()) / some.numel(), len(some))
+
+
+def first_rows(values: Tensor) -> Tensor:
+    """A copy of as many rows as may be kept, one at least; the rest, and what led to them, can go."""
+    each = max(values[0].numel(), 1) if len(values) else 1
+    return values.detach()[: max(MOST_KEPT // each, 1)].clone()
 
 
 def dense(gradient: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ def parameters(
         for own, parameter in owner.named_parameters(recurse=False):
             name = own if owner is module else f"{layer}.{own}"
             decays = held.get(id(parameter), [])
-            declared = any(fnmatch(name, pattern) or name.startswith(f"{pattern}.") for pattern in patterns)
+            declared = any(fnmatch(name, pattern) or fnmatch(name, f"{pattern}.*") for pattern in patterns)
             kind = _kind(owner, parameter)
             found.append(
                 Parameter(
