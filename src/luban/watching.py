@@ -131,6 +131,7 @@ class Watch:
         self._armed = self._recorder.watching(0)
         self._begun: Any = None
         self._leftover: float | None = None
+        self._late = False
         self._gradient = 0.0
         self._before = False
         self._stepped = False
@@ -200,7 +201,7 @@ class Watch:
             self._examine()
             self._due = next((early for early in EARLY if early > number), number + max((number + 1) // 2, 1))
         self._armed, self._leftover = self._recorder.watching(number + 1), None
-        self._before = self._stepped = False
+        self._before = self._stepped = self._late = False
         self._started = now()
 
     def validation(self, loss: Tensor | float, **metrics: float) -> None:
@@ -240,7 +241,32 @@ class Watch:
             # Of batches that are added up, the first one is looked at.
             self._armed = False
 
-    def _stepping(self, optimizer: Optimizer, *_: Any) -> None:
+    def before_backward(self) -> None:
+        """Tells that a backward pass is next, for loops that set gradients to zero only after the forward pass.
+
+        What is left of earlier gradients is then looked at here; of batches that are added up, for the first.
+        """
+        from luban.training import program
+
+        if self._leftover is not None and not self._late:
+            self._late = True
+            self._leftover = program.gradient_norm(self._held())
+
+    def _stepping(self, optimizer: Optimizer, arguments: Any, named: Any) -> Any:
+        """As `optimizer.step` is called. With a closure, the gradients come in it: it is looked at behind it."""
+        closure = named.get("closure", arguments[1] if len(arguments) > 1 else None)
+        if closure is None:
+            self._before_step(optimizer)
+            return None
+
+        def seen() -> Any:
+            answer = closure()
+            self._before_step(optimizer)
+            return answer
+
+        return arguments[:1], {**named, "closure": seen}
+
+    def _before_step(self, optimizer: Optimizer) -> None:
         """Before the optimiser changes the weights."""
         from luban.training import asking, program
 
