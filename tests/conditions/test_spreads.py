@@ -130,3 +130,10 @@ def test_what_cannot_be_told_apart_is_not_estimated():
 
     with pytest.raises(ValueError, match="tells the classes apart too badly"):
         of_target(answers_only(np.array([[260, 240], [250, 250]]), np.repeat([0, 1], [100, 900])))
+
+
+def test_a_value_near_the_largest_number_is_a_bound_like_another():
+    kept = spread("x", "number", np.array([1e308 if at % 9 == 0 else at + 0.123 for at in range(180)]))
+    assert max(kept.bounds) == 1e308
+    # Rounded to a hundredth of the middle half.
+    assert all(bound == round(bound) for bound in kept.bounds)

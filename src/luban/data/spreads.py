@@ -153,7 +153,10 @@ def _quantiles(given: Array) -> tuple[float, ...]:
     found: Any = np.quantile(known, np.arange(1, bins) / bins, method="inverted_cdf")
     middle = float(found[3 * (bins - 1) // 4] / 2 - found[(bins - 1) // 4] / 2)
     if 1e-100 < middle < 1e100:
-        found = np.round(found, 2 - math.floor(math.log10(2 * middle)))
+        digits = 2 - math.floor(math.log10(2 * middle))
+        # What is larger has no such digits, and would overflow.
+        near = np.abs(found) < 10.0 ** (300 - abs(digits))
+        found[near] = np.round(found[near], digits)
     return tuple(np.unique(found).tolist())
 
 
