@@ -166,6 +166,38 @@ def test_a_callback_has_what_its_trainer_may_call_and_nothing_else() -> None:
             callback.backward  # noqa: B018
 
 
+def test_a_first_query_that_gets_little_is_no_fault_where_the_embedding_gets_much() -> None:
+    """Scores of an attention that begins even hardly move, in front of a classifier with small weights."""
+
+    class Network(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = torch.nn.Embedding(30, 16)
+            self.query, self.key, self.value = (torch.nn.Linear(16, 16, bias=False) for _ in range(3))
+            self.answer = torch.nn.Linear(16, 2)
+
+        def forward(self, words: Any) -> Any:
+            seen = self.embedding(words)
+            scores = torch.softmax(self.query(seen) @ self.key(seen).transpose(1, 2), dim=-1)
+            return self.answer((scores @ self.value(seen)).mean(dim=1))
+
+    torch.manual_seed(0)
+    model = Network()
+    for part in (model.query, model.key, model.embedding):
+        torch.nn.init.normal_(part.weight, std=0.02)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer) as looking:
+        for _ in range(6):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(model(torch.randint(30, (16, 5))), torch.randint(2, (16,)))
+            loss.backward()
+            optimizer.step()
+            looking.step(loss)
+    first = looking.trace.watched[0].layers
+    assert first["query"].gradient < 1e-3 * first["answer"].gradient < first["embedding"].gradient
+    assert "vanishing-gradient" not in [finding.condition for finding in looking.findings]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_with_lightning(accumulate: int, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 Signal: the logarithm to base 10 of the root mean square of the first layer's gradient over that of the last one, the
 median of the first five watched steps. Threshold: below -3 it is severe, below -2 a warning that names it; healthy
 programs lay between -1.09 and 0.20, ten sigmoid layers at -9 (measured for luban's catalogue; AutoTrainer takes -3).
-Silent for embeddings, of whose rows a batch meets few; for layers that are meant to stay, or that begin at zero, as a
+Silent where an embedding before the first layer gets a gradient, and for embeddings themselves, of whose rows a batch
+meets few; for layers that are meant to stay, or that begin at zero, as a
 last layer may, which lets nothing through at first; and where a cause that makes gradients zero was seen. Repair:
 weights by the rule for the activation function; another activation function; normalisation; residual connections.
 Proven by effect.
@@ -33,7 +34,14 @@ def examine(trace: Trace) -> list[Finding]:
     if len(learning) < 3:
         raise ValueError("fewer than three layers learn: a gradient has no way to go")
     first, last = learning[0], learning[-1]
-    ratios = [_ratio(step.layers[first].gradient, step.layers[last].gradient) for step in steps if first in step.layers]
+    # What lies before the first layer, an embedding say, shows that the gradient arrives: queries of an attention that
+    # begins even get little of it themselves.
+    front = trace.layers[: trace.layers.index(first) + 1]
+    ratios = [
+        _ratio(max(step.layers[name].gradient for name in front if name in step.layers), step.layers[last].gradient)
+        for step in steps
+        if first in step.layers
+    ]
     if not ratios or last not in steps[0].layers:
         raise ValueError("the gradients of the first and the last layer were not seen")
     value = median(ratios)
