@@ -222,7 +222,7 @@ def test_a_network_that_is_called_in_parts_leaves_conditions_that_did_not_run():
 def test_a_row_that_is_no_number_is_named_and_so_is_a_layer():
     rows = ROWS.clone()
     rows[2 * 32 + 5, 3] = math.nan
-    with pytest.raises(luban.TrainingFault, match=r"step 2: nonfinite-training: .* row 5 of the batch"):
+    with pytest.raises(luban.TrainingFault, match=r"step 2: nonfinite-data: .* row 5 of the batch"):
         train(perceptron(16), (rows, CLASSES), steps=5, stop_on="severe")
 
     class Logarithm(nn.Module):
@@ -251,7 +251,7 @@ def test_a_network_that_answers_but_once_is_watched_all_the_same():
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     with luban.watch(model, optimizer, loss=LOSS) as watch:
         once(model, optimizer, 0, watch, rows)
-    assert "row 5" in found(watch, "nonfinite-training").text
+    assert "row 5" in found(watch, "nonfinite-data").text
     assert watch.trace.dependence is None
 
 

@@ -19,6 +19,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, final
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 EARLY = (0, 4, 9)
 """Steps after which the conditions look; later ones lie half as far away again, and after each validation."""
+EACH = 2
+"""Checks on held-out rows after each of which the conditions look; after later ones when it is time."""
 KEPT = 10
 """Batches whose targets and answers are kept for judging the loss."""
 ORDER = 64
@@ -212,9 +215,11 @@ class Watch:
         named = {name: float(metric) for name, metric in metrics.items()}
         self.trace.checks.append(Check(self.trace.steps, value, train, named, self._trained_mode))
         self._since, self._trained_mode = self.trace.steps, None
-        self._examine()
-        # A schedule may be stepped between here and the next step.
-        self._checked = True
+        # Later checks come often beside what they can tell, and the conditions read all that was seen.
+        if len(self.trace.checks) <= EACH or self.trace.steps >= self._due:
+            self._examine()
+            # A schedule may be stepped between here and the next step.
+            self._checked = len(self.trace.checks) <= EACH
         self._started = now()
 
     def _forward(self, model: nn.Module, arguments: Any, named: Mapping[str, Any]) -> None:
@@ -350,16 +355,21 @@ class Watch:
 
     def _not_finite(self, number: int, value: float) -> None:
         """Tells where a number stopped being finite; the weights may be lost already, so it is told at once."""
+        from luban.training import asking
+
         what, layer = self._bad or ("every number that could be looked at is finite, so it is the loss", None)
         self._bad = None
         seen = "the loss" if not math.isfinite(value) else "a gradient"
+        given = asking.infinite_inputs(self._call) > 0
+        cure = "fill missing values" if given else "take smaller steps or clip the gradient"
         text = (
             f"at step {number} {seen} is not finite, and {what} (threshold: all numbers are). Go back to the last good "
-            "weights, and take smaller steps or clip the gradient."
+            f"weights, and {cure}."
         )
         signal = Signal("steps whose numbers are finite", float(number), float(number + 1), number + 1)
         where = Where(layer=layer, step=number, batch=number)
-        self._examine(Finding("nonfinite-training", "severe", where, signal, text))
+        finding = Finding("nonfinite-training", "severe", where, signal, text)
+        self._examine(replace(finding, condition="nonfinite-data") if given else finding)
 
     def _tell(self) -> None:
         findings = self.findings

@@ -41,9 +41,11 @@ def test_a_missing_value_in_the_first_batch_is_the_cause_that_is_told():
     rows[3, 5] = math.nan
     watch = train(perceptron(16), (rows, CLASSES), steps=1)
     (finding,) = watch.findings
-    assert (finding.condition, finding.severity, finding.where.layer) == ("nonfinite-data", "severe", "0")
+    assert (finding.condition, finding.severity, finding.where.step) == ("nonfinite-data", "severe", 0)
+    assert "row 3 of the batch" in finding.text
     assert "nonfinite-training" in finding.explains
     assert examine("nonfinite-data", arriving()) == []
+    assert examine("nonfinite-data", arriving(nonfinite=0.01))[0].where.layer == "0"
 
 
 @pytest.mark.parametrize("name", ["unscaled-features", "nonfinite-data"])

@@ -17,8 +17,8 @@ def test_a_rate_of_two_is_found_and_the_step_and_layer_are_named():
     assert found(train(perceptron(32), steps=10), NAME) is None
 
 
-@pytest.mark.parametrize("move, fires", [(0.49, False), (0.51, True)])
-def test_the_threshold_is_half_of_a_weight(move, fires):
+@pytest.mark.parametrize("move, fires", [(0.99, False), (1.01, True)])
+def test_the_threshold_is_a_whole_weight(move, fires):
     trace = Trace(parameters=WEIGHT, watched=[step(layers=moving(1.0, update=move))])
     assert bool(examine(NAME, trace)) is fires
 

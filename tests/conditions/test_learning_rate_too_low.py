@@ -20,8 +20,8 @@ def test_a_rate_of_a_millionth_is_found():
     assert found(train(perceptron(32), steps=30), NAME) is None
 
 
-@pytest.mark.parametrize("update, fires", [(2.9e-4, True), (3.1e-4, False)])
-def test_the_threshold_is_three_parts_in_ten_thousand(update, fires):
+@pytest.mark.parametrize("update, fires", [(9e-4, True), (1.1e-3, False)])
+def test_the_threshold_is_a_thousandth(update, fires):
     assert bool(examine(NAME, trace(update))) is fires
 
 

@@ -23,7 +23,7 @@ def test_a_row_that_is_no_number_is_named():
     rows, classes = digits()
     rows = rows.clone()
     rows[3 * 32 + 7, 5] = math.nan
-    finding = found(train(perceptron(16), (rows, classes), steps=5), NAME)
+    finding = found(train(perceptron(16), (rows, classes), steps=5), "nonfinite-data")
     assert (finding.where.step, finding.where.batch) == (3, 3)
     assert "row 7 of the batch is not finite" in finding.text
 

@@ -23,8 +23,8 @@ def test_weights_that_are_too_large_are_found_and_the_layer_is_named(function):
     assert NAME not in dict(sound.not_run)
 
 
-@pytest.mark.parametrize("share, fires", [(0.74, False), (0.76, True)])
-def test_the_threshold_is_three_quarters_before_the_first_step(share, fires):
+@pytest.mark.parametrize("share, fires", [(0.59, False), (0.61, True)])
+def test_the_threshold_is_six_tenths_before_the_first_step(share, fires):
     looks = [step(n, activations={"0": activation("tanh", saturated=value)}) for n, value in enumerate((share, 1.0))]
     assert bool(examine(NAME, Trace(watched=looks))) is fires
 

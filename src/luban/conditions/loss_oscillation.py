@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from statistics import fmean, pstdev
+from statistics import fmean
 
 from luban.conditions import _training
 from luban.evidence.finding import Finding, Signal
@@ -35,10 +35,10 @@ def examine(trace: Trace) -> list[Finding]:
     means = smoothed(losses, width)[1:]
     fall = max(means) - min(means)
     left = _detrended(means)
-    amplitude = pstdev(left)
+    amplitude = _deviation(left)
     steps = [after - before for before, after in pairwise(losses)]
     # The mean of a window scatters by this much when the steps' noise is all that there is.
-    noise = pstdev(steps) / math.sqrt(2 * width)
+    noise = _deviation(steps) / math.sqrt(2 * width)
     signs = [after > before for before, after in pairwise(means)]
     turns = sum(a != b for a, b in pairwise(signs)) / max(len(signs) - 1, 1)
     if fall <= 0 or fmean(means[-4:]) < LATE * losses[0]:
@@ -61,6 +61,11 @@ def examine(trace: Trace) -> list[Finding]:
             ("train.schedule", "cosine", "the steps become smaller"),
         ),
     )
+
+
+def _deviation(values: list[float]) -> float:
+    mean = fmean(values)
+    return math.sqrt(fmean((value - mean) ** 2 for value in values))
 
 
 def _detrended(values: list[float]) -> list[float]:

@@ -1,8 +1,8 @@
 """A network that learns its rows by heart: the training loss falls on, and held-out rows are answered worse and worse.
 
-Signal: the loss on held-out rows against its own best, while the training loss falls. Threshold: 1.3 times the best in
+Signal: the loss on held-out rows against its own best, while the training loss falls. Threshold: 1.5 times the best in
 each of the latest three checks, the training loss below half of it, and, where a metric is told, one that fell too: by
-more than 0.02. A ratio alone says little: healthy programs reach 4.1 times the best loss while their accuracy stays
+more than 0.04. A ratio alone says little: healthy programs reach 4.1 times the best loss while their accuracy stays
 (measured for luban's catalogue), which is why the metric decides where there is one. Silent with fewer than five
 checks. Repair: keep the best weights; weight decay; dropout; augmentation. Proven by effect on other rows.
 """
@@ -16,10 +16,10 @@ from luban.evidence.finding import Finding, Signal
 from luban.evidence.trace import Trace
 from luban.protocols import Condition
 
-RISEN = 1.3
+RISEN = 1.5
 LATEST = 3
 CHECKS = 5
-FALLEN = 0.02
+FALLEN = 0.04
 
 
 def examine(trace: Trace) -> list[Finding]:

@@ -75,6 +75,19 @@ def dependence(module: nn.Module, inputs: Any) -> float | None:
     return by_others / moved if moved > 1e-6 and by_others < float("inf") else None
 
 
+def infinite_inputs(call: tuple[Any, Mapping[str, Any]] | None) -> float:
+    """The share of the numbers that went into a forward pass and are not finite; 0 where none was kept.
+
+    >>> infinite_inputs(((torch.tensor([1.0, float("nan")]),), {}))
+    0.5
+    """
+    arguments, named = call or ((), {})
+    tensors = [value for value in [*arguments, *named.values()] if isinstance(value, Tensor)]
+    given = [value for value in tensors if value.is_floating_point()]
+    numbers = sum(value.numel() for value in given)
+    return sum(int((~torch.isfinite(value)).sum()) for value in given) / numbers if numbers else 0.0
+
+
 def first_not_finite(module: nn.Module, call: tuple[Any, Mapping[str, Any]] | None) -> tuple[str, str | None]:
     """Where a number stopped being finite: in words, and the layer.
 

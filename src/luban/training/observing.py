@@ -136,7 +136,8 @@ class Observer:
         values = _some(output)
         zeros, saturated, dead, examples = 0.0, 0.0, 0.0, len(values)
         if function == "relu":
-            active = values > 0
+            # What is not a number is no dead unit: another condition tells of it.
+            active = ~(values <= 0)
             zeros = 1.0 - float(active.sum()) / max(active.numel(), 1)
             dead, examples = self._dead(name, active)
         elif function in ("tanh", "sigmoid"):
