@@ -270,6 +270,7 @@ def run(program: Program, seed: int, watching: bool = True) -> Ran:
         model = model.to(getattr(torch, program.storage))
         x, held = x.to(getattr(torch, program.storage)), held.to(getattr(torch, program.storage))
     frozen = _freeze(program, model)
+    meant = frozen if program.declared and program.frozen.startswith("off") else ()
     optimizer = _optimizer(program, model)
     scheduler = _scheduler(program, optimizer, math.ceil(len(x) / program.batch / program.accumulation))
     generator = torch.Generator().manual_seed(seed)
@@ -281,7 +282,7 @@ def run(program: Program, seed: int, watching: bool = True) -> Ran:
     if watching:
         looking = luban.watch(
             model, optimizer, loss=loss_function, scheduler=scheduler, clip=program.clip,
-            accumulation=program.accumulation, frozen=frozen if program.declared else (),
+            accumulation=program.accumulation, frozen=meant,
         )  # fmt: skip
     with talk, looking as w:
         for _ in range(program.epochs):
