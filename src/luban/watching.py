@@ -118,7 +118,7 @@ class Watch:
             parameters=program.parameters(model, optimizers, frozen),
             loss_function=program.loss_function(loss),
             tied=tuple(program.equal_pairs(model)),
-            decay=max((float(one.defaults.get("weight_decay", 0.0)) for one in optimizers), default=0.0),
+            decay=max((program.asked_decay(one) for one in optimizers), default=0.0),
         )
         self._optimizers = optimizers
         self._scheduler = scheduler

@@ -28,6 +28,12 @@ def test_a_hundredth_is_a_warning_and_a_thousandth_is_severe(first, severities):
     assert [one.severity for one in examine(NAME, trace(first))] == severities
 
 
+def test_what_the_first_step_does_not_show_was_killed_by_the_steps():
+    later = trace(1e-9)
+    later.watched[0] = step(0, layers=moving(1.0, 1.0, 1.0))
+    assert examine(NAME, later) == []
+
+
 def test_a_gradient_of_zero_is_written_as_a_number():
     assert examine(NAME, trace(0.0))[0].evidence.value == -99.0
 

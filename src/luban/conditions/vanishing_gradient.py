@@ -3,11 +3,11 @@
 Signal: the logarithm to base 10 of the root mean square of the first layer's gradient over that of the last one, the
 median of the first five watched steps. Threshold: below -3 it is severe, below -2 a warning that names it; healthy
 programs lay between -1.09 and 0.20, ten sigmoid layers at -9 (measured for luban's catalogue; AutoTrainer takes -3).
-Silent where an embedding before the first layer gets a gradient, and for embeddings themselves, of whose rows a batch
-meets few; for layers that are meant to stay, or that begin at zero, as a
-last layer may, which lets nothing through at first; and where a cause that makes gradients zero was seen. Repair:
-weights by the rule for the activation function; another activation function; normalisation; residual connections.
-Proven by effect.
+Silent where the first step, before which nothing has moved, does not show it; where an embedding before the first layer
+gets a gradient, and for embeddings themselves, of whose rows a batch meets few; for layers that are meant to stay, or
+that begin at zero, as a last layer may, which lets nothing through at first; and where a cause that makes gradients
+zero was seen. Repair: weights by the rule for the activation function; another activation function; normalisation;
+residual connections. Proven by effect.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def examine(trace: Trace) -> list[Finding]:
     if not ratios or last not in steps[0].layers:
         raise ValueError("the gradients of the first and the last layer were not seen")
     value = median(ratios)
-    if value >= WARNING:
+    # Before the first step nothing has moved: what dies away only later, large steps have killed.
+    if value >= WARNING or ratios[0] >= WARNING:
         return []
     return _training.found(
         condition.id,

@@ -5,6 +5,7 @@ Only looking: no weight, no buffer and no random state is changed.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from typing import Any, Literal
@@ -95,6 +96,18 @@ def spread(weight: Tensor) -> float | None:
     rows = weight.detach().float().flatten(1)
     size = float(rows.abs().mean())
     return float(rows.std(dim=0, correction=0).mean()) / size if size > 0 else 0.0
+
+
+def asked_decay(optimiser: torch.optim.Optimizer) -> float:
+    """The weight decay that an optimiser was made with; 0 where it is only what its class takes by itself.
+
+    >>> weights = [torch.nn.Parameter(torch.ones(2))]
+    >>> asked_decay(torch.optim.AdamW(weights)), asked_decay(torch.optim.AdamW(weights, weight_decay=0.1))
+    (0.0, 0.1)
+    """
+    own = inspect.signature(type(optimiser).__init__).parameters.get("weight_decay")
+    asked = optimiser.defaults.get("weight_decay", 0.0)
+    return 0.0 if own is not None and asked == own.default else float(asked)
 
 
 def constant_loss(function: str, targets: Sequence[Tensor]) -> float | None:
