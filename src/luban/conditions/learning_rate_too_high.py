@@ -54,6 +54,7 @@ def _risen(trace: Trace) -> list[Finding]:
     if not means:
         return []
     level = max(losses[0], trace.constant_loss or 0.0)
+    beside = "the first loss" if level == losses[0] else "that of a constant answer"
     worst = max(means)
     if level <= 0 or worst <= RISEN * level:
         return []
@@ -62,7 +63,7 @@ def _risen(trace: Trace) -> list[Finding]:
         condition.id,
         "severe",
         Signal("loss over the larger of the first loss and a constant answer's", worst / level, RISEN, len(losses)),
-        f"the loss rose to {worst:.4g}, {worst / level:,.3g} times what a constant answer has (threshold {RISEN:g}): "
+        f"the loss rose to {worst:.4g}, {worst / level:,.3g} times {beside} (threshold {RISEN:g}): "
         f"the learning rate{rate} is too high. {_CURE}",
         step=trace.number(5 * means.index(worst)),
         edits=_edits(trace),
