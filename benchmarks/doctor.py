@@ -15,7 +15,6 @@ repaired-with-effect and regressions-accepted (null: a training is not repaired 
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from statistics import median
@@ -162,5 +161,4 @@ def _repairs() -> list[harness.Figure]:
 
 
 if __name__ == "__main__":
-    started = time.monotonic()
     harness.main(__doc__, figures)

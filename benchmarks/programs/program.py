@@ -63,7 +63,6 @@ class Program:
     decays: bool = True
     steps_schedule: bool = True
     storage: str = "float32"
-    tied: str = "none"
     labels: float = 0.0
     declared: bool = True
 
@@ -72,7 +71,7 @@ class Program:
 class Ran:
     """What a run did. score: accuracy, R2, or minus the error, on held-out rows; best after any epoch and at the end.
 
-    reached: the steps until 95% of the healthy score, filled by whoever compares. curve: the score after each epoch.
+    curve: the score after each epoch. seconds: CPU time of the training.
     """
 
     score: float

@@ -28,7 +28,7 @@ from luban.core.console import Console
 from luban.core.errors import DataError, TrainingFault, UsageError
 from luban.core.files import write_json
 from luban.evidence.attribution import attributed
-from luban.evidence.finding import Finding, Signal, Where
+from luban.evidence.finding import WORST_FIRST, Finding, Signal, Where
 from luban.evidence.looking import look
 from luban.evidence.trace import Check, Told, Trace
 from luban.protocols import Condition
@@ -39,14 +39,13 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 EARLY = (0, 4, 9)
-"""Steps after which the conditions look; later ones lie half as far away again, and after each validation."""
+"""Steps after which the conditions look; later ones lie half as far away again."""
 EACH = 2
 """Checks on held-out rows after each of which the conditions look; after later ones when it is time."""
 KEPT = 10
 """Batches whose targets and answers are kept for judging the loss."""
 ORDER = 64
 """Batches that are remembered by their hash, to see whether they come again."""
-_SEVERITIES = ("severe", "warning", "note")
 
 
 def watch(
@@ -230,7 +229,7 @@ class Watch:
         if self._asking:
             return
         if not torch.is_grad_enabled():
-            self._trained_mode = bool(self._trained_mode) or (model.training and _acts_differently(model))
+            self._trained_mode = bool(self._trained_mode) or (model.training and program.in_training(model))
             return
         self._call = (arguments, named)
         if not self._armed or self._begun is not None:
@@ -381,8 +380,8 @@ class Watch:
         if findings:
             self._save()
         if self._stop_on is not None:
-            worst = _SEVERITIES.index(self._stop_on)
-            bad = [one for one in findings if _SEVERITIES.index(one.severity) <= worst]
+            worst = WORST_FIRST.index(self._stop_on)
+            bad = [one for one in findings if WORST_FIRST.index(one.severity) <= worst]
             if bad:
                 raise TrainingFault(f"{bad[0].condition}: {bad[0].text}", where=_place(bad[0]), fix=advice(bad[0]))
 
@@ -445,13 +444,6 @@ def _place(finding: Finding) -> str:
     where = finding.where
     parts = [f"step {where.step}" if where.step is not None else "", f"layer '{where.layer}'" if where.layer else ""]
     return ", ".join(part for part in parts if part) or "the training"
-
-
-def _acts_differently(model: nn.Module) -> bool:
-    from torch.nn.modules.batchnorm import _BatchNorm
-    from torch.nn.modules.dropout import _DropoutNd
-
-    return any(isinstance(layer, _BatchNorm | _DropoutNd) and layer.training for layer in model.modules())
 
 
 def _replicas(model: nn.Module) -> float | None:

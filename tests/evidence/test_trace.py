@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from conditions.trained import parameter, step
+from conditions.trained import step
 from luban.evidence.trace import LayerSignals, Trace, smoothed
 
 
@@ -34,11 +34,6 @@ def test_first_steps_are_given_or_missed_in_words():
     assert [one.step for one in trace.first_steps(2)] == [0, 1]
     with pytest.raises(ValueError, match="4 watched steps are needed, and there are 3"):
         trace.first_steps(4)
-
-
-def test_a_parameter_is_found_by_its_name():
-    trace = Trace(parameters=(parameter("0.weight"), parameter("2.weight", decay=0.1)))
-    assert trace.parameter("2.weight").decay == 0.1
 
 
 @pytest.mark.parametrize("width, means", [(1, [1.0, 2.0, 6.0]), (2, [1.5]), (3, [3.0]), (4, [])])

@@ -39,7 +39,6 @@ _CAUSES_FIRST = (
     "loss-spike",
     "not-learning",
     "overfitting",
-    "underfitting",
 )
 BURST = 5
 """Watched steps that show how a training begins."""
@@ -49,7 +48,7 @@ def symptoms(cause: str) -> tuple[str, ...]:
     """The conditions that this one makes appear.
 
     >>> symptoms("loss-spike")
-    ('not-learning', 'overfitting', 'underfitting')
+    ('not-learning', 'overfitting')
     """
     return _CAUSES_FIRST[_CAUSES_FIRST.index(cause) + 1 :]
 

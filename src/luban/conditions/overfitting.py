@@ -70,6 +70,5 @@ condition = Condition(
     tasks=_training.TASKS,
     sees="training",
     proof="effect",
-    silences=(),
     code="keep the weights of the best validation; weight_decay=0.1; torch.nn.Dropout(0.3)",
 )

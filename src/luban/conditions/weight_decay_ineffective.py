@@ -1,8 +1,9 @@
 """Weight decay that was asked for and reaches no weight.
 
 Signal, exact: the optimiser was made with weight decay, and none of its groups that hold weights has any. Threshold:
-every group. Silent where no decay was asked for, and where a group with weights has it: biases and normalisation
-without are usual. Repair: give the decay to the group of the weights. Proven structurally.
+every group. Silent where no decay was asked for, or only what the optimiser takes by itself, and where a group with
+weights has it: biases and normalisation without are usual. Repair: give the decay to the group of the weights. Proven
+structurally.
 """
 
 from __future__ import annotations

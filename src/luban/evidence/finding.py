@@ -9,6 +9,7 @@ from luban.evidence.measurement import without_none
 from luban.recipe.edit import RecipeEdit
 
 Severity = Literal["note", "warning", "severe"]
+WORST_FIRST: tuple[Severity, ...] = ("severe", "warning", "note")
 
 OF_FITS = {
     "no-onnx-graph": "Torch answers for a network, since it has no ONNX graph, or one that does not agree with it: the "

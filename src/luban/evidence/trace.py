@@ -215,9 +215,6 @@ class Trace:
         """
         return self.numbers[at] if self.numbers else at
 
-    def parameter(self, name: str) -> Parameter:
-        return next(parameter for parameter in self.parameters if parameter.name == name)
-
     def hidden(self) -> tuple[str, ...]:
         """The layers with weights but for the last one."""
         return self.layers[:-1]

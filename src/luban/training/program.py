@@ -20,6 +20,7 @@ from luban.training.observing import dense, layers
 
 ROWS = 256
 """Rows of an answer that are looked at."""
+_TWO_MODES = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 _TIED_FROM = 64
 """Numbers from which on two equal parameters are no coincidence."""
 _LOSSES = {
@@ -233,8 +234,16 @@ def switched_off(module: nn.Module) -> tuple[str, ...]:
     """
     if module.training:
         return ()
-    kinds = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
-    return tuple(name or "network" for name, layer in module.named_modules() if isinstance(layer, kinds))
+    return tuple(name or "network" for name, layer in module.named_modules() if isinstance(layer, _TWO_MODES))
+
+
+def in_training(module: nn.Module) -> bool:
+    """Whether a layer that acts differently in training is in training.
+
+    >>> in_training(nn.Dropout()), in_training(nn.Dropout().eval()), in_training(nn.Linear(1, 1))
+    (True, False, False)
+    """
+    return any(isinstance(layer, _TWO_MODES) and layer.training for layer in module.modules())
 
 
 def gradient_norm(found: Iterable[Tensor]) -> float:

@@ -10,12 +10,11 @@ from typing import Any
 from luban.core import registry
 from luban.core.errors import DataError, UsageError
 from luban.evidence.attribution import attributed
-from luban.evidence.finding import Finding
+from luban.evidence.finding import WORST_FIRST, Finding
 from luban.evidence.looking import look
 from luban.logs._tracing import Read, read
 from luban.protocols import Condition, Log
 
-_WORST_FIRST = ("severe", "warning", "note")
 _MOST_NAMES = 20
 
 
@@ -58,7 +57,7 @@ def examined(log: Log, path: Path) -> tuple[list[Finding], list[tuple[str, str]]
         found, not_run = look(training.trace)
         seen += [(name, finding) for finding in attributed(found)]
         unseen.append(dict(not_run))
-    seen.sort(key=lambda one: _WORST_FIRST.index(one[1].severity))
+    seen.sort(key=lambda one: WORST_FIRST.index(one[1].severity))
     conditions = list(dict.fromkeys(finding.condition for _, finding in seen))
     told = [_told([one for one in seen if one[1].condition == condition]) for condition in conditions]
     nowhere = [(name, why) for name, why in unseen[0].items() if all(name in others for others in unseen)]
