@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -69,11 +70,47 @@ def test_what_is_kept_on_disk_does_not_change_what_is_learned(rows, tmp_path):
     assert same(train(*rows, decided()), train(*rows, decided(checkpoint_seconds=1e-3), folder=tmp_path))
 
 
-def test_time_that_is_over_ends_it_after_whole_epochs_and_that_can_be_repeated(rows):
-    short = train(*rows, decided(epochs=50), until=0.0)
-    assert short.until_epoch == 1
-    again = train(*rows, decided(epochs=50, until_epoch=1))
+@pytest.mark.parametrize("changes", [{}, {"stopping": 0.3}, {"ema": 0.9}], ids=str)
+def test_time_that_is_over_ends_it_at_once_and_the_recorded_step_repeats_that(rows, changes):
+    short = train(*rows, decided(epochs=50, **changes), until=0.0)
+    assert short.until_step == 1
+    again = train(*rows, decided(epochs=50, until_step=1, **changes))
     assert same(short, again)
+    assert again.until_step is None, "the recipe ended it, not the time"
+    assert not same(short, train(*rows, decided(epochs=50, until_step=2, **changes)))
+
+
+def test_a_network_that_time_cuts_short_within_its_first_epoch_is_judged_where_it_stands(rows):
+    lines = []
+    train(*rows, decided(epochs=50, stopping=0.3, until_step=2), tell=lines.append)
+    (line,) = [line for line in lines if "stopping_loss" in line]
+    assert line["epoch"] == 0
+    assert np.isfinite(line["stopping_loss"])
+
+
+def test_weights_that_were_better_before_time_was_over_are_the_ones_that_answer(rows):
+    lines = []
+    how = decided(epochs=12, stopping=0.3, patience=12, learning_rate=0.1)
+    train(*rows, how, tell=lines.append)
+    losses = [line["stopping_loss"] for line in lines if "stopping_loss" in line]
+    worse = next(place for place in range(1, len(losses)) if losses[place] > min(losses[:place]))
+    best = int(np.argmin(losses[:worse])) + 1
+    an_epoch = math.ceil(round(0.7 * len(rows[0])) / how.batch_size)
+    cut = how.model_copy(update={"until_step": (worse + 1) * an_epoch})
+    assert same(train(*rows, cut), train(*rows, how.model_copy(update={"until_epoch": best})))
+
+
+@pytest.mark.parametrize("every", [1, 5])
+def test_a_training_with_a_last_step_that_is_stopped_again_and_again_ends_with_the_same_weights(rows, tmp_path, every):
+    how = decided(stopping=0.3, until_step=7)
+    whole = train(*rows, how)
+    while True:
+        try:
+            parts = train(*rows, how, folder=tmp_path, interrupted=stopping_after(every))
+            break
+        except Interrupted:
+            pass
+    assert same(whole, parts)
 
 
 # What the settings do
@@ -223,7 +260,8 @@ def test_progress_survives_its_own_json():
 
 
 ELSEWHERE = {
-    "momentum", "nesterov", "patience", "until_epoch", "checkpoint_layers", "checkpoint_seconds", "compile",
+    "momentum", "nesterov", "patience", "until_epoch", "until_step", "checkpoint_layers", "checkpoint_seconds",
+    "compile",
     # held by test_batches, test_deciding, and test_distributed
     "tokens", "device", "threads", "shard",
 }  # fmt: skip

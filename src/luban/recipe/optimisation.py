@@ -19,7 +19,9 @@ class Optimisation(Section):
     epochs: int | Auto = Field("auto", union_mode="left_to_right")
     """Passes over the training rows, at most. `auto` takes what the data's size asks for and `--time` allows."""
     until_epoch: int | None = Field(None, ge=1)
-    """The last epoch that is trained, of those that are planned; recorded by a run that time cut short."""
+    """The last epoch that is trained, of those that are planned."""
+    until_step: int | None = Field(None, ge=1)
+    """The last step that is trained, of those that are planned; recorded by a run that time cut short."""
     batch_size: int | Auto = Field("auto", union_mode="left_to_right")
     """Rows of a step."""
     tokens: int | Auto = Field("auto", union_mode="left_to_right")

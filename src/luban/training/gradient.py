@@ -61,10 +61,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Trained:
-    """The form, and how many epochs it took where time cut it short, else None."""
+    """The form, and after how many steps time cut it short, or None."""
 
     form: Form
-    until_epoch: int | None
+    until_step: int | None
 
 
 def fit(
@@ -106,7 +106,7 @@ def fit(
         name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy() for name, tensor in whole.items()
     }
     form = answering(Network(candidate.model, dict(candidate.settings), work, weights, "identity"), task, rows)
-    return Trained(seen.outer(form), progress.epoch if progress.ended == "time" else None)
+    return Trained(seen.outer(form), progress.step if progress.ended == "time" else None)
 
 
 def answering(network: Network, task: Task, rows: Rows) -> Form:
@@ -196,22 +196,20 @@ def _train(
             progress.place += len(step.parts)
             progress.loss += value
             recorder.timed(progress.step - 1, now() - started)
+            if late or progress.step == train.until_step:
+                # What is left of the time is for the rows that wait for an answer; it is judged where it stands.
+                progress.ended = "time" if late else "step"
+                break
             if stops:
                 writing.now(state)
                 raise Interrupted("the training was stopped.", fix="type the same command to continue")
-            if late and progress.best_epoch >= 0:
-                # What is left of the time is for the rows that wait for an answer; this epoch counts for nothing.
-                progress.ended = "time"
-                break
             writing.within_epoch(state)
-        if progress.ended:
-            break
         team.alike(module.buffers())
         _end_epoch(module, rows, train, loss, progress, kept, device, tell, team)
         progress.epoch, progress.place, progress.loss = progress.epoch + 1, 0, 0.0
-        if rows.stopping.size and progress.epoch - 1 - progress.best_epoch >= train.patience:
+        if not progress.ended and rows.stopping.size and progress.epoch - 1 - progress.best_epoch >= train.patience:
             progress.ended = "patience"
-        elif until is not None and team.agreed(time.monotonic() > until):
+        elif not progress.ended and until is not None and team.agreed(time.monotonic() > until):
             progress.ended = "time"
         writing.at_epoch(state)
     writing.wait()

@@ -230,7 +230,9 @@ def recorded(recipe: Recipe, finished: Sequence[Candidate], folder: WorkFolder, 
     the same ones in the same way; none, where only the baseline finished.
     """
     told = [
-        candidate.model_copy(update={"train": folder.learned(candidate, training.ships(candidate)) or candidate.train})
+        candidate.model_copy(
+            update={"train": {**candidate.train, **folder.learned(candidate, training.ships(candidate))}}
+        )
         for candidate in finished
     ]
     models = recipe.model.model_copy(update={"candidates": tuple(told)})

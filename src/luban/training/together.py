@@ -57,7 +57,7 @@ class Outcome:
 
     def trained(self, trained: Trained) -> None:
         files.write(self.folder / "form", states.to_bytes(trained.form.kind, trained.form.state()))
-        files.write_json(self.folder / "ended.json", {"until_epoch": trained.until_epoch})
+        files.write_json(self.folder / "ended.json", {"until_step": trained.until_step})
 
     def failed(self, error: LubanError) -> None:
         told = {"kind": error.kind, "message": error.message, "where": error.where, "fix": error.fix}
@@ -82,7 +82,7 @@ class Outcome:
         if "error" in ended:
             raise _error(ended["error"])
         kind, state = states.from_bytes((self.folder / "form").read_bytes())
-        return Trained(registry.find("forms", kind).rebuild(state), ended["until_epoch"])
+        return Trained(registry.find("forms", kind).rebuild(state), ended["until_step"])
 
     def _read(self, name: str) -> dict[str, Any] | None:
         path = self.folder / name

@@ -301,9 +301,9 @@ class WorkFolder:
         """Puts other choices in the place of those that turned out not to do."""
         files.write_json(self._networks(candidate) / "choices.json", choices)
 
-    def ended_early(self, unit: Unit, epoch: int) -> None:
-        """Writes down after which epoch time cut a training short."""
-        files.write_json(self.network(unit) / "ended.json", {"until_epoch": epoch})
+    def ended_early(self, unit: Unit, step: int) -> None:
+        """Writes down after which step time cut a training short."""
+        files.write_json(self.network(unit) / "ended.json", {"until_step": step})
 
     def learned(self, candidate: Candidate, part: int) -> dict[str, Any]:
         """What a network's training measured and chose, so that fitting it again does the same; {} for other models."""

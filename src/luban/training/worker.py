@@ -87,8 +87,8 @@ def _trained(fit: NetworkFit, threads: int, seconds: float | None, train: Train)
     until = began + LEARNING * seconds if seconds is not None and limited else None
     with stopping() as asked:
         trained = train(replace(fit, until=until), asked)
-    if trained.until_epoch is not None:
-        fit.folder.ended_early(fit.unit, trained.until_epoch)
+    if trained.until_step is not None:
+        fit.folder.ended_early(fit.unit, trained.until_step)
     return trained.form
 
 
