@@ -46,6 +46,21 @@ def test_memory_that_nobody_asked_for_refuses_nothing(monkeypatch: pytest.Monkey
     limits().check(10_000_000)
 
 
+@pytest.mark.parametrize(
+    ("told", "cores", "threads"), [("2", 8, 2), ("3,1", 8, 3), ("9", 8, 8), ("0", 8, 8), ("many", 8, 8), ("", 8, 8)]
+)
+def test_threads_are_as_many_as_cores_and_no_more_than_openmp_is_told(
+    told: str, cores: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(cores)), raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert limits().threads == threads
+    assert limits().threads_reason == (
+        f"OMP_NUM_THREADS is {threads}" if threads < cores else f"this process may use {cores} cores"
+    )
+    assert limits(threads=5).threads == 5, "what is asked for counts"
+
+
 @pytest.mark.parametrize("asked", [{"time": "0"}, {"time": "soon"}, {"memory": "4Q"}, {"memory": "0"}, {"threads": 0}])
 def test_what_is_no_limit_is_refused(asked: dict[str, object]) -> None:
     with pytest.raises(UsageError):

@@ -94,17 +94,27 @@ def limits(
         raise UsageError(f"a run needs at least one thread, not {threads}.", where="--threads", fix="--threads 1")
     if workers < 1:
         raise UsageError(f"a network needs at least one process, not {workers}.", where="--workers", fix="--workers 1")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    free, free_reason = _free_threads()
     allowed, reason = (units.size(memory), ASKED) if memory is not None else _free_memory()
     return Limits(
         seconds=seconds,
         deadline=Deadline.after(seconds, started=started),
         memory=allowed,
         memory_reason=reason,
-        threads=threads or cores,
-        threads_reason="as asked" if threads else f"this process may use {cores} cores",
+        threads=threads or free,
+        threads_reason=ASKED if threads else free_reason,
         workers=workers,
     )
+
+
+def _free_threads() -> tuple[int, str]:
+    """The cores that this process may use, or fewer where OMP_NUM_THREADS says so."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # A list gives a number for each level of nested parallelism; the first one is the outermost.
+    told = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if told.isascii() and told.isdigit() and 0 < int(told) < cores:
+        return int(told), f"OMP_NUM_THREADS is {told}"
+    return cores, f"this process may use {cores} cores"
 
 
 def _free_memory() -> tuple[int, str]:
