@@ -221,3 +221,12 @@ class Answers:
         quantiles = None if self.quantiles is None else self.quantiles[rows]
         parts = tuple(part.take(rows) for part in self.parts)
         return Answers(self.prediction[rows], probabilities, quantiles, self.shares, parts, self.names)
+
+
+def joined_answers(parts: list[Answers]) -> Answers:
+    """The answers of all parts, one behind the other."""
+    probabilities = [part.probabilities for part in parts if part.probabilities is not None]
+    of_targets = tuple(joined_answers([part.parts[place] for part in parts]) for place in range(len(parts[0].parts)))
+    prediction = joined([part.prediction for part in parts])
+    said = joined(probabilities) if probabilities else None
+    return Answers(prediction, said, parts=of_targets, names=parts[0].names)

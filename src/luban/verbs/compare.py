@@ -45,7 +45,7 @@ def compare(
 
     Raises UsageError for bundles of different questions.
     """
-    from luban.verbs import measuring
+    from luban.verbs import remeasuring
 
     one, other = opened(first), opened(second)
     names = _name(one, "the first"), _name(other, "the second")
@@ -59,7 +59,7 @@ def compare(
     if data is None:
         text = "Figures as each bundle recorded them; whether the difference is real takes the same rows: --data DATA."
         return Compared(names, (), (tuple(one.measurements), tuple(other.measurements)), text)
-    measurements = measuring.paired(one, other, data, names[1], console=console)
+    measurements = remeasuring.paired(one, other, data, names[1], console=console)
     return Compared(names, tuple(measurements), text=_told(measurements, names))
 
 

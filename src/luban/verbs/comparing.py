@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from luban.batch import Answers, Array, Ragged, dense
+from luban.batch import Answers, Array, Ragged, dense, joined_answers
 from luban.bundle.folder import AGAIN
 from luban.core import registry
 from luban.core.console import Console
@@ -20,7 +20,7 @@ from luban.evidence.reference import PLACE, Reference, Spread
 from luban.protocols import Comparison, Condition
 from luban.verbs.answering import SLICE
 from luban.verbs.bundle import Bundle
-from luban.verbs.measuring import Tested, joined_answers
+from luban.verbs.measuring import Tested
 from luban.verbs.preparing import Prepared, sampled
 
 if TYPE_CHECKING:

@@ -42,12 +42,12 @@ def evaluate(
 
     Raises DataError where the target is missing, GateError when `require` is not met.
     """
-    from luban.verbs import measuring
+    from luban.verbs import remeasuring
 
     gates.parse(require)
     found = opened(bundle)
-    answered = measuring.answered(found, data, threads=threads, console=console)
-    measurements = measuring.given(found, answered)
+    answered = remeasuring.answered(found, data, threads=threads, console=console)
+    measurements = remeasuring.given(found, answered)
     if not measurements:
         raise DataError("no metric is defined on these rows.", where=answered.name, fix="give rows of several classes")
     result = Evaluated(tuple(measurements), len(answered.target), answered.dropped)

@@ -18,7 +18,7 @@ from luban.recipe.recipe import Candidate
 from luban.training import clusters, search
 from luban.training.pool import Pool
 from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
-from luban.verbs import comparing, exporting, measuring, writing
+from luban.verbs import comparing, exporting, stating, writing
 from luban.verbs.preparing import Prepared, sampled
 
 LOOKED_AT = 2_000
@@ -66,7 +66,7 @@ def make(
         runtime=exported.data,
         facts={"task": prepared.task.name, "target": None, "classes": []},
         evaluation={
-            **measuring.question(prepared),
+            **stating.question(prepared),
             "metric": prepared.task.compared_by,
             "measurements": [],
             "candidates": [_line(candidate, scores[candidate.label], clustering) for candidate in finished],

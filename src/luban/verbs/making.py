@@ -27,7 +27,7 @@ from luban.training.limits import COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
 from luban.training.search import Outcome
 from luban.training.work_folder import Training, WorkFolder, by_gradient
-from luban.verbs import comparing, encoding, exporting, grouping, measuring, proving, writing
+from luban.verbs import comparing, encoding, exporting, grouping, measuring, proving, shuffling, stating, writing
 from luban.verbs.preparing import Given, Prepared, prepare
 from luban.verbs.repairing import Examined, examine_and_repair
 
@@ -235,7 +235,7 @@ def _predictor(
     tested = measuring.tested(prepared, seen, answer, simplest, chosen)
     validated = measuring.cross_validated(prepared, training, folder, chosen, repeats)
     encoder = prepared.encoder(training.view(members[0]))
-    importance = measuring.importance(prepared, encoder, answer, chosen, allowed.deadline)
+    importance = shuffling.importance(prepared, encoder, answer, chosen, allowed.deadline)
     finished = [outcome.candidate for outcome in outcomes[1:] if outcome.status == "finished"]
     shown = [outcome.to_json(score) for outcome, score in zip(outcomes, scores, strict=True)]
     return writing.Made(
@@ -245,7 +245,7 @@ def _predictor(
         runtime=exported.data,
         facts={
             "task": prepared.task.name,
-            "target": measuring.named(recipe.targets),
+            "target": stating.named(recipe.targets),
             **({"targets": targets} if (targets := question.targets_to_json(prepared.task)) else {}),
             "classes": list(prepared.classes),
             "baseline": measuring.said_of_all(prepared, simplest, baseline),
@@ -253,14 +253,14 @@ def _predictor(
             **({"conformal": chosen.conformal.to_json()} if chosen.conformal else {}),
         },
         evaluation={
-            **measuring.question(prepared),
+            **stating.question(prepared),
             "metric": recipe.train.metric or prepared.task.compared_by,
             "measurements": [measurement.to_json() for measurement in (*tested.measurements, *validated)],
             # What did not finish has no part in the bundle, so that fitting its recipe again gives the same one.
             "candidates": [line for line in shown if line["status"] == "finished"],
             "chosen": chosen.to_json(),
             **tested.pictures,
-            **measuring.decided(chosen, tested),
+            **stating.decided(chosen, tested),
             **({"refit": "the final model was fitted on test rows too; the score is of the one without"}
                if everything else {}),
         },

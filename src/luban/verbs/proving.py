@@ -5,11 +5,14 @@ A gain counts when the paired 95% interval lies above zero. Test rows are not to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from luban.batch import Array, Batch
+from luban.batch import Array, Batch, dense
 from luban.core.seed import derive
 from luban.data import division, loader
+from luban.protocols import Target, Task
 from luban.recipe.recipe import Candidate
 from luban.training.fitting import fit_candidate
 from luban.verbs import encoding
@@ -44,9 +47,10 @@ def effect(before: Prepared, after: Prepared) -> Shown:
     )[numbers]
     old, new = (_held_out(prepared, rows, target, fold) for prepared in (before, after))
     seen = fold >= 0
+    task = before.task
     if before.recipe.train.class_weight != after.recipe.train.class_weight and before.task.name == "binary":
-        return _balanced(old[seen], new[seen], target[seen], before.recipe.seed)
-    return _lower_loss(old[seen], new[seen], target[seen], before.recipe.seed)
+        return _balanced(old[seen], new[seen], target[seen], task, before.recipe.seed)
+    return _lower_loss(losses(task, old[seen], target[seen]), losses(task, new[seen], target[seen]), before.recipe.seed)
 
 
 def _held_out(prepared: Prepared, rows: Array, target: Array, fold: Array) -> Array:
@@ -64,7 +68,7 @@ def _held_out(prepared: Prepared, rows: Array, target: Array, fold: Array) -> Ar
     return outputs
 
 
-def _balanced(old: Array, new: Array, target: Array, seed: int) -> Shown:
+def _balanced(old: Array, new: Array, target: Array, task: Task, seed: int) -> Shown:
     """Recall of the worse class, answered at one half before, and at the balancing cut after."""
     half = np.random.default_rng(derive(seed, "effect", "halves")).permutation(len(target)) % 2
     right_before = (old[:, 1] >= 0.5) == (target == 1)
@@ -79,7 +83,8 @@ def _balanced(old: Array, new: Array, target: Array, seed: int) -> Shown:
         for drawn in _resamples(target, seed)
     ]
     low = float(np.quantile(gains, 0.025))
-    loss_before, loss_after = _log_loss(old, target), _log_loss(_prior_corrected(new, target), target)
+    loss_before = float(losses(task, old, target).mean())
+    loss_after = float(losses(task, _prior_corrected(new, target), target).mean())
     if low <= 0:
         reason = (
             f"taken back: the recall of the worse class rises by {recall_after - recall_before:.3f}, not beyond chance"
@@ -92,8 +97,8 @@ def _balanced(old: Array, new: Array, target: Array, seed: int) -> Shown:
     return True, reason, recall_before, recall_after
 
 
-def _lower_loss(old: Array, new: Array, target: Array, seed: int) -> Shown:
-    before, after = _losses(old, target), _losses(new, target)
+def _lower_loss(before: Array, after: Array, seed: int) -> Shown:
+    """before, after: (rows,) the loss of each row."""
     gain = before - after
     drawn = np.random.default_rng(derive(seed, "effect", "resamples"))
     means = [gain[drawn.integers(0, len(gain), len(gain))].mean() for _ in range(RESAMPLES)]
@@ -104,18 +109,33 @@ def _lower_loss(old: Array, new: Array, target: Array, seed: int) -> Shown:
     return False, f"taken back: {told}, not beyond chance", float(before.mean()), float(after.mean())
 
 
-def _losses(outputs: Array, target: Array) -> Array:
-    """(rows,) log loss for classes and labels, squared error for values."""
+def losses(task: Task, outputs: Array, target: Array) -> Array:
+    """(rows,) log loss for classes and labels, squared error for values, its mean over the steps of a forecast.
+
+    Of several targets the mean of their losses, values in standard deviations; one that a row does not have adds 0.
+    """
+    several: Sequence[Target] = getattr(task, "targets", ())
+    if several:
+        ends = np.cumsum([each.outputs for each in several])
+        parts = zip(several, np.split(outputs, ends[:-1], axis=1), target.T, strict=True)
+        return np.mean([_of_one_target(each, own, truth) for each, own, truth in parts], axis=0)
     if target.dtype.kind == "f":
-        return np.square(outputs[:, 0] - target)
+        said = dense(task.answers(outputs).prediction).reshape(len(target), -1)
+        # Behind the steps of a forecast stands what its errors are scaled by.
+        return np.square(said - target.reshape(len(target), -1)[:, : said.shape[1]]).mean(axis=1)
     certain = np.clip(outputs, 1e-12, 1 - 1e-12)
     if target.ndim == 2:
         return -(target * np.log(certain) + (1 - target) * np.log(1 - certain)).mean(axis=1)
     return -np.log(certain[np.arange(len(target)), target])
 
 
-def _log_loss(outputs: Array, target: Array) -> float:
-    return float(_losses(outputs, target).mean())
+def _of_one_target(each: Target, outputs: Array, target: Array) -> Array:
+    known = np.isfinite(target)
+    found = np.zeros(len(target))
+    values = each.task.link == "identity"
+    own = target[known].astype(np.float64 if values else np.int64)
+    found[known] = losses(each.task, outputs[known], own) / ((float(own.var()) or 1.0) if values else 1.0)
+    return found
 
 
 def _prior_corrected(outputs: Array, target: Array) -> Array:

@@ -43,7 +43,7 @@ def verify(bundle: Bundle | str | Path, data: Any, *, console: Console = SILENT)
     data: the same data. Where the test rows were given apart, those rows.
     Raises GateError when a figure is another, with all figures in its document.
     """
-    from luban.verbs import measuring
+    from luban.verbs import remeasuring
 
     found = opened(bundle)
     recorded = [measurement for measurement in found.measurements if measurement.split == "test"]
@@ -58,7 +58,7 @@ def verify(bundle: Bundle | str | Path, data: Any, *, console: Console = SILENT)
             where=str(found.path),
             fix="luban fit DATA --recipe BUNDLE --refit train",
         )
-    again, prints = measuring.again(found, data, console=console)
+    again, prints = remeasuring.again(found, data, console=console)
     figures = {measurement.name: measurement for measurement in again}
     checks = []
     for before in recorded:
