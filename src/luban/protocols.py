@@ -320,7 +320,9 @@ class Task(Protocol):
     compared_by: ClassVar[str]
     """The metric that candidates are compared by where the recipe names none."""
     baseline: ClassVar[str]
-    """The model that every result is compared with."""
+    """The model that every result is compared with. A task with several that are equally simple names all of them in
+    `baselines`, and held-out rows say which it is.
+    """
     link: ClassVar[str]
     """What turns a network's outputs into answers: `softmax`, `sigmoid`, or `identity` for standardised values."""
     loss: ClassVar[Callable[[Tensor, Tensor, Train], Tensor]]

@@ -9,13 +9,15 @@ import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from luban import states
 from luban.batch import Ragged, Tensors
 from luban.core import registry
-from luban.protocols import Form
+from luban.protocols import Form, State
 
+LETTERS = State({"longest": 8192}, {"merges": np.zeros((0, 2), np.int32)})
 GOLDEN = Path(__file__).parent / "golden"
 ANSWERS = json.loads((GOLDEN / "answers.json").read_text(encoding="utf-8"))
 ROWS = np.array(ANSWERS["rows"], dtype=np.float32)
@@ -36,6 +38,14 @@ def test_a_lookup_of_then_answers_as_it_did() -> None:
     found = registry.find("forms", kind).rebuild(state).outputs(Tensors({"text": words}))
     assert found.lengths.tolist() == [3, 0]
     assert found.values.argmax(axis=1).tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize(("name", "said"), [("copied", "headers for emacs"), ("remembered", "en-têtes de vim")])
+def test_texts_of_then_are_answered_as_they_were(name: str, said: str) -> None:
+    kind, state = states.from_bytes((GOLDEN / f"{name}.safetensors").read_bytes())
+    tokens = registry.find("features", "text").tensor
+    letters = tokens.encode(pl.Series(["headers for emacs"]), LETTERS)
+    assert registry.find("forms", kind).rebuild(state).outputs(Tensors({"text": letters})).texts() == [said]
 
 
 def test_there_is_a_state_of_every_kind() -> None:

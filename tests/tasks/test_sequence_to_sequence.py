@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ import luban
 from luban import states
 from luban.batch import Answers, Batch, Ragged, Tensors
 from luban.core import registry
+from luban.core.console import SILENT
 from luban.core.errors import BundleError, DataError, UsageError
-from luban.protocols import State, Work
+from luban.protocols import Form, State, Work
 from luban.recipe.recipe import Candidate, Features, Recipe, Train
 from luban.training import question, writing
 from luban.training.fitting import fit_candidate
+from luban.verbs import remeasuring
 
 DIGITS = ("null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun")
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -29,14 +32,15 @@ PAIRS = pl.DataFrame({
 """Made up: some digits in English, and the same in German. Every one is another text."""
 HOW = {
     "train.epochs": 40, "train.batch_size": 16, "train.learning_rate": 0.01, "train.repeats": 1, "split.folds": 2,
-    "train.precision": "float32", "model.encoder-decoder": {"width": 32, "layers": 1, "heads": 2, "vocabulary": 300},
+    "train.precision": "float32",
+    "model.encoder-decoder": {"width": 32, "layers": 1, "heads": 2, "vocabulary": 300},
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> luban.Bundle:
     place = tmp_path_factory.mktemp("written") / "digits.luban"
-    return luban.fit(PAIRS, "german", set=HOW, threads=1, out=place)
+    return luban.fit(PAIRS, "german", model="encoder-decoder", set=HOW, threads=1, out=place)
 
 
 def test_one_text_for_another_is_recognised_and_names_are_not():
@@ -215,6 +219,142 @@ def test_what_makes_no_sense_of_texts_is_told(options, error, said, tmp_path):
     with pytest.raises(error) as raised:
         luban.fit(PAIRS, "german", out=tmp_path / "x.luban", **options)
     assert said in str(raised.value)
+
+
+def _letters(texts: list[str]) -> tuple[Tensors, Work]:
+    tokens = registry.find("features", "text").tensor
+    values = pl.Series("english", texts)
+    state = tokens.fit(values, writing.seen(Features(), "sequence-to-sequence"))
+    work = Work("sequence-to-sequence", 1, len(texts), 0, shapes={"english": tokens.shape(state)})
+    return Tensors({"english": tokens.encode(values, state)}), work
+
+
+def _again(form: Form) -> Form:
+    kind, state = states.from_bytes(states.to_bytes(form.kind, form.state()))
+    found: Form = registry.find("forms", kind).rebuild(state)
+    return found
+
+
+STRANGE = ["GNU Emacs", "naïve 天气 😀", "", "a" * 300, "line\nbreak"]
+
+
+def test_a_copy_is_the_text_that_was_read():
+    rows, work = _letters(STRANGE)
+    batch = Batch(rows, Ragged.of_texts(STRANGE))
+    form = _again(fit_candidate(batch, work, Candidate(model="copied"), seed=0, threads=1))
+    assert form.outputs(rows).texts() == STRANGE
+    assert form.outputs(rows[np.array([3, 1])]).texts() == [STRANGE[3], STRANGE[1]]
+    assert len(form.outputs(rows[np.zeros(0, np.int64)])) == 0
+    assert writing.letters(pl.Series("english", STRANGE), Features()).parts["english"].values.tolist() == (
+        rows.parts["english"].values.tolist()
+    )
+
+
+def test_only_what_is_read_letter_by_letter_is_copied_or_looked_for():
+    _, tokens = _written_rows()
+    for name in ("copied", "nearest-text"):
+        model = registry.find("models", name)
+        assert "tokens of a tokenizer" in model.declines(tokens)
+        assert "one text" in model.declines(Work("sequence-to-sequence", 1, 9, 2))
+        assert model.declines(_letters(STRANGE)[1]) is None
+
+
+MANUALS = [f"{kind} for {tool}" for kind in ("manual", "headers", "shared library") for tool in WORDS]
+MANUELS = [f"{kind} de {tool}" for kind in ("manuel", "en-têtes", "bibliothèque partagée") for tool in WORDS]
+
+
+def test_the_nearest_text_is_the_one_with_the_most_telling_pieces_in_common():
+    rows, work = _letters(MANUALS)
+    batch = Batch(rows, Ragged.of_texts(MANUELS))
+    form = _again(fit_candidate(batch, work, Candidate(model="nearest-text"), seed=0, threads=1))
+    asked, _ = _letters(["Manual for THREE", "shared library for seven, too", "headers for"])
+    said = form.outputs(asked).texts()
+    assert said[:2] == ["manuel de three", "bibliothèque partagée de seven"]
+    assert said[2].startswith("en-têtes de ")
+    assert form.outputs(rows).texts() == MANUELS, "a text that is stored is its own nearest"
+
+
+def test_the_likeness_is_the_cosine_of_weighted_pieces():
+    texts = ["abcd", "bcde", "xyz xyz", "abx"]
+    form = registry.find("forms", "remembered")(Ragged.of_texts(texts), Ragged.of_texts(texts), 0.0)
+
+    def pieces(text: str) -> set[str]:
+        marked = f"^{text}$"
+        return {marked[at : at + n] for n in (2, 3, 4) for at in range(len(marked) - n + 1)}
+
+    counts = Counter(piece for text in texts for piece in pieces(text))
+
+    def weight(some: set[str]) -> float:
+        return sum(np.log(5 / (1 + counts[piece])) ** 2 for piece in some)
+
+    def cosine(one: str, other: str) -> float:
+        return weight(pieces(one) & pieces(other)) / np.sqrt(weight(pieces(one)) * weight(pieces(other)))
+
+    for text in ("abcde", "xy", "abx", "quite another"):
+        likeness = [cosine(text, other) for other in texts]
+        (place,), (found,) = form.nearest(Ragged.of_texts([text]))
+        assert found == pytest.approx(max(likeness), abs=1e-8)
+        assert place == int(np.argmax(np.round(likeness, 9)))
+
+
+def test_what_is_like_no_stored_text_is_copied():
+    rows, work = _letters(MANUALS)
+    batch, asked = Batch(rows, Ragged.of_texts(MANUELS)), _letters(["GNU Emacs"])[0]
+
+    def said(least: float) -> list[str]:
+        found = Candidate(model="nearest-text", settings={"least": least})
+        return fit_candidate(batch, work, found, seed=0, threads=1).outputs(asked).texts()
+
+    assert said(0.5) == ["GNU Emacs"]
+    assert said(0.0) != ["GNU Emacs"]
+
+
+def test_how_like_a_text_must_be_is_found_on_the_rows():
+    rows, work = _letters(MANUALS)
+    family = fit_candidate(
+        Batch(rows, Ragged.of_texts(MANUELS)), work, Candidate(model="nearest-text"), seed=0, threads=1
+    )
+    same = fit_candidate(
+        Batch(rows, Ragged.of_texts(MANUALS)), work, Candidate(model="nearest-text"), seed=0, threads=1
+    )
+    assert family.state().values["least"] < same.state().values["least"], "where targets are copies, copying is better"
+
+
+@pytest.mark.parametrize(
+    ("values", "changed", "said"),
+    [
+        ({"least": 3.0}, {}, "'least'"),
+        ({}, {"sources_offsets": np.array([0, 5, 2, 3])}, "one behind the other"),
+        ({}, {"targets_offsets": np.array([0, 3])}, "3 texts were read, and 1 written"),
+    ],
+)
+def test_a_memory_that_no_fit_writes_is_refused(values, changed, said):
+    texts = Ragged.of_texts(["a", "b", "c"])
+    state = registry.find("forms", "remembered")(texts, texts, 0.0).state()
+    odd = State({**state.values, **values}, {**state.arrays, **changed})
+    with pytest.raises(BundleError, match=said):
+        registry.find("forms", "remembered").rebuild(odd)
+
+
+TOOLS = pl.DataFrame({
+    "english": [f"{kind} {a}{b}" for kind in ("the tool", "the file") for a in DIGITS for b in WORDS],
+    "french": [f"{kind} {a}{b}" for kind in ("the outil", "the fichier") for a in DIGITS for b in WORDS],
+})  # fmt: skip
+"""Made up: most of a text stays as it is."""
+
+
+def test_the_score_stands_beside_the_better_of_a_copy_and_one_text_for_all(bundle: luban.Bundle, tmp_path: Path):
+    assert {m.baseline.model for m in bundle.measurements if m.baseline} == {"medoid"}
+    how = {"split.folds": 2, "train.repeats": 1}
+    made = luban.fit(TOOLS, "french", model="nearest-text", set=how, threads=1, out=tmp_path / "tools.luban")
+    tested = {m.metric: m for m in made.measurements if m.split == "test"}
+    assert {m.baseline.model for m in tested.values()} == {"copied"}
+    again = {m.metric: m for m in luban.load(made.path).evaluate(TOOLS)}
+    target, read = (Ragged.of_texts(TOOLS[column].to_list()) for column in ("french", "english"))
+    assert again["chrf"].baseline.model == "copied"
+    assert again["chrf"].baseline.value == pytest.approx(registry.find("metrics", "chrf").score(target, Answers(read)))
+    measured, _ = remeasuring.again(luban.load(made.path), TOOLS, console=SILENT)
+    assert [m.baseline for m in measured] == [tested[m.metric].baseline for m in measured]
 
 
 def test_the_baseline_is_the_text_that_is_most_like_all_others():

@@ -34,6 +34,13 @@ def seen(features: Features, task: str) -> Features:
     return features.model_copy(update={"vocabulary": LETTERS, "longest": longest * tokens.LONGEST_PIECE})
 
 
+def letters(values: pl.Series, features: Features) -> Tensors:
+    """Texts letter by letter, as long as they are read."""
+    text = registry.find("features", "text").tensor
+    state = State({"longest": seen(features, TASK).longest}, {"merges": np.zeros((0, 2), np.int32)})
+    return Tensors({values.name: text.encode(values, state)})
+
+
 def inner(batch: Batch, work: Work, candidate: Candidate) -> tuple[Batch, Work, Callable[[Form], Form]]:
     """The rows and the work as the network sees them, and the form that answers with texts.
 

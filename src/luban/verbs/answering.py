@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,10 +15,10 @@ from luban.core import registry
 from luban.data import encoders, readable
 from luban.data.check import conform
 from luban.protocols import Arranging, Asking, Encoder, State, Tagging, Target, Task
-from luban.recipe.recipe import Recipe
+from luban.recipe.recipe import Features, Recipe
 from luban.runtime import answering
 from luban.schema.schema import Schema
-from luban.training import question
+from luban.training import question, writing
 from luban.training.conformal import Conformal
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SLICE = 16_384
 """Rows that are answered at once: memory stays flat however long the data is."""
+COPIED = "copied"
+"""The baseline that says what it reads."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Answerer:
 
     classes: the names of the codes that answers hold; empty for values.
     windows: the recipe by which rows become windows of series, where the task asks for that; else None.
+    baseline: what the simplest model says, whose name is `baseline_model`. features: how texts are read.
     """
 
     schema: Schema
@@ -44,7 +47,9 @@ class Answerer:
     threshold: float | None
     conformal: Conformal | None
     windows: Recipe | None = None
-    baseline: tuple[float, ...] = ()
+    baseline: tuple[Any, ...] = ()
+    baseline_model: str = ""
+    features: Features = field(default_factory=Features)
 
     @classmethod
     def of(cls, stored: Stored, *, threads: int = 1) -> Self:
@@ -73,6 +78,8 @@ class Answerer:
             conformal=Conformal.from_json(conformal) if conformal else None,
             windows=stored.recipe if forecast else None,
             baseline=tuple(facts.get("baseline") or ()),
+            baseline_model=str(facts.get("baseline_model", task.baseline)),
+            features=stored.recipe.features,
         )
 
     def answers(self, frame: pl.DataFrame, *, where: str = "the rows", first_row: int = 0) -> Answers:
@@ -86,9 +93,18 @@ class Answerer:
         """The answers for rows that are as the preprocessor reads them."""
         return self.task.answers(self.outputs(self.preprocessor.transform(rows)), self.threshold)
 
+    @property
+    def simplest_reads(self) -> bool:
+        """Whether what the baseline says depends on the row: on its words, or all of its text."""
+        return isinstance(self.task, Tagging) or self.baseline_model == COPIED
+
     def simplest(self, frame: pl.DataFrame) -> Answers:
-        """What the baseline says of rows whose words are tagged. Raises BundleError where it is not one."""
-        inputs = self.preprocessor.transform(conform(frame, self.schema, where="the rows"))
+        """What a baseline that reads says of rows. Raises BundleError where it is not one."""
+        rows = conform(frame, self.schema, where="the rows")
+        if self.baseline_model == COPIED:
+            letters = writing.letters(rows[self.schema.inputs[0].name], self.features)
+            return self.task.answers(registry.find("forms", COPIED)().outputs(letters))
+        inputs = self.preprocessor.transform(rows)
         state = State({"outputs": len(self.classes)}, {"codes": np.array(self.baseline, np.int64)})
         lookup = registry.find("forms", "lookup").rebuild(state)
         return self.task.answers(lookup.outputs(inputs), self.threshold)

@@ -21,7 +21,7 @@ from luban.features.text import given as given_tokenizer
 from luban.protocols import Form
 from luban.recipe.edit import RecipeEdit, changed
 from luban.recipe.recipe import Candidate, Recipe
-from luban.training import question, search
+from luban.training import question, search, simplest
 from luban.training.choosing import HeldOut, choose
 from luban.training.limits import COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
@@ -195,7 +195,8 @@ def _predictor(
     recipe = prepared.recipe
     everything = recipe.train.refit == "all"
     tensor_work = None if training.tensors is None else training.tensors[1]
-    asked = search.candidates(recipe.model, training.work, prepared.task.baseline, tensor_work=tensor_work)
+    simple = simplest.baseline(prepared.task, recipe.train.metric or prepared.task.compared_by, training)
+    asked = search.candidates(recipe.model, training.work, simple, tensor_work=tensor_work)
     if allowed.workers > 1 and not any(map(by_gradient, asked)):
         console.say(f"--workers {allowed.workers} changes nothing here: it trains networks, and no model here is one")
     outcomes = search.search(
@@ -231,8 +232,8 @@ def _predictor(
     answering = exported if not everything else exporting.export(measured, seen)
     answer = exporting.answering_of(answering, measured, seen)
     baseline = fitted(asked[0])
-    simplest = baseline.outputs(training.seen_by(asked[0]).batch.inputs[training.test])
-    tested = measuring.tested(prepared, seen, answer, simplest, chosen)
+    said = baseline.outputs(training.seen_by(asked[0]).batch.inputs[training.test])
+    tested = measuring.tested(prepared, seen, answer, (simple, said), chosen)
     validated = measuring.cross_validated(prepared, training, folder, chosen, repeats)
     encoder = prepared.encoder(training.view(members[0]))
     importance = shuffling.importance(prepared, encoder, answer, chosen, allowed.deadline)
@@ -248,7 +249,8 @@ def _predictor(
             "target": stating.named(recipe.targets),
             **({"targets": targets} if (targets := question.targets_to_json(prepared.task)) else {}),
             "classes": list(prepared.classes),
-            "baseline": measuring.said_of_all(prepared, simplest, baseline),
+            "baseline": measuring.said_of_all(prepared, said, baseline),
+            **({"baseline_model": simple} if simple != prepared.task.baseline else {}),
             **({"threshold": chosen.threshold} if chosen.threshold is not None else {}),
             **({"conformal": chosen.conformal.to_json()} if chosen.conformal else {}),
         },

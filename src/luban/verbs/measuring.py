@@ -23,6 +23,7 @@ from luban.training.choosing import Chosen, mixed
 from luban.training.measuring import measure
 from luban.training.work_folder import Training, WorkFolder
 from luban.verbs import encoding, forecasts, picturing, texts
+from luban.verbs.answering import COPIED
 from luban.verbs.preparing import Prepared
 
 TEXTS, TAGS = "sequence-to-sequence", "tagging"
@@ -83,10 +84,12 @@ def figures(
     return found
 
 
-def tested(prepared: Prepared, training: Training, answer: Answering, baseline: PerRow, chosen: Chosen) -> Tested:
+def tested(
+    prepared: Prepared, training: Training, answer: Answering, baseline: tuple[str, PerRow], chosen: Chosen
+) -> Tested:
     """The figures on the test rows, which are used here for the first and only time.
 
-    training: as the chosen model sees it. baseline: (test rows, outputs) what the simplest model says of them.
+    training: as the chosen model sees it. baseline: the simplest model, and (test rows, outputs) what it says of them.
     """
     numbers = training.test
     rows = training.batch.take(numbers)
@@ -99,7 +102,7 @@ def tested(prepared: Prepared, training: Training, answer: Answering, baseline: 
         prepared.recipe.train.metric,
         rows.target,
         answers,
-        (prepared.task.baseline, prepared.task.answers(baseline)),
+        (baseline[0], prepared.task.answers(baseline[1])),
         "test",
         weight=rows.weight,
         groups=None if groups is None else groups[numbers],
@@ -124,10 +127,13 @@ def tested(prepared: Prepared, training: Training, answer: Answering, baseline: 
 def said_of_all(prepared: Prepared, outputs: PerRow, simplest: Form) -> list[Any]:
     """(outputs,) what the simplest model says of every row; of forecasts what it adds to the last season, scaled.
 
-    Of tags the code that it gives each word, by the word's number. outputs: (test rows, outputs) of that model.
+    Of tags the code that it gives each word, by the word's number; nothing where it says what it reads. outputs: (test
+    rows, outputs) of that model.
     """
     if prepared.task.name == TAGS:
         return [int(code) for code in simplest.state().arrays["codes"]]
+    if simplest.kind == COPIED:
+        return []
     if prepared.task.name != "forecasting":
         # Of a sequence the values of its steps, one after the other.
         first = outputs[np.array([0])]

@@ -18,7 +18,7 @@ from luban.evidence.measurement import Measurement
 from luban.protocols import Tagging
 from luban.verbs import encoding, forecasts, tags
 from luban.verbs.bundle import Bundle
-from luban.verbs.measuring import TAGS, TEXTS, figures
+from luban.verbs.measuring import TEXTS, figures
 from luban.verbs.preparing import Given, prepare, sampled, weights
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def answered(
             if isinstance(answerer.task, Tagging):
                 encoded = tags.as_many(encoded, answers)
                 unknown += int((encoded[here].values < 0).sum())
+            if answerer.simplest_reads:
                 simplest.append(answerer.simplest(rows).take(here))
             parts.append((encoded[here], answers.take(here)))
             done += len(rows)
@@ -104,7 +105,8 @@ def answered(
     if not known.any():
         listed = "' and '".join(names)
         raise DataError(f"no row holds a known value of '{listed}'.", where=dataset.where, fix="luban inspect DATA")
-    why = "no tags, or not as many as words" if simplest else "no target, or a class that the bundle does not know"
+    tagged = isinstance(answerer.task, Tagging)
+    why = "no tags, or not as many as words" if tagged else "no target, or a class that the bundle does not know"
     dropped = {why: int((~known).sum())} if not known.all() else {}
     if unknown:
         console.say(f"{unknown:,} words have a tag that the bundle does not know; their answers count as wrong")
@@ -151,7 +153,7 @@ def given(bundle: Bundle, rows: Rows) -> list[Measurement]:
         bundle.recipe.train.metric,
         rows.target,
         rows.answers,
-        (bundle.answerer.task.baseline, rows.simplest) if rows.simplest else _baseline(bundle, len(rows.target)),
+        (bundle.answerer.baseline_model, rows.simplest) if rows.simplest else _baseline(bundle, len(rows.target)),
         "given",
         weight=rows.weight,
         groups=rows.groups,
@@ -184,7 +186,8 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
         some = sampled(np.arange(len(rows.target)), encoding.tested_at_most(task.name), derive(seed, "tested"))
         measured = figures(
             task, bundle.recipe.train.metric, rows.target[some], rows.answers.take(some),
-            (task.baseline, rows.simplest.take(some)) if rows.simplest else _baseline(bundle, len(some)), "test",
+            (bundle.answerer.baseline_model, rows.simplest.take(some)) if rows.simplest
+            else _baseline(bundle, len(some)), "test",
             weight=None if rows.weight is None else rows.weight[some],
             groups=None if rows.groups is None else rows.groups[some],
             seed=seed,
@@ -199,8 +202,8 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
         simplest: tuple[str, Answers] | None = (task.baseline, forecasts.simplest(frame, answerer))
     else:
         answers = answerer.answers(frame, where=dataset.where)
-        known = isinstance(task, Tagging)
-        simplest = (task.baseline, answerer.simplest(frame)) if known else _baseline(bundle, len(numbers))
+        reads = answerer.simplest_reads
+        simplest = (answerer.baseline_model, answerer.simplest(frame)) if reads else _baseline(bundle, len(numbers))
     assert prepared.target is not None, "a bundle with figures has a target"
     measured = figures(
         task,
@@ -219,7 +222,7 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
 def _baseline(bundle: Bundle, rows: int) -> tuple[str, Answers] | None:
     """What the simplest model says about each row: the same; None where it says more."""
     outputs, task = bundle.stored.facts.get("baseline"), bundle.answerer.task
-    if outputs is None or task.name == TAGS:
+    if outputs is None or bundle.answerer.simplest_reads:
         return None
     if task.name == TEXTS:
         return task.baseline, task.answers(Ragged.of_texts([str(outputs[0])] * rows))

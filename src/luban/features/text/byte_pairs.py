@@ -95,5 +95,20 @@ def _alphabet() -> tuple[str, ...]:
     >>> len(set(_alphabet())), _alphabet()[0]
     (256, '!')
     """
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    printable = _printable()
     return tuple(map(chr, [*printable, *range(BYTES, 2 * BYTES - len(printable))]))
+
+
+def _printable() -> list[int]:
+    return [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+
+
+@functools.cache
+def order_of_bytes() -> Array:
+    """(256,) uint8: which byte each of the tokens of one byte is, in the order of their numbers.
+
+    >>> bytes(order_of_bytes()[[72, 78]]), sorted(order_of_bytes().tolist()) == list(range(256))
+    (b'io', True)
+    """
+    printable = _printable()
+    return np.array([*printable, *sorted(set(range(BYTES)) - set(printable))], np.uint8)

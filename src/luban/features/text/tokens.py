@@ -108,6 +108,13 @@ class Tokens:
         texts = [written(rows.values[low:high].tolist(), LETTERS) for low, high in pairwise(rows.offsets.tolist())]
         return pl.Series(texts, dtype=pl.String)
 
+    def bytes_of(self, rows: Ragged) -> Ragged:
+        """Ragged uint8: the same rows as bytes, without their marks."""
+        values = rows.values[rows.offsets[0] : rows.offsets[-1]]
+        letters = values >= len(MARKS)
+        offsets = np.concatenate([[0], np.cumsum(letters, dtype=np.int64)])[rows.offsets - rows.offsets[0]]
+        return Ragged(byte_pairs.order_of_bytes()[values[letters] - len(MARKS)], offsets)
+
     def again(self, rows: Ragged, state: State) -> Ragged:
         """Rows of which each token is a byte, in the tokens of this state."""
         return self.encode(self.spelled(rows), state)
