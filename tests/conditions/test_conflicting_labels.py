@@ -59,3 +59,25 @@ def test_numbers_to_predict_have_no_classes():
 
     assert "regression" not in condition(NAME).tasks
     assert values()["y"].dtype == pl.Float64
+
+
+def translated(rows=300, again=0):
+    """Numbers in English and in German, each once; and some of them again, with another text."""
+    table = pl.DataFrame({
+        "read": [f"the number {row} of the long list" for row in range(rows)],
+        "y": [f"Nummer {row} der langen Liste" for row in range(rows)],
+    })  # fmt: skip
+    return pl.concat([table, table.head(again).with_columns(y=pl.lit("die Zahl ") + pl.col("y"))])
+
+
+def test_one_text_that_is_written_in_two_ways_is_a_conflict():
+    (found,) = find(NAME, translated(again=20), task="sequence-to-sequence")
+    assert (found.severity, found.edits) == ("warning", ())
+    assert all(row < 20 or row >= 300 for row in found.where.rows)
+    assert "another text to be written" in found.text
+
+
+def test_texts_that_are_read_once_or_written_alike_are_no_conflict():
+    assert find(NAME, translated(), task="sequence-to-sequence") == []
+    twice = pl.concat([translated(), translated().head(20)])
+    assert find(NAME, twice, task="sequence-to-sequence") == []

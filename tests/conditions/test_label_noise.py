@@ -59,3 +59,23 @@ def test_shuffled_labels_are_unrelated_to_the_inputs(table):
 def test_of_few_rows_nothing_is_said():
     with pytest.raises(ValueError, match="too few to judge by; 30 are needed"):
         condition(NAME).examine(look(classes(30)))
+
+
+def translated(rows=300, copies=0):
+    """Numbers in English and in German; of some the English one stands there again."""
+    read = [f"The number {row} of the list" for row in range(rows)]
+    wanted = [f"Nummer {row} der Liste" if row >= copies else read[row].upper() for row in range(rows)]
+    return pl.DataFrame({"read": read, "y": wanted})
+
+
+@pytest.mark.parametrize(("copies", "severity"), [(20, "warning"), (60, "severe")])
+def test_targets_that_were_left_untranslated_are_named(copies, severity):
+    (found,) = find(NAME, translated(copies=copies), task="sequence-to-sequence")
+    assert (found.severity, found.edits) == (severity, ())
+    assert found.evidence.value > found.evidence.threshold == 0.02
+    assert set(found.where.rows) <= set(range(copies))
+
+
+@pytest.mark.parametrize("copies", [0, 3, 300])
+def test_translations_a_few_names_and_a_task_of_copying_are_sound(copies):
+    assert find(NAME, translated(copies=copies), task="sequence-to-sequence") == []

@@ -10,13 +10,17 @@ Out-of-fold confident learning (Northcutt et al., 2021) then lists the rows. Whe
 area under the ROC curve within two standard errors of 0.5), nothing ties the labels to the inputs: shuffled rows, or
 columns that do not bear on the target. Silent below 30 rows, and with fewer than 3 contradicted rows. Luban changes no
 label: the rows are named, for a person to look at.
+
+Where a text is to be written for another one, it is looked for targets that are copies of what is read, which teach a
+network not to translate (Khayrallah and Koehn, 2018). Threshold 2% of the training rows and at least 5 of them, letters
+of both cases equal; silent where most targets are copies, for then that is what is asked. One text alone may be a name.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from luban.batch import Array
+from luban.batch import Array, Ragged
 from luban.evidence.finding import Finding, Signal, Where
 from luban.evidence.intervals import wilson
 from luban.protocols import Condition, Examination
@@ -37,16 +41,47 @@ SEVERE = 0.1
 FEWEST = 3
 CHANCE = 2.0
 """Standard errors of chance."""
+WRITTEN = "sequence-to-sequence"
+COPIES, MOST_COPIES, FEWEST_COPIES = 0.02, 0.5, 5
+"""Share of targets that are copies of what is read from which they are told, and up to which; and the fewest."""
 JUDGED = 100
 """Rows below which an area near 0.5 may be mere bad luck."""
 
 
 def examine(examination: Examination) -> list[Finding]:
+    if examination.task.name == WRITTEN:
+        return _copies(examination)
     probe = probing.out_of_fold(examination)
     area, error = probing.ranking(probe)
     if area - 0.5 < CHANCE * error:
         return [_unrelated(examination, area, error, len(probe.rows))] if len(probe.rows) >= JUDGED else []
     return _contradicted(examination, probe) if probe.classes else []
+
+
+def _copies(examination: Examination) -> list[Finding]:
+    target, columns = examination.train_target, examination.schema.inputs
+    if not isinstance(target, Ragged) or [column.kind for column in columns] != ["text"]:
+        return []
+    read = examination.train[columns[0].name].fill_null("").to_list()
+    pairs = zip(read, target.texts(), strict=True)
+    copied = np.array([one.strip().lower() == other.strip().lower() != "" for one, other in pairs], bool)
+    share = float(copied.mean()) if len(copied) else 0.0
+    if copied.sum() < FEWEST_COPIES or not COPIES < share <= MOST_COPIES:
+        return []
+    rows = examination.train_rows[np.flatnonzero(copied)[:100]]
+    return [
+        Finding(
+            condition=condition.id,
+            severity="severe" if share > SEVERE else "warning",
+            where=Where(column=examination.recipe.target, rows=tuple(int(row) for row in rows)),
+            evidence=Signal("share of targets that copy what is read", share, COPIES, len(copied)),
+            text=(
+                f"{int(copied.sum()):,} targets ({share:.1%}, threshold {COPIES:.0%}) are the text that is read, for "
+                f"example in row {rows[0]}. They teach a model to leave texts as they are. Write what is wanted, or "
+                "leave these rows out."
+            ),
+        )
+    ]
 
 
 def _contradicted(examination: Examination, probe: Probe) -> list[Finding]:
@@ -155,6 +190,6 @@ condition = Condition(
     group="data",
     summary="labels that the inputs contradict",
     examine=examine,
-    tasks=frozenset({"regression", "binary", "multiclass"}),
+    tasks=frozenset({"regression", "binary", "multiclass", WRITTEN}),
     silences=("too-few-samples",),
 )
