@@ -27,9 +27,15 @@ def biased(*biases, width=1):
 
 def test_what_a_layer_gives_out():
     seen = look(nn.Sequential(biased(0.0, 0.0, 3.0, 3.0)), torch.zeros(5, 1)).signals["0"]
-    assert (seen.mean, seen.deviation, seen.zeros, seen.nonfinite) == (1.5, 1.5, 0.5, 0.0)
+    assert (seen.mean, seen.zeros, seen.nonfinite) == (1.5, 0.5, 0.0)
+    assert seen.deviation == pytest.approx(1.5)
     seen = look(nn.Sequential(biased(1.0, float("nan"))), torch.zeros(5, 1)).signals["0"]
     assert seen.nonfinite == 0.5
+
+
+def test_a_small_deviation_around_a_large_mean_is_exact():
+    seen = look(nn.Sequential(biased(10_000.0, 10_000.5)), torch.zeros(5, 1)).signals["0"]
+    assert seen.deviation == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("rows, examples", [(50, 200), (150, 300), (500, 500)])

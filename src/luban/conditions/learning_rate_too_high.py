@@ -50,13 +50,16 @@ def examine(trace: Trace) -> list[Finding]:
 
 def _risen(trace: Trace) -> list[Finding]:
     losses = [loss for loss in trace.losses if math.isfinite(loss)]
-    means = smoothed(losses, 5)
-    if not means:
+    if len(losses) < 5:
         return []
     level = max(losses[0], trace.constant_loss or 0.0)
     beside = "the first loss" if level == losses[0] else "that of a constant answer"
+    # No mean is larger than the largest loss.
+    if level <= 0 or max(losses) <= RISEN * level:
+        return []
+    means = smoothed(losses, 5)
     worst = max(means)
-    if level <= 0 or worst <= RISEN * level:
+    if worst <= RISEN * level:
         return []
     rate = f" of {trace.watched[-1].rate:.3g}" if trace.watched and math.isfinite(trace.watched[-1].rate) else ""
     return _training.found(

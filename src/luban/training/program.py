@@ -6,6 +6,7 @@ Only looking: no weight, no buffer and no random state is changed.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from luban.batch import Array
 from luban.evidence.trace import Activation, Answering, Parameter
-from luban.training.observing import dense, layers
+from luban.training.observing import dense, layers, read
 
 ROWS = 256
 """Rows of an answer that are looked at."""
@@ -201,14 +202,13 @@ def mixing(targets: Sequence[Array]) -> float | None:
         return None
     edges = np.cumsum([0, *sizes[:-1]])
 
-    def apart(rows: Array) -> float:
-        sums = np.add.reduceat(rows, edges, axis=0)
-        return float((sums**2 / np.array(sizes)[:, None]).sum())
-
-    seen = apart(values)
     random = np.random.default_rng(0)
-    shuffled = [apart(values[random.permutation(len(values))]) for _ in range(200)]
-    return (1 + sum(each >= seen - 1e-9 for each in shuffled)) / 201
+    orders = np.stack([np.arange(len(values)), *(random.permutation(len(values)) for _ in range(200))])
+    apart = np.zeros(len(orders))
+    # A column at a time: of many rows and classes at once the copy would be large.
+    for column in values.T:
+        apart += (np.add.reduceat(column[orders], edges, axis=1) ** 2 / np.array(sizes)).sum(axis=1)
+    return (1 + int((apart[1:] >= apart[0] - 1e-9).sum())) / 201
 
 
 def equal_pairs(module: nn.Module) -> list[tuple[str, str]]:
@@ -251,8 +251,7 @@ def gradient_norm(found: Iterable[Tensor]) -> float:
     gradients = [dense(parameter.grad) for parameter in found if parameter.grad is not None]
     if not gradients:
         return 0.0
-    total = torch.stack([norm.float().cpu() for norm in torch._foreach_norm(gradients)])
-    return float(total.norm())
+    return math.hypot(*read(torch._foreach_norm(gradients)))
 
 
 def targets_of(target: Any) -> Array | None:

@@ -92,8 +92,9 @@ class Recorder:
         import torch
 
         if self._weights:
-            moved = torch._foreach_sub([p.detach() for p in self._parameters], self._weights)
-            norms = self._note("update", moved)
+            # In place: the sign does not matter for a norm, and weights may be large.
+            torch._foreach_sub_(self._weights, [p.detach() for p in self._parameters])
+            norms = self._note("update", self._weights)
             compared = zip(self._names, norms, self._gradients, strict=True)
             self._still = tuple(name for (_, name), norm, gradient in compared if norm == 0 and gradient > 0)
             self._weights = []
@@ -101,9 +102,11 @@ class Recorder:
     def _note(self, kind: str, tensors: list[Tensor]) -> list[float]:
         import torch
 
+        from luban.training.observing import read
+
         if not tensors:
             return []
-        norms: list[float] = torch.stack([norm.cpu() for norm in torch._foreach_norm(tensors)]).tolist()
+        norms = read(torch._foreach_norm(tensors))
         for (layer, _), norm, tensor in zip(self._names, norms, tensors, strict=True):
             # The largest of a layer's weights speaks for it.
             seen = self.observer.signals.setdefault(layer, LayerSignals())
