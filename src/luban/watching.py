@@ -20,6 +20,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, final
 
@@ -46,6 +47,8 @@ KEPT = 10
 """Batches whose targets and answers are kept for judging the loss."""
 DRIFT = (4, 24, 99)
 """Steps after which the processes compare their weights."""
+WAITED = 5.0
+"""Seconds for which a process waits for the weights of the others."""
 FEW = 256
 """Numbers of a gradient that are read one by one; more are added up first."""
 ORDER = 64
@@ -130,6 +133,7 @@ class Watch:
         self._stop_on = stop_on
         self._out = out
         self._recorder = Recorder(model)
+        self._replicas = _Replicas()
         self._found: dict[str, Finding] = {}
         self._told: set[str] = set()
         self._not_run: dict[str, str] = {}
@@ -352,7 +356,7 @@ class Watch:
         if number + 1 == KEPT:
             self._batches = []
         if number in DRIFT:
-            trace.replicas = _replicas(self.model)
+            trace.replicas = self._replicas.difference(self.model, number)
 
     def _examine(self, seen: Finding | None = None) -> None:
         """Lets each condition look, and tells what is new. seen: what was found already."""
@@ -458,20 +462,46 @@ def _place(finding: Finding) -> str:
     return ", ".join(part for part in parts if part) or "the training"
 
 
-def _replicas(model: nn.Module) -> float | None:
-    """The largest difference between the weights of the processes, over their root mean square; None for one."""
-    import torch
-    from torch import distributed
+@final
+class _Replicas:
+    """The same network in each of the processes that train together. Final.
 
-    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
-        return None
-    sums = torch.stack([torch.stack([p.detach().double().sum(), p.detach().double().square().sum()]).cpu()
-                        for p in model.parameters()])  # fmt: skip
-    gathered = [torch.zeros_like(sums) for _ in range(distributed.get_world_size())]
-    distributed.all_gather(gathered, sums)
-    size = float(sums[:, 1].sum().sqrt()) or 1.0
-    drift = max(float((other - gathered[0]).abs().max()) for other in gathered) / size
-    return drift if math.isfinite(drift) else None
+    What the weights add up to is laid into the store of the process group, and read from there: no process takes part
+    in a collective call, so those that are not watched are never waited for longer than `WAITED`, and once only.
+    """
+
+    def __init__(self) -> None:
+        self._alone = False
+        self._number = 0
+
+    def difference(self, model: nn.Module, step: int) -> float | None:
+        """The largest difference between the weights of the processes, over their root mean square; None for one,
+        and where others are not watched.
+        """
+        import torch
+        from torch import distributed
+
+        if self._alone or not (distributed.is_available() and distributed.is_initialized()):
+            return None
+        ranks, own = range(distributed.get_world_size()), distributed.get_rank()
+        if len(ranks) == 1:
+            return None
+        store = distributed.distributed_c10d._get_default_store()
+        # The first watch of one process belongs to the first one of the others.
+        self._number = self._number or int(store.add(f"luban/watches/{own}", 1))
+        keys = [f"luban/weights/{self._number}/{step}/{rank}" for rank in ranks]
+        each = [(p.detach().double().sum(), p.detach().double().square().sum()) for p in model.parameters()]
+        store.set(keys[own], json.dumps([[float(total), float(square)] for total, square in each]))
+        try:
+            store.wait(keys, timedelta(seconds=WAITED))
+        except RuntimeError:
+            # The store waited in vain, or is gone: then there is nobody to be compared with.
+            self._alone = True
+            return None
+        sums = torch.tensor([json.loads(store.get(key)) for key in keys], dtype=torch.float64)
+        size = float(sums[own, :, 1].sum().sqrt()) or 1.0
+        drift = float((sums - sums[0]).abs().max()) / size
+        return drift if math.isfinite(drift) else None
 
 
 def _hash(values: Any) -> str:
