@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 
 import pytest
 
 from fitted import Fitted
+from forking import Nursery
+from luban.training import pool
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +21,14 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "fitted"
     folder.mkdir(exist_ok=True)
     return Fitted(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_workers() -> Iterator[None]:
+    """Fits within a test get workers that need not import anything; see `forking`."""
+    nursery = Nursery()
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.platform == "linux":
+            patch.setattr(pool, "start", nursery.start)
+        yield
+    nursery.close()

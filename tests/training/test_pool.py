@@ -14,12 +14,19 @@ import pytest
 from luban.core.deadline import Deadline
 from luban.protocols import Work
 from luban.recipe.recipe import Candidate
-from luban.training.pool import Pool
+from luban.training import pool as module
+from luban.training.pool import Pool, start
 from luban.training.work_folder import WHOLE, Unit, WorkFolder
 
 ROWS = 40
 CONSTANT = Candidate(model="constant")
 UNITS = [Unit(CONSTANT, part) for part in (0, 1, WHOLE)]
+
+
+@pytest.fixture(autouse=True)
+def _started_as_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workers of these tests are no forks."""
+    monkeypatch.setattr(module, "start", start)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -22,6 +22,16 @@ Done = Callable[[Unit, float], None]
 """`done(unit, cpu_seconds)` is called as each unit ends."""
 GRACE = 10.0
 """Seconds that a worker has to keep what it has when the run is interrupted."""
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+"""What tells libraries how many threads to start."""
+
+
+def start(arguments: Sequence[str], threads: int) -> subprocess.Popen[bytes]:
+    """A worker, which reads units from its stdin. arguments: of `luban.training.worker`."""
+    # OpenMP's own default would start a thread a core in every worker; the search shares the cores itself.
+    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+    command = [sys.executable, "-m", "luban.training.worker", *arguments]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 
 
 class Pool:
@@ -35,9 +45,8 @@ class Pool:
     ) -> None:
         """together: how many processes train each network; workers: how many units are fitted at once."""
         self.folder = folder
-        self._command = [sys.executable, "-m", "luban.training.worker"]
         self._arguments = [str(folder.path), name, str(seed), str(threads), str(together)]
-        self._workers = [self._start(threads) for _ in range(workers)]
+        self._workers = [start(self._arguments, threads) for _ in range(workers)]
         self._threads = threads
         self._stopped: set[int] = set()
 
@@ -45,13 +54,6 @@ class Pool:
     def size(self) -> int:
         """How many units run at once."""
         return len(self._workers)
-
-    def _start(self, threads: int) -> subprocess.Popen[bytes]:
-        # OpenMP's own default would start a thread a core in every worker; the search shares the cores itself.
-        environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads))}
-        return subprocess.Popen(
-            [*self._command, *self._arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-        )
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +101,7 @@ class Pool:
             return
         while self._stopped:
             number = self._stopped.pop()
-            self._workers[number] = self._start(self._threads)
+            self._workers[number] = start(self._arguments, self._threads)
         with selectors.DefaultSelector() as ready:
             for number, worker in enumerate(self._workers):
                 assert worker.stdout is not None, "workers are started with pipes"
@@ -148,13 +150,10 @@ class Pool:
             )
         reason = "the system ended it, most likely for want of memory" if code == -9 else f"it died of signal {-code}"
         self.folder.fail(unit, reason)
-        self._workers[number] = self._start(self._threads)
+        self._workers[number] = start(self._arguments, self._threads)
 
     def _stop(self, busy: dict[int, Unit]) -> None:
         """Ends who is at work. Others take their place when there is work again: starting takes a second of a core."""
         for number in busy:
             self._end(self._workers[number])
             self._stopped.add(number)
-
-
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
