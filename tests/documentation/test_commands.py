@@ -46,13 +46,21 @@ def script(block: Block) -> str:
     return "\n".join(line for line in lines if not line.startswith("make "))
 
 
-FOLDERS = {page.parent: [other for other in RUN if other.parent == page.parent] for page in RUN}
-"""Pages in one folder share a working folder: a fit that a page repeats is answered from the bundle of the first."""
+TOGETHER = {
+    (page.stem if page.parent.name == "guides" else page.parent.name): [
+        other for other in RUN if other.parent == page.parent and (other == page or page.parent.name != "guides")
+    ]
+    for page in RUN
+}
+"""Pages in one folder share a working folder: a fit that a page repeats is answered from the bundle of the first. A
+guide repeats no other's and takes long, so each runs alone.
+"""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pages", FOLDERS.values(), ids=[folder.name for folder in FOLDERS])
+@pytest.mark.parametrize("pages", TOGETHER.values(), ids=TOGETHER)
 def test_what_pages_tell_to_type_runs(pages: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "sh").mkdir()
     for page in pages:
         if page.name in SAME:
             continue
