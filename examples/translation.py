@@ -1,4 +1,4 @@
-"""Sequence to sequence: titles in English, and the same in French. A memory of titles and a network that writes compete.
+"""Sequence to sequence: English titles, and the same in French. A memory of titles and a network that writes compete.
 
 Titles come in families, and 19,000 of them are few for a language, so the memory of similar titles is the better one;
 model="encoder-decoder" tries the network alone, ROWS=2000 takes as many titles.
