@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from conditions.trained import digits, examine, found, perceptron, train
-from luban.evidence.trace import Trace
+from luban.evidence.trace import Told, Trace
 
 NAME = "not-learning"
 
@@ -35,3 +35,21 @@ def test_a_loss_that_still_falls_is_left_alone(last, fires):
 def test_it_needs_a_hundred_steps_and_something_to_compare_with(trace, reason):
     with pytest.raises(ValueError, match=reason):
         examine(NAME, trace)
+
+
+@pytest.mark.parametrize(
+    "path, wrong, usual",
+    [
+        ("train.weight_decay", 10.0, 0.01),
+        ("model.mlp.dropout", 0.9, 0.1),
+        ("train.clip", 1e-4, 1.0),
+        ("train.l1", 1, 0),
+    ],
+)
+def test_what_the_recipe_sets_far_from_usual_is_tried_first(path, wrong, usual):
+    def edits(value):
+        told = Told(settings={path: value, "train.learning_rate": "auto"})
+        return examine(NAME, Trace(told=told, constant_loss=1.0, losses=[1.0] * 100))[0].edits
+
+    assert [(edit.path, edit.before, edit.after) for edit in edits(wrong)] == [(path, wrong, usual)]
+    assert edits(usual) == ()

@@ -5,6 +5,7 @@ The order is that of luban's catalogue. A fault early in it makes those behind i
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from luban.core import registry
@@ -81,3 +82,32 @@ def edits(trace: Trace, *wanted: tuple[str, Any, str]) -> tuple[RecipeEdit, ...]
         for path, value, reason in named
         if path in there and there[path] != value
     )
+
+
+_HOLDING_BACK: tuple[tuple[str, float, float | None, Any, str], ...] = (
+    ("train.weight_decay", 0.5, None, 0.01, "weights that shrink so fast learn nothing"),
+    ("train.l1", 0.01, None, 0.0, "a penalty so large leaves no weight"),
+    ("model.dropout", 0.7, None, 0.1, "with most units set to zero little gets through"),
+    ("train.label_smoothing", 0.5, None, 0.0, "targets that are nearly equal tell nothing"),
+    ("train.ema", 0.995, None, 0.0, "an average over so many steps still holds the first weights"),
+    ("train.warmup", 0.5, None, 0.05, "the rate is reached only when the training is nearly over"),
+    ("train.momentum", 0.98, None, 0.9, "an old gradient still counts after a hundred steps"),
+    ("train.clip", math.inf, 0.02, 1.0, "gradients cut so short move nothing"),
+)
+"""Settings that can hold a training back by themselves: path, above or below which value, what is usual, and why."""
+
+
+def holding_back(trace: Trace) -> tuple[tuple[str, Any, str], ...]:
+    """What `edits` takes, for the settings of the recipe that are far from what is usual and hold a training back.
+
+    >>> holding_back(Trace(told=Told(settings={"train.weight_decay": 100.0, "train.clip": 1.0})))
+    (('train.weight_decay', 0.01, 'weights that shrink so fast learn nothing'),)
+    """
+    there = trace.told.settings
+    own = {f"model.{path.rsplit('.', 1)[1]}": path for path in there if path.startswith("model.")}
+    found = []
+    for path, above, below, usual, reason in _HOLDING_BACK:
+        value = there.get(own.get(path, path))
+        if isinstance(value, int | float) and (value > above or (below is not None and value < below)):
+            found.append((path, usual, reason))
+    return tuple(found)

@@ -4,7 +4,8 @@ Signal: the loss of the first step over the loss of the best constant answer to 
 outside of 0.5 to 3; healthy programs began between 0.86 and 1.10, and weights that were 15 times too large at 298 and
 more (measured for luban's catalogue). Silent where the loss function or the targets are not known, where the best
 constant answer has a loss near zero, and below 0.5 for a network that brought weights that were trained before, which
-is no fault: only the upper end is severe. Repair: draw the weights again by He's or Glorot's rule; scale the inputs.
+is no fault: only the upper end is severe. Repair: draw the weights again by He's or Glorot's rule; scale the inputs;
+take away a penalty that outweighs the loss; normalise.
 Proven structurally.
 """
 
@@ -40,6 +41,11 @@ def examine(trace: Trace) -> list[Finding]:
         f"{trace.constant_loss:.4g} (threshold {HIGHEST:g}): the weights begin too large, and much of the training "
         "goes into making them small. Draw them by He's or Glorot's rule, the last layer small.",
         step=0,
+        edits=_training.edits(
+            trace,
+            *_training.holding_back(trace),
+            ("model.normalisation", "batch", "whatever the weights, values keep their scale"),
+        ),
     )
 
 

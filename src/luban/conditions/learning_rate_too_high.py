@@ -1,16 +1,23 @@
 """Steps so large that each one writes over what was learned before.
 
-Signal: the largest share of themselves by which a layer's weights move in one of the first five watched steps; or the
-smoothed loss over the larger of the first loss and that of a constant answer. Thresholds: 1, where healthy programs
-stay below 0.14, with three times their rate below 0.51, and injected faults begin at 3.5 (measured for luban's
-catalogue and its benchmark's tuning programs; SageMaker's 10 is too lax); and 10.
-Silent for biases, for embeddings, and for weights that begin at zero, whose share means nothing. Repair: a learning
-rate by a range test; warm-up; clipping. Proven by effect.
+Signals, of which one is enough: the largest share of themselves by which a layer's weights move in one of the first
+five watched steps; the smoothed loss over the larger of the first loss and that of a constant answer; how much larger a
+layer's weights became within the first thousand steps; and by how much the smoothed loss has risen above its best.
+Thresholds: 1, where healthy programs stay below 0.14, with three times their rate below 0.51, and injected faults begin
+at 3.5 (measured for luban's catalogue and its benchmark's tuning programs; SageMaker's 10 is too lax); 10; 5, or 2 with
+a loss that is no better than a constant answer's; and 1.5 times the best with a tenth of a constant answer's loss on
+top. The last two are for rates that a warm-up brings in, under which weights grow as fast as the steps: by the end of
+it, networks on tables of the tuning programs had grown 1.9 times at most with a rate by range test, and 5 to 30 times
+with one that cost them their score; and their loss was 1.4 times its best at most, and then 0.03 of a constant's.
+Silent for biases, for embeddings, and for weights that begin at zero, whose share means nothing; weights that begin
+small are measured by what their number of inputs asks for. Repair: a learning rate by a range test; warm-up; clipping.
+Proven by effect.
 """
 
 from __future__ import annotations
 
 import math
+from statistics import fmean
 
 from luban.conditions import _training
 from luban.evidence.finding import Finding, Signal
@@ -19,6 +26,12 @@ from luban.protocols import Condition
 
 LARGEST = 1.0
 RISEN = 10.0
+GROWN, GROWN_IN_VAIN = 5.0, 2.0
+IN_VAIN = 0.95
+"""Share of a constant answer's loss from which nothing was learned."""
+BEGINNING = 1_000
+LOST, LOST_BESIDE = 1.5, 0.1
+WINDOWS = 10
 
 
 def examine(trace: Trace) -> list[Finding]:
@@ -28,7 +41,7 @@ def examine(trace: Trace) -> list[Finding]:
     moved = [(step.layers[name].ratio, name, step.step) for step in steps for name in weights if name in step.layers]
     moved = [one for one in moved if math.isfinite(one[0])]
     if not moved:
-        risen = _risen(trace)
+        risen = _risen(trace) or _lost(trace)
         if risen:
             return risen
         raise ValueError("no step was watched in which weights moved")
@@ -45,7 +58,63 @@ def examine(trace: Trace) -> list[Finding]:
             step=number,
             edits=_edits(trace),
         )
-    return _risen(trace)
+    return _risen(trace) or _grown(trace) or _lost(trace)
+
+
+def _grown(trace: Trace) -> list[Finding]:
+    """Weights that become larger and larger, since every step overshoots."""
+    usual = {p.layer: 0.5 / math.sqrt(max(math.prod(p.shape[1:]), 1)) for p in trace.parameters if p.kind == "weight"}
+    zero = {p.layer for p in trace.parameters if p.kind == "weight" and p.zero}
+    first = {name: max(seen.weight, usual.get(name, 0.0)) for name, seen in trace.watched[0].layers.items()}
+    grown = [
+        (seen.weight / first[name], name, step)
+        for step in trace.watched
+        if step.step <= BEGINNING
+        for name, seen in step.layers.items()
+        if name in usual and name not in zero and first.get(name, 0.0) > 0 and math.isfinite(seen.weight)
+    ]
+    losses = [loss for loss in trace.losses if math.isfinite(loss)]
+    if not grown or len(losses) < WINDOWS:
+        return []
+    value, layer, step = max(grown, key=lambda one: one[0])
+    latest = fmean(losses[-len(losses) // WINDOWS :])
+    in_vain = trace.constant_loss is not None and latest > IN_VAIN * trace.constant_loss
+    threshold = GROWN_IN_VAIN if in_vain else GROWN
+    if value <= threshold:
+        return []
+    vain = f", while the loss of {latest:.3g} is no better than a constant answer's" if in_vain else ""
+    return _training.found(
+        condition.id,
+        "severe",
+        Signal("growth of a layer's weights", value, threshold, len(grown)),
+        f"by step {step.step} the weights of the layer '{layer}' became {value:.2g} times as large (threshold "
+        f"{threshold:g}){vain}: steps at a learning rate of {step.rate:.3g} overshoot what they aim at. {_CURE}",
+        layer=layer,
+        step=step.step,
+        edits=_edits(trace),
+    )
+
+
+def _lost(trace: Trace) -> list[Finding]:
+    """A loss that was good once, and is lost again on the very rows that are learned from."""
+    losses = [loss for loss in trace.losses if math.isfinite(loss)]
+    level = trace.constant_loss or (losses[0] if losses else 0.0)
+    means = smoothed(losses, max(len(losses) // WINDOWS, 5))
+    if len(means) < 3 or min(means) <= 0 or level <= 0:
+        return []
+    best, latest = min(means), means[-1]
+    if latest <= LOST * best or latest - best <= LOST_BESIDE * level:
+        return []
+    return _training.found(
+        condition.id,
+        "severe",
+        Signal("smoothed loss over its best", latest / best, LOST, len(losses)),
+        f"the smoothed loss was {best:.4g} around step {trace.number(means.index(best) * len(losses) // len(means))} "
+        f"and is {latest:.4g} again, {latest / best:.2g} times as much (threshold {LOST:g}): the steps became too "
+        f"large for what was learned. {_CURE}",
+        step=trace.number(len(losses) - 1),
+        edits=_edits(trace),
+    )
 
 
 def _risen(trace: Trace) -> list[Finding]:

@@ -53,7 +53,11 @@ def examine(trace: Trace) -> list[Finding]:
         f"{max(step.rate for step in trace.watched):.3g} is too low. Find one by a range test, or take ten times as "
         "much.",
         step=trace.steps - 1,
-        edits=_training.edits(trace, ("train.learning_rate", "auto", "a range test finds the step size")),
+        edits=_training.edits(
+            trace,
+            *_training.holding_back(trace),
+            ("train.learning_rate", "auto", "a range test finds the step size"),
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from luban.core import registry
-from luban.evidence.finding import WORST_FIRST, Finding
+from luban.evidence.finding import Finding, worst_first
 
 
 def attributed(found: Sequence[Finding]) -> list[Finding]:
@@ -28,7 +28,7 @@ def attributed(found: Sequence[Finding]) -> list[Finding]:
         for number, finding in enumerate(found)
         if number not in silenced
     ]
-    return sorted(told, key=lambda finding: WORST_FIRST.index(finding.severity))
+    return worst_first(told)
 
 
 def _one_place(cause: Finding, symptom: Finding) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -94,9 +95,29 @@ class Finding:
         return replace(self, explains=(*self.explains, *conditions))
 
 
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings by their severity; of equal ones in their order."""
+    return sorted(findings, key=lambda finding: WORST_FIRST.index(finding.severity))
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A paired gain, positive where it is better, with its 95% interval. rows: how many it was read from."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    rows: int
+
+
 @dataclass(frozen=True)
 class Repair:
-    """What became of the edits for one finding: accepted or not, why, and the signal before and after."""
+    """What became of the edits for one finding: accepted or not, why, and the signal or score before and after.
+
+    model: whose training was repaired, where it was one. effect: the gain on rows that had no part in it.
+    losses: of the training by step, `before` and `after`, for a picture.
+    """
 
     condition: str
     edits: tuple[RecipeEdit, ...]
@@ -104,6 +125,26 @@ class Repair:
     reason: str
     before: float | None = None
     after: float | None = None
+    model: str | None = None
+    effect: Effect | None = None
+    losses: Mapping[str, tuple[tuple[int, float], ...]] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return without_none({**vars(self), "edits": [edit.to_json() for edit in self.edits]})
+        listed = {**vars(self), "edits": [edit.to_json() for edit in self.edits]}
+        if self.effect is not None:
+            listed["effect"] = vars(self.effect)
+        if self.losses is not None:
+            listed["losses"] = {name: [list(point) for point in curve] for name, curve in self.losses.items()}
+        return without_none(listed)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Repair:
+        """The repair that `to_json` wrote."""
+        effect, losses = document.get("effect"), document.get("losses")
+        told = {
+            **document,
+            "edits": tuple(RecipeEdit(**edit) for edit in document["edits"]),
+            "effect": None if effect is None else Effect(**effect),
+            "losses": None if losses is None else {n: tuple((x, y) for x, y in curve) for n, curve in losses.items()},
+        }
+        return cls(**told)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from luban.recipe.document import to_yaml
-from luban.reports import figures, sections, telling
+from luban.reports import figures, repairing, sections, telling
 from luban.reports.curves import learning
 from luban.reports.numbers import count, text, title
 from luban.reports.usage import usage
@@ -75,8 +75,9 @@ def _stories(view: View) -> list[dict[str, Any]]:
             "edits": [telling.edit(change) for change in listed(story.finding or {}, "edits")],
             "outcome": telling.outcome(story.repair) if story.repair else "",
             "accepted": bool(story.repair and story.repair.get("accepted")),
+            "picture": repairing.picture(story.repair, place) if story.repair else "",
         }
-        for story in telling.stories(findings, listed(view.document("repairs"), "repairs"))
+        for place, story in enumerate(telling.stories(findings, listed(view.document("repairs"), "repairs")))
     ]
 
 

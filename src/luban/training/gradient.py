@@ -1,7 +1,8 @@
 """The training loop of networks, top to bottom: resume, batches, loss, gradient, step, signals, checkpoint, stop.
 
 What `auto` becomes is in `deciding`, how rows come together in `batches` and `gathering`, what is recorded in
-`signals`, what survives a kill in `checkpoint`. The loop is a function of its arguments: killed and continued at any
+`signals` and `tracing`, what survives a kill in `checkpoint`, what is done about a training that goes wrong in
+`treating`. The loop is a function of its arguments: killed and continued at any
 step, it ends with the same weights, bit for bit.
 """
 
@@ -18,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 from luban.batch import Batch
 from luban.core.errors import Interrupted
 from luban.core.seed import derive
+from luban.evidence.trace import Trace
 from luban.forms.network import Network, build
 from luban.protocols import Form, Task, Work
 from luban.recipe.recipe import Candidate, Train
-from luban.training import deciding, gathering, nonfinite, several, sharding
+from luban.training import deciding, gathering, nonfinite, program, several, sharding, tracing
 from luban.training.augmenting import augmented
 from luban.training.checkpoint import Checkpoints, Saved, Writing, optimizer_tensors, restore_optimizer
 from luban.training.distributed import ALONE, Team
@@ -31,10 +33,13 @@ from luban.training.keeping import Kept
 from luban.training.loss import Loss, loss_of
 from luban.training.optimizing import factor, optimizer
 from luban.training.signals import Recorder, now
+from luban.training.tracing import Tracing
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+MARK = "mark"
+"""How a training ended that is to be looked at before it goes on."""
 Tell = Callable[[Mapping[str, Any]], None]
 """`tell(line)`: a line for the history of the run."""
 
@@ -61,10 +66,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Trained:
-    """The form, and after how many steps time cut it short, or None."""
+    """The form, and after how many steps time cut it short, or None.
+
+    paused: whether it stopped at the mark, where it is looked at, and not because it was done.
+    """
 
     form: Form
     until_step: int | None
+    paused: bool = False
 
 
 def fit(
@@ -79,13 +88,18 @@ def fit(
     tell: Tell = lambda line: None,
     interrupted: Callable[[], bool] = lambda: False,
     team: Team = ALONE,
+    trace: Trace | None = None,
+    to_mark: bool = False,
+    recipe: Mapping[str, Any] | None = None,
 ) -> Trained:
     """The trained network of a candidate.
 
     train: the recipe's part, in which nothing is left open (`deciding.decide`).
     folder: where checkpoints go and are found again; None keeps nothing. until: when the time is over, on the clock of
     `time.monotonic`. interrupted: asked after each step; when true it checkpoints and stops.
-    team: the processes that train together.
+    team: the processes that train together. trace: an empty one, which tells afterwards what was seen, also where it
+    raises. to_mark: stops at `tracing.mark`, where a training is looked at, with its weights as they are there; the
+    same call without it goes on from there. recipe: what an edit can change, by path, for the trace.
 
     Raises TrainingError that names step, batch and layer for a loss that is not finite, Interrupted, ResourceError.
     """
@@ -100,13 +114,16 @@ def fit(
     torch.manual_seed(derive(seed, "weights"))
     module = build(candidate.model, candidate.settings, work)
     torch.manual_seed(derive(seed, "training", team.rank))
-    progress = _train(module, work, rows, train, loss_of(task, train), seed, folder, until, tell, interrupted, team)
+    progress = _train(
+        module, work, rows, train, loss_of(task, train), seed, folder, until, tell, interrupted, team,
+        Trace() if trace is None else trace, recipe or {}, to_mark,
+    )  # fmt: skip
     whole = {name: sharding.whole(tensor) for name, tensor in module.state_dict().items()}
     weights = {
         name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy() for name, tensor in whole.items()
     }
     form = answering(Network(candidate.model, dict(candidate.settings), work, weights, "identity"), task, rows)
-    return Trained(seen.outer(form), progress.step if progress.ended == "time" else None)
+    return Trained(seen.outer(form), progress.step if progress.ended == "time" else None, progress.ended == MARK)
 
 
 def answering(network: Network, task: Task, rows: Rows) -> Form:
@@ -130,6 +147,9 @@ def _train(
     tell: Tell,
     interrupted: Callable[[], bool],
     team: Team,
+    trace: Trace,
+    recipe: Mapping[str, Any],
+    to_mark: bool,
 ) -> Progress:
     """Trains the module in place; at the end it has the weights that answer."""
     import torch
@@ -145,25 +165,33 @@ def _train(
     order = gathering.order(rows, train, seed)
     steps = math.ceil(order.steps / train.accumulate) * train.epochs
     kept, recorder, progress = Kept(module, train.ema), Recorder(module), Progress()
+    seen = Tracing(
+        trace, module, optimiser, work, train, steps=steps, recipe=recipe, keeps_best=bool(rows.stopping.size)
+    )
+    mark = tracing.mark(steps) if to_mark else None
     if how:
         tell({"processes": team.size, "how": how})
     checkpoints = Checkpoints(folder) if folder is not None else None
     saved = checkpoints.latest() if checkpoints is not None else None
     if saved is not None:
-        progress = _restore(saved, module, optimiser, kept)
+        progress = _restore(saved, module, optimiser, kept, seen)
         tell({"continues": progress.step, "epoch": progress.epoch})
     team.check_alike(progress.step)
     writing = Writing(checkpoints, train.checkpoint_seconds, team)
 
     def state() -> Saved:
-        return _state(progress, module, optimiser, kept)
+        return _state(progress, module, optimiser, kept, seen)
 
     while progress.epoch < (train.until_epoch or train.epochs) and not progress.ended:
         module.train()
         epoch = order.epoch(progress.epoch)
         for step in gathering.steps(rows, epoch, progress.place, train, team):
+            if progress.step == mark:
+                progress.ended = MARK
+                break
             # The layers of a network whose weights are shared out cannot be looked at one by one.
-            started, watched = now(), recorder.watching(progress.step) and not team.sharded
+            traced = tracing.wanted(progress.step)
+            started, watched = now(), (traced or recorder.watching(progress.step)) and not team.sharded
             team.draws(seed, progress.step)
             rate = train.learning_rate * factor(train.schedule, train.warmup, progress.step, steps)
             for parameters in optimiser.param_groups:
@@ -181,14 +209,20 @@ def _train(
             team.add_up(learning)
             norm = team.clip(learning, train.clip)
             if not (math.isfinite(value) and math.isfinite(norm)):
+                seen.failed(progress.step, value)
                 raise nonfinite.explained(module, step, loss, progress.step, progress.epoch, value, norm)
             if watched:
                 recorder.before()
+                arrived = program.gradient_norm(learning) if train.clip is None else min(norm, train.clip)
             optimiser.step()
             if watched:
                 recorder.after()
                 told = {"step": progress.step, "loss": value, "rate": rate, "gradient": norm}
                 tell({**told, "layers": recorder.to_json()})
+            seen.step(
+                progress.step, value, rate, arrived if watched else math.nan, step.parts,
+                recorder if watched and traced else None,
+            )  # fmt: skip
             for parameter in learning:
                 parameter.grad = None
             kept.average()
@@ -204,16 +238,27 @@ def _train(
                 writing.now(state)
                 raise Interrupted("the training was stopped.", fix="type the same command to continue")
             writing.within_epoch(state)
+        if progress.ended == MARK:
+            # Where it is looked at again, it goes on from here.
+            progress.ended = ""
+            writing.now(state)
+            progress.ended = MARK
+            break
         team.alike(module.buffers())
-        _end_epoch(module, rows, train, loss, progress, kept, device, tell, team)
+        _end_epoch(module, rows, train, loss, progress, kept, device, tell, team, seen)
         progress.epoch, progress.place, progress.loss = progress.epoch + 1, 0, 0.0
         if not progress.ended and rows.stopping.size and progress.epoch - 1 - progress.best_epoch >= train.patience:
             progress.ended = "patience"
         elif not progress.ended and until is not None and team.agreed(time.monotonic() > until):
             progress.ended = "time"
         writing.at_epoch(state)
+    if to_mark and progress.ended != MARK:
+        writing.now(state)
     writing.wait()
-    kept.give_back(module)
+    if progress.ended == MARK:
+        kept.answer(module)
+    else:
+        kept.give_back(module)
     module.to("cpu").eval()
     return progress
 
@@ -228,6 +273,7 @@ def _end_epoch(
     device: str,
     tell: Tell,
     team: Team,
+    seen: Tracing,
 ) -> None:
     """Looks at the rows that say when to stop, and keeps the weights where they are the best so far."""
     steps = max(progress.place / train.accumulate, 1)
@@ -236,6 +282,7 @@ def _end_epoch(
         if rows.stopping.size:
             value = gathering.mean_loss(module, rows, train, loss, device, team)
             line["stopping_loss"] = value
+            seen.check(progress.step, value)
         else:
             # Without rows to tell, the last weights are as good as any: each epoch is the best so far.
             value = progress.best_loss if math.isfinite(progress.best_loss) else 0.0
@@ -245,7 +292,7 @@ def _end_epoch(
     tell(line)
 
 
-def _state(progress: Progress, module: nn.Module, optimiser: Any, kept: Kept) -> Saved:
+def _state(progress: Progress, module: nn.Module, optimiser: Any, kept: Kept, seen: Tracing) -> Saved:
     import torch
 
     tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
@@ -254,10 +301,11 @@ def _state(progress: Progress, module: nn.Module, optimiser: Any, kept: Kept) ->
     tensors["random"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
-    return Saved(progress.step, progress.to_json(), {name: sharding.whole(tensor) for name, tensor in tensors.items()})
+    values = {"progress": progress.to_json(), "seen": seen.to_json()}
+    return Saved(progress.step, values, {name: sharding.whole(tensor) for name, tensor in tensors.items()})
 
 
-def _restore(saved: Saved, module: nn.Module, optimiser: Any, kept: Kept) -> Progress:
+def _restore(saved: Saved, module: nn.Module, optimiser: Any, kept: Kept, seen: Tracing) -> Progress:
     import torch
 
     def under(prefix: str) -> dict[str, Tensor]:
@@ -271,4 +319,5 @@ def _restore(saved: Saved, module: nn.Module, optimiser: Any, kept: Kept) -> Pro
     torch.set_rng_state(saved.tensors["random"])
     if "random.cuda" in saved.tensors:
         torch.cuda.set_rng_state(saved.tensors["random.cuda"])
-    return Progress.from_json(saved.values)
+    seen.restore(saved.values["seen"])
+    return Progress.from_json(saved.values["progress"])

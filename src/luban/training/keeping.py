@@ -46,6 +46,11 @@ class Kept:
         for parameter, average in zip(self._parameters, self._average, strict=True):
             parameter.data, average.data = average.data, parameter.data
 
+    def answer(self, module: nn.Module) -> None:
+        """Gives the module the weights that would answer now, for good."""
+        if self._average:
+            self._swap()
+
     def best(self, module: nn.Module) -> None:
         """Keeps the weights of the module as the best so far."""
         self._best = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from luban.batch import Batch
 from luban.core.seed import derive
+from luban.evidence.trace import Trace
+from luban.recipe.recipe import Candidate
 from luban.training import halving
 from luban.training.distributed import ALONE, Team
 from luban.training.work_folder import HELD_BACK, Training, Unit, WorkFolder
@@ -30,13 +32,19 @@ CHECKPOINTS, TOGETHER = "checkpoints", "together"
 @dataclass(frozen=True)
 class NetworkFit:
     """A network that is to be trained. training: as its candidate sees the rows. until: when the time is over, on the
-    clock of `time.monotonic`; None without a limit.
+    clock of `time.monotonic`; None without a limit. resumes: whether its checkpoints are kept, and gone on from, and
+    its history told.
     """
 
     folder: WorkFolder
     training: Training
     unit: Unit
     until: float | None = None
+    resumes: bool = True
+
+    def of(self, candidate: Candidate) -> NetworkFit:
+        """The same fit of another candidate."""
+        return replace(self, unit=replace(self.unit, candidate=candidate))
 
     @property
     def place(self) -> Path:
@@ -75,6 +83,12 @@ class NetworkFit:
 
         return deciding.Choices.from_json(self.folder.decided(candidate, decide))
 
+    def tell_choices(self) -> None:
+        """Tells the history what was decided, and why."""
+        choices, candidate = self.choices(), self.unit.candidate
+        told = {"unit": self.unit.name, "label": candidate.label, "choices": choices.chosen()}
+        self.folder.tell({**told, "reasons": dict(choices.reasons)})
+
     def halve(self, choices: Choices) -> None:
         """Writes down that a step of these choices did not fit into memory, unless another process did before."""
         train, reasons = halving.halved(choices.train, self.unit.candidate.model)
@@ -83,8 +97,17 @@ class NetworkFit:
             self.folder.decide_anew(self.unit.candidate, told.to_json())
             self.folder.tell({"unit": self.unit.name, "memory": reasons["batch_size"]})
 
-    def run(self, interrupted: Callable[[], bool], team: Team = ALONE) -> Trained:
+    def run(
+        self,
+        interrupted: Callable[[], bool],
+        team: Team = ALONE,
+        *,
+        trace: Trace | None = None,
+        to_mark: bool = False,
+    ) -> Trained:
         """The trained network; its checkpoints are found again. Steps that do not fit into memory are halved.
+
+        trace, to_mark: see `gradient.fit`.
 
         Raises ResourceError where one row does not fit. Among several processes it raises what memory ran out with,
         and whoever starts them again finds steps that are halved.
@@ -92,7 +115,7 @@ class NetworkFit:
         while True:
             choices = self.choices()
             try:
-                return self._fit(choices, interrupted, team)
+                return self._fit(choices, interrupted, team, trace, to_mark)
             except (RuntimeError, MemoryError) as error:
                 if not halving.ran_out(error):
                     raise
@@ -100,8 +123,17 @@ class NetworkFit:
                 if team.size > 1:
                     raise
 
-    def _fit(self, choices: Choices, interrupted: Callable[[], bool], team: Team) -> Trained:
-        from luban.training import gradient
+    def _fit(
+        self, choices: Choices, interrupted: Callable[[], bool], team: Team, trace: Trace | None, to_mark: bool
+    ) -> Trained:
+        from luban.training import gradient, tracing
+
+        # What was begun with larger steps is not gone on with.
+        folder = self.place / CHECKPOINTS / f"{choices.train.batch_size}x{choices.train.accumulate}"
+
+        def tell(line: Mapping[str, Any]) -> None:
+            if team.leads and self.resumes:
+                self.folder.tell({"unit": self.unit.name, **line})
 
         return gradient.fit(
             self.rows(),
@@ -109,12 +141,14 @@ class NetworkFit:
             self.unit.candidate,
             choices.train,
             seed=self.seed,
-            # What was begun with larger steps is not gone on with.
-            folder=self.place / CHECKPOINTS / f"{choices.train.batch_size}x{choices.train.accumulate}",
+            folder=folder if self.resumes else None,
             until=self.until,
-            tell=(lambda line: self.folder.tell({"unit": self.unit.name, **line})) if team.leads else lambda line: None,
+            tell=tell,
             interrupted=interrupted,
             team=team,
+            trace=trace,
+            to_mark=to_mark,
+            recipe=tracing.settings(self.unit.candidate, choices),
         )
 
 

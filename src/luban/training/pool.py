@@ -9,15 +9,17 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from luban.core.deadline import Deadline
 from luban.core.errors import TrainingError
 from luban.training.work_folder import Unit, WorkFolder
 
+Ask = Callable[[str], bool]
+"""`ask(question)`: a yes or no."""
 Done = Callable[[Unit, float], None]
 """`done(unit, cpu_seconds)` is called as each unit ends."""
 GRACE = 10.0
@@ -41,14 +43,25 @@ class Pool:
     """
 
     def __init__(
-        self, folder: WorkFolder, name: str, *, seed: int, workers: int, threads: int, together: int = 1
+        self,
+        folder: WorkFolder,
+        name: str,
+        *,
+        seed: int,
+        workers: int,
+        threads: int,
+        together: int = 1,
+        ask: Ask | None = None,
     ) -> None:
-        """together: how many processes train each network; workers: how many units are fitted at once."""
+        """together: how many processes train each network; workers: how many units are fitted at once. ask: what a
+        worker wants to know of the person.
+        """
         self.folder = folder
         self._arguments = [str(folder.path), name, str(seed), str(threads), str(together)]
         self._workers = [start(self._arguments, threads) for _ in range(workers)]
         self._threads = threads
         self._stopped: set[int] = set()
+        self._ask = ask
 
     @property
     def size(self) -> int:
@@ -118,10 +131,14 @@ class Pool:
                     number = key.data
                     if number not in busy:
                         continue
-                    unit = busy.pop(number)
                     line = self._workers[number].stdout.readline()  # type: ignore[union-attr]
+                    told = json.loads(line) if line else {}
+                    if "ask" in told:
+                        self._write(number, {"answer": self._ask is not None and self._ask(told["ask"])})
+                        continue
+                    unit = busy.pop(number)
                     if line:
-                        done(unit, json.loads(line)["cpu_seconds"])
+                        done(unit, told["cpu_seconds"])
                     else:
                         ready.unregister(key.fileobj)
                         self._died(number, unit)
@@ -132,12 +149,15 @@ class Pool:
                         busy[number] = self._give(number, unit, seconds(unit, waiting))
 
     def _give(self, number: int, unit: Unit, seconds: float | None) -> Unit:
+        self._write(number, {"unit": unit.to_json(), "seconds": seconds})
+        return unit
+
+    def _write(self, number: int, document: Mapping[str, Any]) -> None:
         stdin = self._workers[number].stdin
         assert stdin is not None, "workers are started with pipes"
         with suppress(BrokenPipeError):  # The death of the worker is seen where its answer is read.
-            stdin.write(json.dumps({"unit": unit.to_json(), "seconds": seconds}).encode() + b"\n")
+            stdin.write(json.dumps(document).encode() + b"\n")
             stdin.flush()
-        return unit
 
     def _died(self, number: int, unit: Unit) -> None:
         """Writes down what ended the worker and starts another: a crash or the system's memory killer."""

@@ -177,6 +177,7 @@ def now(folder: WorkFolder, training: Training, candidate: Candidate, *, everyth
 
 def _outcome(folder: WorkFolder, training: Training, candidate: Candidate, everything: bool) -> Outcome:
     wanted = units(candidate, training, everything=everything)
+    candidate = folder.actual(wanted[0]).candidate
     failures = [reason for reason in map(folder.failure, wanted) if reason is not None]
     if failures:
         return Outcome(candidate, "failed", failures[0])
@@ -230,9 +231,7 @@ def recorded(recipe: Recipe, finished: Sequence[Candidate], folder: WorkFolder, 
     the same ones in the same way; none, where only the baseline finished.
     """
     told = [
-        candidate.model_copy(
-            update={"train": {**candidate.train, **folder.learned(candidate, training.ships(candidate))}}
-        )
+        candidate.model_copy(update={"train": candidate.train | folder.learned(candidate, training.ships(candidate))})
         for candidate in finished
     ]
     models = recipe.model.model_copy(update={"candidates": tuple(told)})

@@ -19,7 +19,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from luban.data import encoded
 from luban.protocols import Form, Model, NetworkModel, Work
 from luban.recipe.recipe import Candidate, Train
 
+Repairing = Literal["auto", "ask", "off"]
 WHOLE = -1
 """The part of a unit that fits on all training rows."""
 EVERYTHING = -2
@@ -40,6 +41,8 @@ OPEN = Train()
 """A recipe's part in which everything is left open."""
 TENSORS = "tensors"
 """The folder within that of the encoded rows that holds them as tensors."""
+TREATED = "treated.json"
+"""The file that says what came of looking at a candidate's training."""
 TRACKED = "tracked.json"
 """The file that says how far a tracker was told."""
 COMPARED = 100_000
@@ -75,6 +78,7 @@ class Training:
 
     folds: (repeats, rows) int64; the fold that holds a row out, -1 for rows that only train, HELD_BACK for test rows.
     train: the recipe's part, for what is trained by gradients.
+    repair: what happens to problems that are found while it trains.
     reach: (rows,) int64, the last fold into which the target of a row reaches; None where it is that of the row itself.
     tensors: the same rows as networks see them, and their work; None where they see the matrix.
     """
@@ -86,6 +90,7 @@ class Training:
     train: Train = OPEN
     tensors: tuple[Tensors, Work] | None = None
     reach: Array | None = None
+    repair: Repairing = "off"
 
     def seen_by(self, candidate: Candidate) -> Training:
         """The training as a candidate sees it: with the matrix, or with tensors."""
@@ -216,6 +221,7 @@ class WorkFolder:
         train: Train = OPEN,
         tensor_work: Work | None = None,
         reach: Array | None = None,
+        repair: Repairing = "off",
     ) -> None:
         """Writes all that belongs to the encoded rows of `encoded/<name>`; workers read it."""
         folder = self.path / "encoded" / name
@@ -224,7 +230,7 @@ class WorkFolder:
             if values is not None:
                 self._write_array(folder / f"{part}.npy", values)
         works = {"matrix": work.to_json(), "tensors": None if tensor_work is None else tensor_work.to_json()}
-        files.write_json(folder / "work.json", {**works, "train": train.model_dump(mode="json")})
+        files.write_json(folder / "work.json", {**works, "train": train.model_dump(mode="json"), "repair": repair})
 
     def has_training(self, name: str) -> bool:
         """Whether `write_training` was finished; the description is its last file."""
@@ -248,6 +254,7 @@ class WorkFolder:
             train=Train.model_validate(described["train"]),
             tensors=tensors,
             reach=_array(folder / "reach.npy"),
+            repair=described["repair"],
         )
 
     def encoded(self, name: str) -> Path:
@@ -256,34 +263,53 @@ class WorkFolder:
     # Units
 
     def finished(self, unit: Unit) -> bool:
+        unit = self.actual(unit)
         return any((self.units / f"{unit.name}{end}").exists() for end in (".npy", ".form", ".failed.json"))
 
     def failure(self, unit: Unit) -> str | None:
         """Why the unit failed, or None."""
-        path = self.units / f"{unit.name}.failed.json"
+        path = self.units / f"{self.actual(unit).name}.failed.json"
         return str(json.loads(path.read_text(encoding="utf-8"))["reason"]) if path.exists() else None
 
     def fail(self, unit: Unit, reason: str) -> None:
-        files.write_json(self.units / f"{unit.name}.failed.json", {"reason": reason})
+        files.write_json(self.units / f"{self.actual(unit).name}.failed.json", {"reason": reason})
 
     def outputs(self, unit: Unit) -> PerRow:
         """(held-out rows, outputs) float64, or a sequence for each of them."""
-        found = _array(self.units / f"{unit.name}.npy", mmap=False)
+        found = _array(self.units / f"{self.actual(unit).name}.npy", mmap=False)
         assert found is not None, "a unit whose outputs are asked for has some"
         return found
 
     def write_outputs(self, unit: Unit, outputs: PerRow) -> None:
-        self._write_array(self.units / f"{unit.name}.npy", outputs)
+        self._write_array(self.units / f"{self.actual(unit).name}.npy", outputs)
 
     def form(self, unit: Unit) -> Form:
-        kind, state = states.from_bytes((self.units / f"{unit.name}{_form_ending(unit)}").read_bytes())
+        kind, state = states.from_bytes((self.units / f"{self.actual(unit).name}{_form_ending(unit)}").read_bytes())
         return registry.find("forms", kind).rebuild(state)
 
     def write_form(self, unit: Unit, form: Form) -> None:
         """Writes the form. That of a unit with outputs as well is written before these, which finish the unit."""
-        files.write(self.units / f"{unit.name}{_form_ending(unit)}", states.to_bytes(form.kind, form.state()))
+        files.write(
+            self.units / f"{self.actual(unit).name}{_form_ending(unit)}", states.to_bytes(form.kind, form.state())
+        )
 
     # Networks
+
+    def actual(self, unit: Unit) -> Unit:
+        """The unit that is fitted in the place of this one: of the repaired candidate, where there is one."""
+        treated = self.treated(unit.candidate)
+        if treated is None:
+            return unit
+        return replace(unit, candidate=Candidate.model_validate(treated["candidate"]))
+
+    def treated(self, candidate: Candidate) -> dict[str, Any] | None:
+        """What came of looking at the training of a candidate; None where nobody looked yet, or it is no network."""
+        path = self._networks(candidate) / TREATED
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+    def treat(self, candidate: Candidate, treat: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The same, found by whoever comes first, and then kept."""
+        return self._once(self._networks(candidate) / TREATED, treat)
 
     def network(self, unit: Unit) -> Path:
         """Where the training of a network keeps its checkpoints."""
@@ -291,10 +317,12 @@ class WorkFolder:
 
     def decided(self, candidate: Candidate, decide: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What was decided for the trainings of a candidate: once, by whoever comes first, and then kept."""
-        path = self._networks(candidate) / "choices.json"
+        return self._once(self._networks(candidate) / "choices.json", decide)
+
+    def _once(self, path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            files.write_once(path, files.to_json(decide()))
+            files.write_once(path, files.to_json(make()))
         return dict(json.loads(path.read_text(encoding="utf-8")))
 
     def decide_anew(self, candidate: Candidate, choices: dict[str, Any]) -> None:

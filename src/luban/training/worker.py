@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from luban.core.errors import Interrupted
 from luban.core.process import end_with_parent
+from luban.recipe.recipe import Candidate
 from luban.training import nodes
 from luban.training.network_fit import CHECKPOINTS, TOGETHER, NetworkFit, stopping
 from luban.training.work_folder import Training, Unit, WorkFolder, by_gradient
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from luban.protocols import Form
     from luban.training.gradient import Trained
 
+Asking = Callable[[str], bool]
+"""`ask(question)`: whether an edit may be tried; whoever started this process asks the person."""
 Train = Callable[[NetworkFit, Callable[[], bool]], "Trained"]
 """`train(fit, interrupted)`: the trained network."""
 LEARNING, LEARNING_TO_WRITE = 0.92, 0.85
@@ -48,10 +51,11 @@ def fit_unit(
     threads: int,
     seconds: float | None = None,
     train: Train = alone,
+    ask: Asking | None = None,
 ) -> None:
     """Fits one unit and writes its result into the folder: held-out outputs for a fold, else the form; or both, where
     the fold's fit is what answers later. seconds: wall time for it, which networks look at; None for no limit. train:
-    what trains a network.
+    what trains a network. ask: whether an edit may be tried, where the recipe wants that asked.
     """
     from luban.training.fitting import fit_candidate
 
@@ -59,7 +63,7 @@ def fit_unit(
     _, answered = training.rows(unit)
     fit = NetworkFit(folder, seen, unit)
     if by_gradient(unit.candidate):
-        form = _trained(fit, threads, seconds, train)
+        form = _trained(fit, threads, seconds, train, ask)
     else:
         form = fit_candidate(fit.rows(), seen.work, unit.candidate, seed=fit.seed, threads=threads)
     if unit.part == training.ships(unit.candidate) or not answered.any():
@@ -67,10 +71,11 @@ def fit_unit(
     if answered.any():
         folder.write_outputs(unit, form.outputs(seen.batch.inputs[answered]))
     for name in (CHECKPOINTS, TOGETHER):
-        shutil.rmtree(fit.place / name, ignore_errors=True)
+        for own in (fit, fit.of(folder.actual(unit).candidate)):
+            shutil.rmtree(own.place / name, ignore_errors=True)
 
 
-def _trained(fit: NetworkFit, threads: int, seconds: float | None, train: Train) -> Form:
+def _trained(fit: NetworkFit, threads: int, seconds: float | None, train: Train, ask: Asking | None) -> Form:
     """The trained network of a unit; what was decided before is found again, and so are its checkpoints."""
     from luban.core.lazy import require
 
@@ -79,17 +84,37 @@ def _trained(fit: NetworkFit, threads: int, seconds: float | None, train: Train)
     began = time.monotonic()
     if seconds is not None and fit.training.work.task == TASK:
         seconds *= LEARNING_TO_WRITE / LEARNING
-    choices = fit.choices(seconds)
-    told = {"unit": fit.unit.name, "label": fit.unit.candidate.label, "choices": choices.chosen()}
-    fit.folder.tell({**told, "reasons": dict(choices.reasons)})
+    # Decided here, where it is known how much time there is.
+    fit.choices(seconds)
     # Cutting parts short at different epochs could not be repeated; one part can.
     limited = seconds is not None and fit.training.one_part
     until = began + LEARNING * seconds if seconds is not None and limited else None
+    fit = replace(fit, until=until)
     with stopping() as asked:
-        trained = train(replace(fit, until=until), asked)
+        if train is alone:
+            fit = fit.of(_treated(fit, asked, ask))
+        fit.tell_choices()
+        trained = train(fit, asked)
     if trained.until_step is not None:
         fit.folder.ended_early(fit.unit, trained.until_step)
     return trained.form
+
+
+def _treated(fit: NetworkFit, interrupted: Callable[[], bool], ask: Asking | None) -> Candidate:
+    """The candidate that is trained in the place of the one that was asked for: itself, or repaired.
+
+    Whoever comes first looks, always at the first part: that one's own unit goes on from where it was looked at, and
+    another leaves nothing behind.
+    """
+    from luban.training import treating
+
+    unit = Unit(fit.unit.candidate, 0 if (fit.training.folds[0] >= 0).any() else fit.unit.part)
+    first = replace(fit, unit=unit, resumes=fit.unit == unit)
+
+    def treat() -> dict[str, Any]:
+        return treating.treat(first, interrupted, how=fit.training.repair, ask=ask).to_json()
+
+    return Candidate.model_validate(fit.folder.treat(fit.unit.candidate, treat)["candidate"])
 
 
 def main(path: str, name: str, seed_text: str, threads_text: str, together_text: str) -> None:
@@ -103,6 +128,11 @@ def main(path: str, name: str, seed_text: str, threads_text: str, together_text:
     import luban.training.fitting
 
     luban.training.fitting.warm_up()
+
+    def ask(question: str) -> bool:
+        print(json.dumps({"ask": question}), file=answers, flush=True)
+        return bool(json.loads(sys.stdin.readline())["answer"])
+
     train, training = _trainer(path, name, int(seed_text), int(threads_text), int(together_text)), None
     for line in sys.stdin:
         # Workers start before the rows are encoded; whoever gives the first unit has written them.
@@ -111,7 +141,7 @@ def main(path: str, name: str, seed_text: str, threads_text: str, together_text:
         unit = Unit.from_json(asked["unit"])
         started = time.process_time()
         try:
-            fit_unit(folder, training, unit, int(threads_text), asked["seconds"], train)
+            fit_unit(folder, training, unit, int(threads_text), asked["seconds"], train, ask)
         except Interrupted:
             # Its state is on disk, and whoever asked waits for the end of this process.
             return

@@ -11,7 +11,8 @@ from luban.collate import TABLE
 from luban.core.seed import derive
 from luban.data import division, encoded, loader
 from luban.protocols import Shape, Work
-from luban.training.work_folder import HELD_BACK, TENSORS, Training, WorkFolder
+from luban.recipe.recipe import Recipe
+from luban.training.work_folder import HELD_BACK, TENSORS, Repairing, Training, WorkFolder
 from luban.training.writing import TASK
 from luban.verbs.preparing import Prepared, sampled
 
@@ -54,8 +55,16 @@ def encode(prepared: Prepared, folder: WorkFolder, name: str) -> Training:
             train=prepared.recipe.train,
             tensor_work=None if prepared.tensors is None else replace(work(prepared), shapes=prepared.tensors.shapes),
             reach=reach(prepared, parts[0]),
+            repair=repairing(prepared.recipe),
         )
     return folder.training(name, prepared.recipe.seed)
+
+
+def repairing(recipe: Recipe) -> Repairing:
+    """What happens to problems of a training. Candidates that a run recorded were repaired then, and stay as they are,
+    so that fitting its recipe again gives the same bundle.
+    """
+    return "off" if recipe.model.candidates is not None else recipe.repair
 
 
 def reach(prepared: Prepared, parts: Array) -> Array | None:

@@ -18,7 +18,7 @@ from luban.recipe.recipe import Candidate
 from luban.training import clusters, search
 from luban.training.pool import Pool
 from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
-from luban.verbs import comparing, exporting, stating, writing
+from luban.verbs import comparing, exporting, stating, trainings, writing
 from luban.verbs.preparing import Prepared, sampled
 
 LOOKED_AT = 2_000
@@ -55,6 +55,7 @@ def make(
     form = forms[best.label]
     seen = training.seen_by(best)
     exported = exporting.export(form, seen)
+    looked = trainings.looked(folder, [unit.candidate for unit in units], [best])
     clustering = prepared.task.name == "clustering"
     alone = "no other model competes with it"
     if len(finished) > 1:
@@ -84,7 +85,9 @@ def make(
             for unit in units if unit.candidate.label not in forms
         ],
         evidence={"runtime": exported.to_json(), **comparing.kept(prepared)},
-        findings=exporting.findings(exported, [best]),
+        findings=(*exporting.findings(exported, [best]), *looked.findings),
+        repairs=looked.repairs,
+        not_run=looked.not_run,
     )  # fmt: skip
 
 

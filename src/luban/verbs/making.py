@@ -15,7 +15,7 @@ from luban.core.errors import TrainingError
 from luban.core.seed import derive
 from luban.data.dataset import Dataset
 from luban.data.profile import profile
-from luban.evidence.finding import Finding, Signal, Where
+from luban.evidence.finding import Finding, Repair, Signal, Where, worst_first
 from luban.evidence.footprint import Meter
 from luban.features.text import given as given_tokenizer
 from luban.protocols import Form
@@ -27,7 +27,18 @@ from luban.training.limits import COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
 from luban.training.search import Outcome
 from luban.training.work_folder import Training, WorkFolder, by_gradient
-from luban.verbs import comparing, encoding, exporting, grouping, measuring, proving, shuffling, stating, writing
+from luban.verbs import (
+    comparing,
+    encoding,
+    exporting,
+    grouping,
+    measuring,
+    proving,
+    shuffling,
+    stating,
+    trainings,
+    writing,
+)  # fmt: skip
 from luban.verbs.preparing import Given, Prepared, prepare
 from luban.verbs.repairing import Examined, examine_and_repair
 
@@ -61,7 +72,7 @@ def make(
     pace = Pace.now()
     with Meter() as meter:
         console.say(f"{dataset.name}: {dataset.rows:,} rows, {len(dataset.schema.columns)} columns")
-        with Pool(folder, MAIN, seed=recipe.seed, **_workers(dataset, allowed)) as pool:
+        with Pool(folder, MAIN, seed=recipe.seed, ask=ask, **_workers(dataset, allowed)) as pool:
             examined = examine_and_repair(
                 dataset, given, recipe, effect=proving.effect, ask=ask, until=_examine_until(allowed)
             )
@@ -75,6 +86,7 @@ def make(
             else:
                 made = grouping.make(prepared, training, folder, pool, until, console)
     _tell_findings(made.findings, console)
+    _tell_repairs(made.repairs, console)
     columns = prepared.given_schema or prepared.schema
     stored = Stored(
         recipe=given_tokenizer.by_content(made.recipe),
@@ -87,10 +99,13 @@ def make(
             "evaluation": made.evaluation,
             "search": {"candidates": made.unfinished},
             "findings": {
-                "findings": [finding.to_json() for finding in (*examined.findings, *made.findings)],
-                "not_run": [{"condition": condition, "reason": reason} for condition, reason in examined.not_run],
+                "findings": [finding.to_json() for finding in worst_first((*examined.findings, *made.findings))],
+                "not_run": [
+                    {"condition": condition, "reason": reason}
+                    for condition, reason in (*examined.not_run, *made.not_run)
+                ],
             },
-            "repairs": {"repairs": [repair.to_json() for repair in examined.repairs]},
+            "repairs": {"repairs": [repair.to_json() for repair in (*examined.repairs, *made.repairs)]},
             "profile": {
                 **profile(dataset, columns),
                 "dropped": dict(prepared.dropped),
@@ -172,7 +187,11 @@ def _tell(examined: Examined, console: Console) -> None:
     for reason, rows in prepared.dropped.items():
         console.say(f"{rows:,} rows are left out: {reason}")
     _tell_findings(examined.findings, console)
-    for repair in examined.repairs:
+    _tell_repairs(examined.repairs, console)
+
+
+def _tell_repairs(repairs: Sequence[Repair], console: Console) -> None:
+    for repair in repairs:
         console.say(f"{'repaired' if repair.accepted else 'not repaired'}: {repair.condition}: {repair.reason}")
 
 
@@ -237,6 +256,7 @@ def _predictor(
     validated = measuring.cross_validated(prepared, training, folder, chosen, repeats)
     encoder = prepared.encoder(training.view(members[0]))
     importance = shuffling.importance(prepared, encoder, answer, chosen, allowed.deadline)
+    looked = trainings.looked(folder, asked, members)
     finished = [outcome.candidate for outcome in outcomes[1:] if outcome.status == "finished"]
     shown = [outcome.to_json(score) for outcome, score in zip(outcomes, scores, strict=True)]
     return writing.Made(
@@ -268,5 +288,7 @@ def _predictor(
         },
         unfinished=[line for line in shown if line["status"] != "finished"],
         evidence={"importance": importance, "runtime": exported.to_json(), **comparing.kept(prepared, tested)},
-        findings=exporting.findings(exported, members),
+        findings=(*exporting.findings(exported, members), *looked.findings),
+        repairs=looked.repairs,
+        not_run=looked.not_run,
     )  # fmt: skip

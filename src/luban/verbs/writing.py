@@ -9,7 +9,7 @@ from typing import Any
 
 from luban.bundle.bundle import Stored
 from luban.core import files
-from luban.evidence.finding import Finding
+from luban.evidence.finding import Finding, Repair
 from luban.protocols import Form, State
 from luban.recipe.recipe import Recipe
 
@@ -20,6 +20,7 @@ class Made:
 
     recipe: with what the run recorded. encoder: the state of what encodes rows for the form.
     unfinished: candidates that have no part in the bundle, and why. findings: what training showed.
+    repairs: what became of the edits that were tried for it. not_run: conditions that could not look on, and why.
     """
 
     recipe: Recipe
@@ -31,6 +32,8 @@ class Made:
     unfinished: list[dict[str, Any]] = field(default_factory=list)
     evidence: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    not_run: tuple[tuple[str, str], ...] = ()
 
 
 def with_pages(stored: Stored, name: str) -> Stored:

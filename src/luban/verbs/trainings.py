@@ -1,0 +1,46 @@
+"""What was seen of the trainings of networks, and what became of the edits that were tried, as evidence of a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from luban.core import registry
+from luban.evidence.finding import Finding, Repair
+from luban.recipe.recipe import Candidate
+from luban.training.treating import Treated
+from luban.training.work_folder import WorkFolder, by_gradient
+
+
+@dataclass(frozen=True)
+class Looked:
+    """findings: of the chosen networks, and of others where an edit was tried. not_run: conditions, and why."""
+
+    findings: tuple[Finding, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    not_run: tuple[tuple[str, str], ...] = ()
+
+
+def looked(folder: WorkFolder, asked: Sequence[Candidate], chosen: Sequence[Candidate]) -> Looked:
+    """What the run saw of its trainings. asked: the candidates as they were asked for. chosen: those that answer."""
+    findings: list[Finding] = []
+    repairs: list[Repair] = []
+    not_run: dict[str, str] = {}
+    for candidate in filter(by_gradient, asked):
+        document = folder.treated(candidate)
+        if document is None:
+            if candidate in chosen:
+                not_run |= dict.fromkeys(_of_trainings(), "several processes train together, and nobody looks on")
+            continue
+        treated = Treated.from_json(document)
+        repairs += treated.repairs
+        if treated.candidate in chosen:
+            not_run |= dict(treated.not_run)
+        if treated.candidate in chosen or treated.repairs:
+            findings += [replace(found, text=f"{candidate.label}: {found.text}") for found in treated.findings]
+    return Looked(tuple(findings), tuple(repairs), tuple(not_run.items()))
+
+
+def _of_trainings() -> list[str]:
+    known = [registry.find("conditions", name) for name in registry.names("conditions")]
+    return [condition.id for condition in known if condition.sees == "training"]
