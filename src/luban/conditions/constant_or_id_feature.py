@@ -4,9 +4,9 @@ Signal: one distinct value (a constant); or a different value in every row of a 
 exceeds the number of rows (a row number: by chance, n whole numbers out of 3n are all different with probability
 exp(-n/6)), or of a column that the schema takes for an identifier. Thresholds: 2 different values, or one repeat; the
 range, 3 times the rows. Origin: deepchecks' and cleanlab's exact checks; the range was added because amounts and
-measurements may all differ too. Silent on whole numbers that are spread out, on text, and on tables of fewer than 30
-rows (10 for an unbroken count). Repair: drop the column; never the last one. A column that luban already leaves out is
-mentioned in a note. Proven structurally.
+measurements may all differ too. Silent on whole numbers that are spread out, on text, sounds and images, and on tables
+of fewer than 30 rows (10 for an unbroken count). Repair: drop the column; never the last one. A column that luban
+already leaves out is mentioned in a note. Proven structurally.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ FEWEST = 30
 FEWEST_UNBROKEN = 10
 LISTED = 20
 """More columns than this share one finding."""
+MAY_NAME = frozenset({"number", "category", "identifier"})
+"""Data types whose values may number or name the rows. Paths of sounds and images differ because their files do."""
 SET_ASIDE = frozenset({"identifier", "constant"})
 
 
@@ -60,7 +62,7 @@ def _what(examination: Examination, column: Column) -> str | None:
     distinct = both.n_unique()
     if distinct == 1:
         return "constant"
-    if distinct < len(both) or both.null_count() or column.kind in {"text", "datetime", "boolean"}:
+    if distinct < len(both) or both.null_count() or column.kind not in MAY_NAME:
         return None
     if column.kind == "identifier" and len(both) >= FEWEST:
         return "row number" if both.dtype.is_numeric() and _counts(both, examination.rows) else "identifier"

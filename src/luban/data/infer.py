@@ -52,7 +52,7 @@ MAGIC = {
     "audio": rb"RIFF....WAVE|RF64....WAVE|fLaC|OggS|ID3|\xff[\xe2-\xfb]|FORM....AIF|\.snd|caff",
 }
 """How the bytes of files begin."""
-PERSONS = "patient|subject|user|customer|client|person|participant|household|student|device|machine"
+PERSONS = "patient|subject|user|customer|client|person|participant|speaker|household|student|device|machine"
 _ID = re.compile(r"(^|[\W_])(id|uuid|guid)$", re.IGNORECASE)
 _CAMEL_ID = re.compile(r"[a-z0-9](Id|ID)$")
 _PERSON_ID = re.compile(rf"({PERSONS})[\W_]*(id|number|no|nr)?", re.IGNORECASE)

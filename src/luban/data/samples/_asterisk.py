@@ -1,6 +1,6 @@
 """Prompts of the telephone system Asterisk, spoken by one woman in each language: 8,000 steps a second, one channel.
 
-English: Allison Smith, French: June Wallack; CC-BY-SA-3.0 (Digium). The name of a file is what it says.
+CC-BY-SA-3.0 (Digium). The name of a file is what it says.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ PACKAGES = {
         "asterisk-core-sounds",
     ),
 }
+SPEAKERS = {"english": "Allison Smith", "french": "June Wallack"}
 FOLDER = "usr/share/asterisk/sounds/"
 ENDING = ".wav"
 

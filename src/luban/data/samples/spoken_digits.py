@@ -34,13 +34,13 @@ def write_folder(prompts: Mapping[str, Mapping[str, bytes]], place: Path) -> Non
     """Writes a folder of sounds for each language, and the table `digits.csv`."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("path", "language", SpokenDigits.target))
+    writer.writerow(("path", "language", "speaker", SpokenDigits.target))
     for language, each in prompts.items():
         (place / language).mkdir()
         for number, word in enumerate(DIGITS):
             path = f"{language}/{number}{_asterisk.ENDING}"
             (place / path).write_bytes(each[f"digits/{number}"])
-            writer.writerow((path, language, word))
+            writer.writerow((path, language, _asterisk.SPEAKERS[language], word))
     (place / "digits.csv").write_text(out.getvalue(), encoding="utf-8")
 
 
