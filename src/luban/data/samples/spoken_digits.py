@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from luban.data.samples import _asterisk
-
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+from luban.data.samples._spoken import COLUMNS, DIGITS, TABLE
 
 
 @final
@@ -31,17 +30,17 @@ class SpokenDigits:
 
 
 def write_folder(prompts: Mapping[str, Mapping[str, bytes]], place: Path) -> None:
-    """Writes a folder of sounds for each language, and the table `digits.csv`."""
+    """Writes a folder of sounds for each language, and the table."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("path", "language", "speaker", SpokenDigits.target))
+    writer.writerow(COLUMNS)
     for language, each in prompts.items():
         (place / language).mkdir()
         for number, word in enumerate(DIGITS):
             path = f"{language}/{number}{_asterisk.ENDING}"
             (place / path).write_bytes(each[f"digits/{number}"])
             writer.writerow((path, language, _asterisk.SPEAKERS[language], word))
-    (place / "digits.csv").write_text(out.getvalue(), encoding="utf-8")
+    (place / TABLE).write_text(out.getvalue(), encoding="utf-8")
 
 
 sample = SpokenDigits()

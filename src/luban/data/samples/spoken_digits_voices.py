@@ -18,7 +18,7 @@ import numpy as np
 
 from luban.batch import Array
 from luban.data.samples import _espeak
-from luban.data.samples.spoken_digits import DIGITS
+from luban.data.samples._spoken import COLUMNS, DIGITS, TABLE
 
 RATE = 8_000
 WORDS = {
@@ -71,13 +71,13 @@ def utterances() -> list[tuple[str, int, _espeak.Utterance]]:
 
 
 def write_folder(said: list[tuple[str, int, _espeak.Utterance]], sounds: list[Array], place: Path) -> None:
-    """Writes a folder of sounds for each language, and the table `digits.csv`."""
+    """Writes a folder of sounds for each language, and the table."""
     from luban.features.audio import spectrogram
 
     chance = np.random.default_rng(0)
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("path", "language", "speaker", SpokenDigitsVoices.target))
+    writer.writerow(COLUMNS)
     for (language, digit, utterance), sound in zip(said, sounds, strict=True):
         accent, _, speaker = utterance.voice.partition("+")
         path = f"{language}/{accent}-{speaker}-{digit}.wav"
@@ -89,7 +89,7 @@ def write_folder(said: list[tuple[str, int, _espeak.Utterance]], sounds: list[Ar
             there = on_a_line(spectrogram.resampled(sound.astype(np.float32), _espeak.RATE, RATE), chance)
             file.writeframes(np.clip(there.round(), -32_768, 32_767).astype("<i2").tobytes())
         writer.writerow((path, language, speaker, DIGITS[digit]))
-    (place / "digits.csv").write_text(out.getvalue(), encoding="utf-8")
+    (place / TABLE).write_text(out.getvalue(), encoding="utf-8")
 
 
 def on_a_line(sound: Array, chance: np.random.Generator) -> Array:
