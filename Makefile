@@ -14,10 +14,10 @@ PINS := $(CURDIR)/constraints.txt
 TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick check bench docs soak
+.PHONY: help setup demo test quick check bench bench-doctor docs soak
 
 help:  ## Show these lines.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY) $(FETCHED)  ## Make .venv, install luban with everything pinned in constraints.txt, fetch samples.
 
@@ -48,6 +48,9 @@ check: $(READY)  ## Format, lint, types, floors.
 
 bench: $(READY)  ## Run every benchmark and write docs/benchmarks.md.
 	$(BIN)/python benchmarks
+
+bench-doctor: $(READY)  ## Plant faults in training programs, and print what is found; 20 minutes on two cores.
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/doctor.py
 
 docs: $(READY)  ## Write docs/reference/ from the code, and the tour of the READMEs from a run.
 	$(BIN)/python docs/generate.py

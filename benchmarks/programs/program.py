@@ -5,28 +5,34 @@ A fault is a change of the program's data, so what is wrong, and how to take it 
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+import time
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "sigmoid": nn.Sigmoid, "leaky": nn.LeakyReLU, "silu": nn.SiLU,
-}  # fmt: skip
+import luban
+from programs.data import ONE_SCALE, rows
+from programs.log import Log
+from programs.networks import build, head_again, normalisations
 
 
 @dataclass(frozen=True)
 class Program:
     """How a network is trained. The first fields make programs differ; those from `inputs` on hold the faults.
 
-    data: digits, cancer, wine, iris (classes), diabetes (values). network: mlp, cnn, lstm, gru, transformer,
-    autoencoder. depth, width: hidden layers and their units. initial: `rule`, `constant`, or what the rule's weights
-    are multiplied by. bias: of hidden layers. final: an activation behind the last layer, which should have none.
+    data: digits, cancer, wine, iris, bbc, fashion, gunpoint (classes), diabetes (values). network: mlp, cnn, lstm, gru,
+    transformer, autoencoder. depth, width: hidden layers and their units. among: only so many rows of the data exist.
+    rows: only so many are learned from. start: `fresh`; `trained`, from weights that the same program left; `other`,
+    from weights that it left on other rows, with a new last layer. initial: `rule`, `constant`, or what the rule's
+    weights are multiplied by. bias: of hidden layers. final: an activation behind the last layer, which should have
+    none. frozen: `off` or `outside` the optimiser, the `first` weight or `most`; or `norms`, the batch normalisations.
     """
 
     data: str = "digits"
@@ -44,8 +50,10 @@ class Program:
     schedule: str = "none"
     clip: float | None = None
     accumulation: int = 1
+    among: int = 0
     rows: int = 0
     rarer: float = 1.0
+    start: str = "fresh"
     inputs: str = "scaled"
     initial: str | float = "rule"
     bias: float = 0.0
@@ -66,6 +74,10 @@ class Program:
     labels: float = 0.0
     declared: bool = True
 
+    @property
+    def classes(self) -> bool:
+        return self.data != "diabetes" and self.network != "autoencoder"
+
 
 @dataclass
 class Ran:
@@ -83,21 +95,13 @@ class Ran:
     not_run: Any = ()
 
 
-@cache
-def rows(data: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    from sklearn import datasets
-
-    load = {"digits": datasets.load_digits, "cancer": datasets.load_breast_cancer, "wine": datasets.load_wine,
-            "iris": datasets.load_iris, "diabetes": datasets.load_diabetes}[data]  # fmt: skip
-    values, target = load(return_X_y=True)
-    return values.astype(np.float64), target
-
-
 def split(program: Program, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Training and held-out rows, scaled by the training rows; targets as the loss wants them."""
     values, target = rows(program.data)
     random = np.random.default_rng(seed)
     order = random.permutation(len(values))
+    if program.among:
+        order = order[: program.among]
     if program.rarer < 1.0:
         keep = (target[order] != target.max()) | (random.random(len(order)) < program.rarer)
         order = order[keep]
@@ -105,16 +109,7 @@ def split(program: Program, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     held, learned = order[:cut], order[cut:]
     if program.rows:
         learned = learned[: program.rows]
-    center, spread = values[learned].mean(0), values[learned].std(0)
-    spread[spread < 1e-9] = 1.0
-    scaled = (values - center) / spread
-    if program.inputs == "raw":
-        scaled = values
-    elif program.inputs.startswith("times"):
-        scaled = scaled * float(program.inputs.removeprefix("times"))
-    elif program.inputs.startswith("column"):
-        scaled = scaled.copy()
-        scaled[:, :2] *= float(program.inputs.removeprefix("column"))
+    scaled = _scaled(program, values, values[learned])
     x, y = scaled[learned].copy(), target[learned].copy()
     if program.missing:
         cells = random.random(x.shape) < program.missing
@@ -128,138 +123,46 @@ def split(program: Program, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         wanted = [torch.tensor((part - middle) / width, dtype=torch.float32)[:, None] for part in (y, target[held])]
     else:
         wanted = [torch.tensor(part) for part in (y, target[held])]
-    given = [torch.tensor(part, dtype=torch.float32) for part in (x, scaled[held])]
+    kind = torch.long if program.data == "bbc" else torch.float32
+    given = [torch.tensor(part, dtype=kind) for part in (x, scaled[held])]
     return given[0], wanted[0], given[1], wanted[1]
 
 
-class Rows(nn.Module):
-    """Views a digit as an image, or as a sequence of its lines; what is no digit as columns, one after the other."""
-
-    def __init__(self, network: str) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, values: Tensor) -> Tensor:
-        if self.network == "cnn":
-            return values.view(-1, 1, 8, 8)
-        width = 8 if values.shape[1] == 64 else 1
-        return values.view(len(values), -1, width)
-
-
-class Recurrent(nn.Module):
-    def __init__(self, kind: str, width: int, wide: int) -> None:
-        super().__init__()
-        self.cells = (nn.LSTM if kind == "lstm" else nn.GRU)(width, wide, batch_first=True)
-
-    def forward(self, steps: Tensor) -> Tensor:
-        return self.cells(steps)[0][:, -1]
+def _scaled(program: Program, values: Any, learned: Any) -> Any:
+    if program.data == "bbc" or program.inputs == "raw":
+        return values
+    axis = None if program.data in ONE_SCALE else 0
+    center, spread = np.asarray(learned.mean(axis)), np.asarray(learned.std(axis))
+    spread = np.where(spread < 1e-9, 1.0, spread)
+    scaled = (values - center) / spread
+    if program.inputs.startswith("times"):
+        return scaled * float(program.inputs.removeprefix("times"))
+    if program.inputs.startswith("column"):
+        scaled[:, :2] *= float(program.inputs.removeprefix("column"))
+    return scaled
 
 
-class Attention(nn.Module):
-    def __init__(self, width: int, wide: int, length: int, depth: int, dropout: float, mixes: bool) -> None:
-        super().__init__()
-        self.embed = nn.Linear(width, wide)
-        self.place = nn.Parameter(torch.randn(1, length, wide) * 0.02)
-        layer = nn.TransformerEncoderLayer(wide, 4, 2 * wide, dropout, "gelu", batch_first=not mixes, norm_first=True)
-        self.layers = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
+def run(program: Program, seed: int, watching: bool = True, log: Log | None = None) -> Ran:
+    """Trains it, as a person's own loop would, with `luban.watch` looking on where that is asked for.
 
-    def forward(self, steps: Tensor) -> Tensor:
-        return self.layers(self.embed(steps) + self.place).mean(1)
+    log: what notes the signals that other tools read.
+    """
+    return _trained(program, seed, watching, log)[0]
 
 
-class Mixed(nn.Module):
-    """Takes the mean of the batch into account, which it must not."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        return values + values.mean(0, keepdim=True)
-
-
-def build(program: Program, inputs: int, outputs: int) -> nn.Module:
-    layers: list[nn.Module] = []
-    act = ACTIVATIONS[program.activation]
-    width = program.width
-    if program.network == "cnn":
-        layers += [Rows("cnn"), nn.Conv2d(1, 16, 3, padding=1), *_normal(program, 16, True), act(), nn.MaxPool2d(2),
-                   nn.Conv2d(16, 32, 3, padding=1), *_normal(program, 32, True), act(), nn.MaxPool2d(2),
-                   nn.Flatten()]  # fmt: skip
-        before = 32 * 4
-    elif program.network in ("lstm", "gru"):
-        layers += [Rows("sequence"), Recurrent(program.network, 8 if inputs == 64 else 1, width)]
-        before = width
-    elif program.network == "transformer":
-        step = 8 if inputs == 64 else 1
-        layers += [
-            Rows("sequence"),
-            Attention(step, width, inputs // step, program.depth, program.dropout, program.mixes_rows),
-        ]
-        before = width
-    else:
-        before = inputs
-        for _ in range(program.depth):
-            layers += [nn.Linear(before, width), *_normal(program, width, False), act()]
-            if program.dropout:
-                layers.append(nn.Dropout(program.dropout))
-            before = width
-    if program.mixes_rows and program.network != "transformer":
-        layers.append(Mixed())
-    layers.append(nn.Linear(before, outputs))
-    if program.final != "none":
-        layers.append(
-            {
-                "softmax": nn.Softmax(1),
-                "sigmoid": nn.Sigmoid(),
-                "relu": nn.ReLU(),
-                "log-softmax": nn.LogSoftmax(1),
-                "tanh": nn.Tanh(),
-            }[program.final]
-        )
-    model = nn.Sequential(*layers)
-    _initialise(program, model)
-    return model
-
-
-def _normal(program: Program, width: int, image: bool) -> list[nn.Module]:
-    if program.normalise == "batch":
-        return [nn.BatchNorm2d(width) if image else nn.BatchNorm1d(width)]
-    if program.normalise == "layer" and not image:
-        return [nn.LayerNorm(width)]
-    return []
-
-
-def _initialise(program: Program, model: nn.Module) -> None:
-    plain = [layer for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
-    for layer in plain[:-1] if len(plain) > 1 else []:
-        if program.activation in ("relu", "leaky") and program.network in ("mlp", "cnn", "autoencoder"):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        elif program.activation in ("tanh", "sigmoid") and program.network in ("mlp", "cnn", "autoencoder"):
-            nn.init.xavier_normal_(layer.weight)
-        if layer.bias is not None:
-            nn.init.constant_(layer.bias, program.bias)
-    if program.initial == "rule":
-        return
-    with torch.no_grad():
-        for layer in plain:
-            if program.initial == "constant":
-                layer.weight.fill_(0.05)
-            else:
-                layer.weight.mul_(float(program.initial))
-
-
-def run(program: Program, seed: int, watching: bool = True) -> Ran:
-    """Trains it, as a person's own loop would, with `luban.watch` looking on where that is asked for."""
-    import contextlib
-    import io
-    import time
-
-    import luban
-
+def _trained(program: Program, seed: int, watching: bool, log: Log | None = None) -> tuple[Ran, nn.Module]:
+    earlier = None if program.start == "fresh" else _weights(program, seed)
     torch.manual_seed(seed)
     x, y, held, wanted = split(program, seed)
-    classes = program.data != "diabetes" and program.network != "autoencoder"
+    classes = program.classes
     outputs = x.shape[1] if program.network == "autoencoder" else int(rows(program.data)[1].max()) + 1 if classes else 1
     if program.network == "autoencoder":
         y, wanted = x, held
     model = build(program, x.shape[1], outputs)
+    if earlier is not None:
+        model.load_state_dict(earlier)
+        if program.start == "other":
+            head_again(model)
     if program.shape == "flat" and not classes:
         y, wanted = y.flatten(), wanted.flatten()
     loss_function: nn.Module = nn.CrossEntropyLoss() if classes else nn.MSELoss()
@@ -269,7 +172,7 @@ def run(program: Program, seed: int, watching: bool = True) -> Ran:
         model = model.to(getattr(torch, program.storage))
         x, held = x.to(getattr(torch, program.storage)), held.to(getattr(torch, program.storage))
     frozen = _freeze(program, model)
-    meant = frozen if program.declared and program.frozen.startswith("off") else ()
+    meant = frozen if program.declared and not program.frozen.startswith("outside") else ()
     optimizer = _optimizer(program, model)
     scheduler = _scheduler(program, optimizer, math.ceil(len(x) / program.batch / program.accumulation))
     generator = torch.Generator().manual_seed(seed)
@@ -283,9 +186,14 @@ def run(program: Program, seed: int, watching: bool = True) -> Ran:
             model, optimizer, loss=loss_function, scheduler=scheduler, clip=program.clip,
             accumulation=program.accumulation, frozen=meant,
         )  # fmt: skip
+    elif log is not None:
+        looking = log.reading(model, classes, program.loss == "nll", x, program.data)
     with talk, looking as w:
         for _ in range(program.epochs):
             model.train(program.training_mode)
+            if program.frozen == "norms":
+                for layer in normalisations(model):
+                    layer.eval()
             order = torch.randperm(len(x), generator=generator) if program.shuffled else torch.argsort(_key(y))
             for number, at in enumerate(range(0, len(order) - 1, program.batch)):
                 picked = order[at : at + program.batch]
@@ -293,12 +201,15 @@ def run(program: Program, seed: int, watching: bool = True) -> Ran:
                     continue
                 if program.zero_gradients and number % program.accumulation == 0:
                     optimizer.zero_grad()
-                loss = loss_function(model(x[picked]).float(), y[picked])
+                answers = model(x[picked]).float()
+                loss = loss_function(answers, y[picked])
                 (loss / program.accumulation).backward()
                 if (number + 1) % program.accumulation:
                     continue
                 if program.clip is not None and program.clips:
                     torch.nn.utils.clip_grad_norm_(model.parameters(), program.clip)
+                if log is not None:
+                    log.before_step(float(loss), answers, y[picked])
                 optimizer.step()
                 if scheduler is not None and program.steps_schedule:
                     scheduler.step()
@@ -306,14 +217,26 @@ def run(program: Program, seed: int, watching: bool = True) -> Ran:
                 finite = finite and math.isfinite(float(loss))
                 if watching:
                     w.step(loss, x[picked], y[picked])
+                elif log is not None:
+                    log.after_step(optimizer.param_groups[0]["lr"])
             value, score = _held_out(program, model, loss_function, held, wanted, classes)
             curve.append(score)
             if watching:
                 w.validation(value, score=score)
+            elif log is not None:
+                log.checked(value, score)
     ran = Ran(max(curve), finite, steps, curve, time.thread_time() - started)
     if watching:
         ran.findings, ran.not_run = w.findings, w.not_run
-    return ran
+    return ran, model
+
+
+@lru_cache(maxsize=64)
+def _weights(program: Program, seed: int) -> dict[str, Tensor]:
+    """What the program leaves behind when it begins with new weights and freezes none."""
+    earlier = replace(program, start="fresh", frozen="none", rows=0, rarer=1.0)
+    seed = seed if program.start == "trained" else seed + 500
+    return _trained(earlier, seed, watching=False)[1].state_dict()
 
 
 def _key(target: Tensor) -> Tensor:
@@ -340,11 +263,16 @@ def _held_out(
 
 
 def _freeze(program: Program, model: nn.Module) -> tuple[str, ...]:
+    """The names of the parameters that are to stay as they are."""
     if program.frozen == "none":
         return ()
-    weights = [(name, p) for name, p in model.named_parameters() if p.ndim > 1]
-    chosen = weights[:1] if program.frozen.endswith("first") else weights[: max(len(weights) - 1, 1)]
-    if program.frozen.startswith("off"):
+    if program.frozen == "norms":
+        held = {id(p) for layer in normalisations(model) for p in layer.parameters()}
+        chosen = [(name, p) for name, p in model.named_parameters() if id(p) in held]
+    else:
+        weights = [(name, p) for name, p in model.named_parameters() if p.ndim > 1]
+        chosen = weights[:1] if program.frozen.endswith("first") else weights[: max(len(weights) - 1, 1)]
+    if not program.frozen.startswith("outside"):
         for _, parameter in chosen:
             parameter.requires_grad_(False)
     return tuple(name for name, _ in chosen)
