@@ -3,7 +3,7 @@
 import pytest
 
 from conditions.trained import examine, found, moving, parameter, perceptron, step, train
-from luban.evidence.trace import Trace
+from luban.evidence.trace import Told, Trace
 
 NAME = "learning-rate-too-low"
 
@@ -45,3 +45,10 @@ def test_a_loss_that_has_fallen_by_a_tenth_is_no_fault(last, fires):
 def test_it_is_silent_at_first_and_without_gradients(short, reason):
     with pytest.raises(ValueError, match=reason):
         examine(NAME, short)
+
+
+@pytest.mark.parametrize("planned, last, fires", [(1_000, 0.8, True), (10_000, 0.8, False), (1_000, 0.45, False)])
+def test_steps_that_cannot_move_a_weight_by_a_tenth_in_the_whole_training_are_found(planned, last, fires):
+    seen = trace(5e-5, losses=[1.0] * 50 + [last] * 50)
+    seen.told = Told(steps=planned)
+    assert bool(examine(NAME, seen)) is fires

@@ -38,6 +38,10 @@ MOST_TRIES = 3
 """Edits that are tried for one training, at most: each takes as long as it took to get to the mark."""
 PROVING = 2 / 3
 """Share of the held-out rows that the gain is read from; the others are looked at once, to contradict it."""
+BOUNDED = {"binary": "brier", "multiclass": "brier"}
+"""What the answers of some tasks are compared by here, instead of what models are compared by. A young network is sure
+of itself, and a single row that it is wrong about would outweigh all others in a loss without a bound.
+"""
 DRAWN = 100
 """Points of a loss curve that are kept for a picture."""
 
@@ -188,7 +192,8 @@ def _patient(fit: NetworkFit, interrupted: Callable[[], bool]) -> Patient:
     training = fit.training
     _, answered = training.rows(fit.unit)
     rows = np.flatnonzero(answered)
-    compared_by = several.task_of(training.work).compared_by
+    task = several.task_of(training.work)
+    compared_by = BOUNDED.get(task.name, task.compared_by)
     target = None if training.batch.target is None else training.batch.target[rows]
     order = np.random.default_rng(derive(training.seed, "treating")).permutation(len(rows))
     count = round(PROVING * len(rows))
