@@ -85,7 +85,7 @@ def test_losses_of_torch_are_known_by_name(loss, name):
 @pytest.mark.parametrize("kind", [int, float, bool])
 def test_sorted_targets_are_not_mixed(kind):
     halves = [np.zeros(20, kind), np.zeros(20, kind), np.ones(20, kind), np.ones(20, kind)]
-    assert program.mixing(halves) == 1 / 201
+    assert program.mixing(halves) == 1 / 2001
 
 
 @pytest.mark.parametrize("seed", range(3))
