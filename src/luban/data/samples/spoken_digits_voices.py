@@ -93,8 +93,8 @@ def write_folder(said: list[tuple[str, int, _espeak.Utterance]], sounds: list[Ar
 
 
 def on_a_line(sound: Array, chance: np.random.Generator) -> Array:
-    """The sound with a loudness, a silence before and behind, and a noise that are drawn: no recording has silence of
-    zeros, and what learns from them takes the noise of a line for speech."""
+    """The sound with a loudness, a silence before and behind, and a noise that are drawn: no recording has a silence
+    of zeros."""
     before, behind = (int(chance.uniform(*PAUSES) * RATE) for _ in range(2))
     louder = sound * chance.uniform(*LOUDNESS)
     noise = math.exp(chance.uniform(*map(math.log, NOISE)))
