@@ -1,9 +1,9 @@
 """Rows that come sorted: each batch holds a few classes only, and the network forgets the others in the meantime.
 
 Signal: how far the targets differ between the first ten batches, against shuffles of the same rows (a permutation test
-of up to 2,000; classes by their counts, values by their means). Threshold: p < 0.001. Silent for fewer than three batches, for
-targets that are sequences, and where no targets are told. Repair: shuffle the rows before each epoch. Proven
-structurally.
+of up to 2,000; classes by their counts, values by their means). Threshold: p < 0.001. Silent for fewer than three
+batches, for targets that are sequences, and where no targets are told. Repair: shuffle the rows before each epoch.
+Proven structurally.
 """
 
 from __future__ import annotations
