@@ -105,6 +105,15 @@ def calibrate(
     return Calibration(best, told, before, _mean(best_losses, weight), parameters)
 
 
+def held_out(
+    method: str, outputs: Array, target: Array, folds: Array, weight: Array | None = None, *, seed: int = 0
+) -> Array:
+    """(rows, classes) the probabilities, each corrected by a correction that was fitted on the other folds."""
+    if method == "none":
+        return outputs
+    return _cross_fitted(method, outputs, target, _parts(folds, seed), weight)
+
+
 def _mean(terms: Array, weight: Array | None) -> float:
     return float(np.average(terms, weights=weight))
 

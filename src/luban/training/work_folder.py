@@ -29,6 +29,7 @@ from luban.core import files, fingerprint, registry
 from luban.core.errors import UsageError
 from luban.core.seed import derive
 from luban.data import encoded
+from luban.evidence.fits import Remarks
 from luban.protocols import Form, Model, NetworkModel, Work
 from luban.recipe.recipe import Candidate, Train
 
@@ -292,6 +293,15 @@ class WorkFolder:
         files.write(
             self.units / f"{self.actual(unit).name}{_form_ending(unit)}", states.to_bytes(form.kind, form.state())
         )
+
+    def write_remarks(self, unit: Unit, remarks: Remarks) -> None:
+        """Writes what the fit of a unit told of itself, before its result, which finishes the unit."""
+        files.write_json(self.units / f"{unit.name}.remarks.json", remarks.to_json())
+
+    def remarks(self, unit: Unit) -> Remarks:
+        """What the fit of a unit told of itself; nothing where it told nothing."""
+        path = self.units / f"{unit.name}.remarks.json"
+        return Remarks.from_json(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else Remarks()
 
     # Networks
 

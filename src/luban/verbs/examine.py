@@ -8,6 +8,7 @@ from luban.core.seed import derive
 from luban.data import loader
 from luban.evidence.attribution import attributed
 from luban.evidence.finding import Finding
+from luban.evidence.judgement import Judgement
 from luban.protocols import Comparison, Condition, Examination
 from luban.verbs.preparing import Prepared, sampled
 
@@ -47,7 +48,7 @@ def examine(prepared: Prepared) -> Examination:
 
 
 def findings(
-    examination: Examination | Comparison, until: Deadline = Deadline.NEVER
+    examination: Examination | Comparison | Judgement, until: Deadline = Deadline.NEVER
 ) -> tuple[list[Finding], list[NotRun]]:
     """What conditions found in it, the primary finding first; and which could not be examined, and why.
 
@@ -55,10 +56,11 @@ def findings(
     """
     found: list[Finding] = []
     not_run: list[NotRun] = []
-    sees = "rows" if isinstance(examination, Examination) else "newer rows"
+    sees = {Examination: "rows", Comparison: "newer rows", Judgement: "answers"}[type(examination)]
+    task = examination.task if isinstance(examination, Judgement) else examination.task.name
     for name in registry.names("conditions"):
         condition: Condition = registry.find("conditions", name)
-        if condition.sees != sees or examination.task.name not in condition.tasks:
+        if condition.sees != sees or task not in condition.tasks:
             continue
         if until.left() <= 0:
             not_run.append((condition.id, "the time for examining was over"))

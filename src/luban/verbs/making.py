@@ -30,16 +30,18 @@ from luban.training.work_folder import Training, WorkFolder, by_gradient
 from luban.verbs import (
     comparing,
     encoding,
+    examine,
     exporting,
     grouping,
+    judging,
     measuring,
     proving,
     shuffling,
     stating,
     trainings,
     writing,
-)  # fmt: skip
-from luban.verbs.preparing import Given, Prepared, prepare
+)
+from luban.verbs.preparing import Given, prepare
 from luban.verbs.repairing import Examined, examine_and_repair
 
 ENDING = 0.15
@@ -82,10 +84,12 @@ def make(
             training = encoding.encode(prepared, folder, MAIN)
             until = _search_until(allowed, pace.slowness())
             if prepared.task.supervised:
-                made = _predictor(prepared, training, folder, pool, until, allowed, console)
+                made = _predictor(examined, training, folder, pool, until, allowed, console)
             else:
                 made = grouping.make(prepared, training, folder, pool, until, console)
-    _tell_findings(made.findings, console)
+    repaired = frozenset(repair.condition for repair in examined.repairs if repair.accepted)
+    of_data, of_answers = judging.found_with(examined.findings, repaired, made.judged)
+    _tell_findings((*of_answers, *made.findings), console)
     _tell_repairs(made.repairs, console)
     columns = prepared.given_schema or prepared.schema
     stored = Stored(
@@ -99,7 +103,7 @@ def make(
             "evaluation": made.evaluation,
             "search": {"candidates": made.unfinished},
             "findings": {
-                "findings": [finding.to_json() for finding in worst_first((*examined.findings, *made.findings))],
+                "findings": [each.to_json() for each in worst_first((*of_data, *of_answers, *made.findings))],
                 "not_run": [
                     {"condition": condition, "reason": reason}
                     for condition, reason in (*examined.not_run, *made.not_run)
@@ -202,7 +206,7 @@ def _tell_findings(findings: Sequence[Finding], console: Console) -> None:
 
 
 def _predictor(
-    prepared: Prepared,
+    examined: Examined,
     training: Training,
     folder: WorkFolder,
     pool: Pool,
@@ -211,6 +215,7 @@ def _predictor(
     console: Console,
 ) -> writing.Made:
     """The model of a task with a target, and what was measured of it."""
+    prepared = examined.prepared
     recipe = prepared.recipe
     everything = recipe.train.refit == "all"
     tensor_work = None if training.tensors is None else training.tensors[1]
@@ -254,6 +259,10 @@ def _predictor(
     said = baseline.outputs(training.seen_by(asked[0]).batch.inputs[training.test])
     tested = measuring.tested(prepared, seen, answer, (simple, said), chosen)
     validated = measuring.cross_validated(prepared, training, folder, chosen, repeats)
+    judgement = judging.judge(
+        prepared, examined, seen, folder, chosen, fitted, constant=outcomes[0].outputs, repeats=repeats
+    )
+    judged, not_run = ([], []) if judgement is None else examine.findings(judgement, allowed.deadline)
     encoder = prepared.encoder(training.view(members[0]))
     importance = shuffling.importance(prepared, encoder, answer, chosen, allowed.deadline)
     looked = trainings.looked(folder, asked, members)
@@ -290,5 +299,6 @@ def _predictor(
         evidence={"importance": importance, "runtime": exported.to_json(), **comparing.kept(prepared, tested)},
         findings=(*exporting.findings(exported, members), *looked.findings),
         repairs=looked.repairs,
-        not_run=looked.not_run,
+        judged=tuple(judged),
+        not_run=(*not_run, *looked.not_run),
     )  # fmt: skip

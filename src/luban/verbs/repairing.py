@@ -29,12 +29,16 @@ Effect = Callable[[Prepared, Prepared], tuple[bool, str, float, float]]
 
 @dataclass(frozen=True)
 class Examined:
-    """Rows after repair, what was found (before and after), and what became of each edit."""
+    """Rows after repair, what was found (before and after), and what became of each edit.
+
+    examination: of the rows as they are now; None where the time to examine was over.
+    """
 
     prepared: Prepared
     findings: tuple[Finding, ...]
     not_run: tuple[tuple[str, str], ...]
     repairs: tuple[Repair, ...]
+    examination: Examination | None = None
 
 
 def examine_and_repair(
@@ -81,7 +85,7 @@ def examine_and_repair(
             break
         found, not_run = examine.findings(examination)
         seen += [finding for finding in found if _place(finding) not in {_place(earlier) for earlier in seen}]
-    return Examined(prepared, tuple(seen), tuple(not_run), tuple(repairs))
+    return Examined(prepared, tuple(seen), tuple(not_run), tuple(repairs), examination)
 
 
 def _place(finding: Finding) -> tuple[str, str | None]:

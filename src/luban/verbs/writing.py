@@ -20,7 +20,8 @@ class Made:
 
     recipe: with what the run recorded. encoder: the state of what encodes rows for the form.
     unfinished: candidates that have no part in the bundle, and why. findings: what training showed.
-    repairs: what became of the edits that were tried for it. not_run: conditions that could not look on, and why.
+    repairs: what became of the edits that were tried for it. judged: what conditions found in its answers.
+    not_run: conditions that could not look on or judge, and why.
     """
 
     recipe: Recipe
@@ -33,6 +34,7 @@ class Made:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     repairs: tuple[Repair, ...] = ()
+    judged: tuple[Finding, ...] = ()
     not_run: tuple[tuple[str, str], ...] = ()
 
 

@@ -1,0 +1,80 @@
+"""A model that is too stiff, or trained too little: quick models answer rows that they did not see better than this one
+answers its own training rows.
+
+Signal: the mean error on the training rows less that of quick models (a linear one, trees and neighbours together) on
+held-out rows; the error is 0 or 1 of classes, and of values relative to the best constant answer. Threshold: 2
+standard errors of the difference (luban's catalogue), and at least 0.02, below which it matters to nobody; and the
+held-out rows, the same for both, must be answered worse by as much, row by row. Silent where training rows are answered
+much better than held-out ones (a gap of 0.1 is no lack of capacity), and where quick models were not held out alike:
+rows that share groups, or that have an order in time. Repair: models of more capacity, more rounds or epochs, a weaker
+penalty. Proven by effect: errors on training and on held-out rows fall.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from luban.conditions import _answers
+from luban.evidence.finding import Finding, Signal, Where
+from luban.evidence.judgement import Judgement, Told, errors
+from luban.protocols import Condition
+
+STANDARD_ERRORS = 2.0
+LEAST = 0.02
+GAP = 0.1
+FEWEST = 50
+"""Held-out rows."""
+
+
+def examine(judgement: Judgement) -> list[Finding]:
+    if judgement.train is None:
+        raise judgement.lacks("train")
+    if judgement.beside is None:
+        raise judgement.lacks("beside")
+    places = judgement.beside.places
+    if len(places) < FEWEST:
+        raise ValueError(f"{len(places)} held-out rows are too few to compare models; {FEWEST} are needed")
+    target = judgement.held_out.target[places]
+    own = errors(judgement.task, Told(target, judgement.held_out.outputs[places]))
+    quick = errors(judgement.task, Told(target, judgement.beside.outputs))
+    train = errors(judgement.task, judgement.train)
+    beyond = float(train.mean() - quick.mean())
+    bound = max(STANDARD_ERRORS * float(np.hypot(_error(train), _error(quick))), LEAST)
+    worse = own - quick
+    as_much = max(STANDARD_ERRORS * _error(worse), LEAST)
+    if beyond <= bound or worse.mean() <= as_much or own.mean() - train.mean() >= GAP:
+        return []
+    named = "wrong" if judgement.task != "regression" else "the error, in shares of that of a constant answer,"
+    shown = f"{train.mean():.1%} {named}" if judgement.task != "regression" else f"{named} is {train.mean():.2f}"
+    other = f"{quick.mean():.1%}" if judgement.task != "regression" else f"{quick.mean():.2f}"
+    return [
+        Finding(
+            condition=condition.id,
+            severity="warning",
+            where=Where(),
+            evidence=Signal("error on training rows less that of quick models on others", beyond, bound, len(places)),
+            text=(
+                f"of its own training rows {judgement.model} has {shown}, and quick models have {other} on rows that "
+                f"they did not see: {beyond:.3f} less (threshold {bound:.3f}). The model is too stiff for what the "
+                "columns tell, or was trained too little. Let others compete (--model auto), or give it more capacity, "
+                "more rounds or epochs, or a weaker penalty."
+            ),
+            edits=_answers.edit(judgement, "model.names", ["auto"], "models of more capacity compete"),
+        )
+    ]
+
+
+def _error(values: np.ndarray) -> float:
+    """The standard error of their mean."""
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+condition = Condition(
+    id="underfitting",
+    group="generalisation",
+    summary="training rows are answered worse than quick models answer rows that they did not see",
+    examine=examine,
+    tasks=_answers.ONE_ANSWER,
+    sees="answers",
+    proof="effect",
+)

@@ -1,0 +1,257 @@
+"""Judging: what conditions of answers look at, made of a fit. Held-out rows speak here, and test rows are not used.
+
+What the conditions find joins the findings on the data: a fault of the data silences what it does to the answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from luban.batch import Array, Ragged, dense
+from luban.core import registry
+from luban.core.seed import derive
+from luban.data import loader, values
+from luban.evidence.attribution import attributed
+from luban.evidence.finding import Finding
+from luban.evidence.fits import Remarks, Stages
+from luban.evidence.judgement import Beside, Design, Judgement, Runs, Slice, Told
+from luban.protocols import Form, Metric
+from luban.recipe.recipe import Candidate, Recipe
+from luban.schema.schema import Schema
+from luban.training import calibration, probing, search
+from luban.training.choosing import Chosen, mixed
+from luban.training.fitting import settings
+from luban.training.work_folder import Training, Unit, WorkFolder
+from luban.verbs import encoding
+from luban.verbs.preparing import Prepared, sampled
+from luban.verbs.repairing import Examined
+
+MOST = 20_000
+"""Held-out rows that are sliced, at most."""
+LEARNED = 2_000
+"""Training rows that the model answers again, at most."""
+FEW_VALUES = 10
+"""Different numbers up to which each is a part of its own; of more, quarters are."""
+MOST_VALUES = 50
+"""Categories of a column that are looked at, the commonest ones."""
+
+
+def judge(
+    prepared: Prepared,
+    examined: Examined,
+    training: Training,
+    folder: WorkFolder,
+    chosen: Chosen,
+    fitted: Callable[[Candidate], Form],
+    *,
+    constant: Any,
+    repeats: int,
+) -> Judgement | None:
+    """What is known of the chosen model's answers; None where an answer is a sequence.
+
+    training: as the chosen model sees it. fitted: the form of a candidate that was fitted on training rows.
+    constant: (held-out rows, outputs) what the simplest model says. repeats: how often rows were cut into folds.
+    """
+    target = training.batch.target
+    if isinstance(target, Ragged) or isinstance(chosen.outputs, Ragged) or target is None:
+        return None
+    recipe, seed = prepared.recipe, derive(prepared.recipe.seed, "judging")
+    held, members = training.held_out(0), [member.candidate for member in chosen.members]
+    plain = dense(_outputs(folder, training, chosen, 0))
+    outputs, folds, weight = plain, training.folds[0][held], training.batch.weight
+    weight = None if weight is None else weight[held]
+    if chosen.calibration is not None:
+        method = chosen.calibration.method
+        outputs = calibration.held_out(method, plain, target[held], folds, weight, seed=recipe.seed)
+    numbers = encoding.rows_of(prepared)
+    frame = loader.take(prepared.frame, numbers[held][:MOST])
+    beside, why = _beside(prepared, examined, numbers[held])
+    learned = sampled(_learned(training, members[0]), LEARNED, derive(seed, "learned"))
+    form = chosen.form(fitted)
+    inputs = training.batch.inputs[learned]
+    design = None
+    if len(members) == 1:
+        design = _design(prepared, members[0], numbers[learned], fitted(members[0]), inputs, dense(target)[learned])
+    return Judgement(
+        task=prepared.task.name,
+        classes=prepared.classes,
+        model=chosen.label,
+        held_out=Told(target[held], outputs),
+        settings=_by_path(recipe, members),
+        folds=folds,
+        weight=weight,
+        uncorrected=plain,
+        train=Told(target[learned], dense(form.outputs(inputs))),
+        constant=constant,
+        beside=beside,
+        slices=slices(frame, prepared.schema, len(held)),
+        runs=_runs(prepared, training, folder, chosen, constant, repeats),
+        remarks={candidate.label: _remarks(folder, training, candidate) for candidate in members},
+        design=design,
+        seed=recipe.seed,
+        why=why,
+    )
+
+
+def found_with(
+    data: Sequence[Finding], repaired: frozenset[str], answers: Sequence[Finding]
+) -> tuple[list[Finding], list[Finding]]:
+    """The findings on the data and those on the answers, without symptoms of faults of the data that are left."""
+    known = registry.names("conditions")
+    there = [each for each in data if each.condition in known and each.condition not in repaired]
+    told = attributed([*there, *answers])
+    causes = {(each.condition, each.where): each for each in told}
+    left = [each for each in told if (each.condition, each.where) not in {(d.condition, d.where) for d in there}]
+    return [causes.get((each.condition, each.where), each) for each in data], left
+
+
+def _outputs(folder: WorkFolder, training: Training, chosen: Chosen, repeat: int) -> Any:
+    rows = training.held_out(repeat)
+    return mixed(
+        [member.weight for member in chosen.members],
+        [search.held_out_outputs(folder, training, m.candidate, repeat=repeat)[rows] for m in chosen.members],
+    )
+
+
+def _learned(training: Training, candidate: Candidate) -> Array:
+    """Numbers of the rows that the candidate's model was fitted on."""
+    fitted, _ = training.rows(Unit(candidate, training.ships(candidate)))
+    return np.flatnonzero(fitted)
+
+
+def _beside(prepared: Prepared, examined: Examined, rows: Array) -> tuple[Beside | None, Mapping[str, str]]:
+    """What the quick models of the examination say of held-out rows, by their numbers in the table; or why not."""
+    if examined.examination is None:
+        return None, {"beside": "the time for examining was over, so there are no quick models to compare with"}
+    if prepared.division.within in ("group", "time"):
+        told = "rows share groups" if prepared.division.within == "group" else "rows have an order in time"
+        return None, {"beside": f"{told}, and quick models were not held out so"}
+    try:
+        probe = probing.out_of_fold(examined.examination)
+    except ValueError as reason:
+        return None, {"beside": str(reason)}
+    probed = examined.examination.train_rows[probe.rows]
+    _, places, from_probe = np.intersect1d(rows, probed, return_indices=True)
+    return Beside(places, probe.outputs[from_probe].reshape(len(places), -1)), {}
+
+
+def _runs(
+    prepared: Prepared, training: Training, folder: WorkFolder, chosen: Chosen, constant: Any, repeats: int
+) -> Runs | None:
+    if repeats < 2:
+        return None
+    metric: Metric = registry.find("metrics", prepared.recipe.train.metric or prepared.task.compared_by)
+    target, scores = dense(training.batch.target), []
+    for repeat in range(repeats):
+        outputs = dense(_outputs(folder, training, chosen, repeat))
+        outputs = outputs if chosen.calibration is None else chosen.calibration.apply(outputs)
+        rows = training.held_out(repeat)
+        scores.append(metric.score(target[rows], prepared.task.answers(outputs, chosen.threshold)))
+    simplest = metric.score(target[training.held_out(0)], prepared.task.answers(constant))
+    return Runs(metric.name, tuple(scores), simplest)
+
+
+def _remarks(folder: WorkFolder, training: Training, candidate: Candidate) -> Remarks:
+    """What the fit that answers told of its end, and how the loss of those of the folds went, on average."""
+    folds = range(int(training.folds[0].max()) + 1)
+    told = [folder.remarks(Unit(candidate, fold)).stages for fold in folds]
+    stages = [each for each in told if each is not None]
+    ended = folder.remarks(Unit(candidate, training.ships(candidate))).endings
+    if not stages or len({len(each.rounds) for each in stages}) > 1:
+        return Remarks(ended)
+
+    def mean(lines: Sequence[Sequence[float]]) -> tuple[float, ...]:
+        return tuple(np.mean(lines, axis=0).tolist())
+
+    names = stages[0].metrics
+    whole = Stages(
+        stages[0].rounds,
+        mean([each.held_out for each in stages]),
+        mean([each.train for each in stages]),
+        {name: mean([each.metrics[name] for each in stages]) for name in names},
+    )
+    return Remarks(ended, whole)
+
+
+def _design(
+    prepared: Prepared, candidate: Candidate, rows: Array, form: Form, inputs: Any, target: Array
+) -> Design | None:
+    """The number columns of a linear model; None for another model."""
+    told = settings(candidate).model_dump() if registry.find("models", candidate.model).trainer == "estimator" else {}
+    if not {"penalty", "C"} <= told.keys():
+        return None
+    columns = [column.name for column in prepared.schema.inputs if column.kind == "number"]
+    frame = loader.take(prepared.frame, rows, columns) if columns else pl.DataFrame()
+    numbers = np.stack([_filled(values.floats(frame[name])) for name in columns], axis=1) if columns else None
+    standard = np.zeros((len(rows), 0)) if numbers is None else probing.standardised(numbers)
+    varies = standard.std(axis=0) > 0
+    names = tuple(name for name, kept in zip(columns, varies, strict=True) if kept)
+    penalty = 0.0 if told["penalty"] == "none" else 1.0 / told["C"]
+    path = f"model.{candidate.model}.penalty"
+    return Design(names, standard[:, varies], penalty, target, dense(form.outputs(inputs)), path, told["penalty"])
+
+
+def _filled(numbers: Array) -> Array:
+    """The numbers, with their median where one is missing."""
+    known = np.isfinite(numbers)
+    return np.where(known, numbers, np.median(numbers[known]) if known.any() else 0.0)
+
+
+def slices(frame: pl.DataFrame, schema: Schema, rows: int) -> tuple[Slice, ...]:
+    """The parts of rows that single columns make. rows: how many there are; those behind the frame's are in no part."""
+    found: list[Slice] = []
+
+    def add(column: str, what: str, inside: pl.Series | Array) -> None:
+        mask = np.zeros(rows, dtype=bool)
+        mask[: len(frame)] = np.asarray(inside)
+        found.append(Slice(column, what, mask))
+
+    for column in schema.columns:
+        if column.name not in frame.columns or column.role not in ("input", "group"):
+            continue
+        held = frame[column.name]
+        if held.null_count():
+            add(column.name, f"'{column.name}' is missing", held.is_null())
+        if column.kind == "number":
+            _of_numbers(column.name, values.floats(held), add)
+        elif column.kind in ("category", "boolean") or column.role == "group":
+            texts = held.cast(pl.String, strict=False)
+            commonest = texts.drop_nulls().value_counts(sort=True).head(MOST_VALUES)
+            for value in commonest[texts.name].to_list():
+                add(column.name, f"'{column.name}' is '{value}'", (texts == value).fill_null(value=False))
+    return tuple(found)
+
+
+def _of_numbers(name: str, numbers: Array, add: Callable[[str, str, Array], None]) -> None:
+    known = np.isfinite(numbers)
+    different = np.unique(numbers[known])
+    if len(different) <= FEW_VALUES:
+        for value in different:
+            add(name, f"'{name}' is {value:g}", numbers == value)
+        return
+    bounds = np.quantile(numbers[known], [0.25, 0.5, 0.75])
+    edges = [-np.inf, *np.unique(bounds), np.inf]
+    for low, high in pairwise(edges):
+        if low == -np.inf:
+            what = f"'{name}' is at most {high:.4g}"
+        elif high == np.inf:
+            what = f"'{name}' is above {low:.4g}"
+        else:
+            what = f"'{name}' is above {low:.4g} and at most {high:.4g}"
+        add(name, what, known & (numbers > low) & (numbers <= high))
+
+
+def _by_path(recipe: Recipe, members: Sequence[Candidate]) -> dict[str, Any]:
+    """The JSON values of the recipe by path, and all settings of the models that answer."""
+    document = recipe.model_dump(mode="json")
+    found = {f"{part}.{key}": value for part in ("train", "features", "split") for key, value in document[part].items()}
+    found["model.names"] = document["model"]["names"]
+    for candidate in members:
+        for key, value in settings(candidate).model_dump(mode="json").items():
+            found[f"model.{candidate.model}.{key}"] = value
+    return found
