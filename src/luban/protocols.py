@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtim
 
 from luban.batch import Answers, Array, Batch, Inputs, PerRow, Ragged
 from luban.evidence.finding import Finding
+from luban.evidence.judgement import Judgement
 from luban.evidence.measurement import Direction, Measurement
 from luban.evidence.reference import Reference, Spread
 from luban.evidence.trace import Trace
@@ -263,7 +264,9 @@ class Entry:
 class Model(Protocol):
     """A trainer of one kind of model (`models/`).
 
-    One that reads rows as networks do, as tensors, says so by a class variable `sees = "tensors"`.
+    One that reads rows as networks do, as tensors, says so by a class variable `sees = "tensors"`; one whose
+    form is trees that came one after the other, so that the first of them are a model of fewer rounds, by
+    `staged = True`.
     """
 
     name: ClassVar[str]
@@ -601,6 +604,7 @@ class Condition:
     proof: `structural` when the signal itself says whether an edit cured it; `effect` when a paired gain must show it.
     silences: conditions that are its symptoms.
     during: what it finds in a training, for one that looks at rows in the first place; reads a `Trace`.
+    judged: what it finds in answers, for one that looks at something else in the first place; reads a `Judgement`.
     code: what to change in a training loop of one's own, in a line.
     """
 
@@ -613,6 +617,7 @@ class Condition:
     proof: Literal["structural", "effect", "advice"] = "advice"
     silences: tuple[str, ...] = ()
     during: Callable[[Trace], list[Finding]] | None = None
+    judged: Callable[[Judgement], list[Finding]] | None = None
     code: str = ""
 
 

@@ -8,6 +8,7 @@ from luban.evidence.judgement import Judgement
 from luban.recipe.edit import RecipeEdit
 
 ONE_ANSWER = frozenset({"binary", "multiclass", "regression"})
+WITH_TARGET = ONE_ANSWER | {"multilabel", "multi-task", "forecasting"}
 CLASSES = frozenset({"binary", "multiclass"})
 
 

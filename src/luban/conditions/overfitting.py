@@ -10,10 +10,12 @@ checks. Repair: keep the best weights; weight decay; dropout; augmentation. Prov
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from luban.conditions import _training
+from luban.conditions import _answers, _training
 from luban.evidence.finding import Finding, Signal
-from luban.evidence.trace import Trace
+from luban.evidence.judgement import Judgement
+from luban.evidence.trace import Check, Trace
 from luban.protocols import Condition
 
 RISEN = 1.5
@@ -53,6 +55,34 @@ def examine(trace: Trace) -> list[Finding]:
     )
 
 
+def judged(judgement: Judgement) -> list[Finding]:
+    """The same of boosting, whose first rounds are a model of their own: a check for each share of the rounds."""
+    if judgement.remarks is None:
+        raise judgement.lacks("remarks")
+    grown = [(label, each.stages) for label, each in judgement.remarks.items() if each.stages is not None]
+    if not grown:
+        raise ValueError("no model that grew by rounds answers")
+    found: list[Finding] = []
+    for label, stages in grown:
+        lines = zip(stages.rounds, stages.held_out, stages.train, strict=True)
+        checks = [
+            Check(rounds, loss, train, {name: values[place] for name, values in stages.metrics.items()})
+            for place, (rounds, loss, train) in enumerate(lines)
+        ]
+        for each in examine(Trace(checks=checks)) if len(checks) >= CHECKS else []:
+            rounds = each.where.step or stages.rounds[0]
+            text = (
+                f"on held-out rows the loss of {label} was {min(stages.held_out):.4g} after {rounds:,} rounds and is "
+                f"{stages.held_out[-1]:.4g} after all {stages.rounds[-1]:,}, {each.evidence.value:.2f} times as much "
+                f"(threshold {RISEN:g}): the later rounds learned the training rows by heart. Take as many rounds as "
+                "help on held-out rows, or fewer leaves."
+            )
+            path = f"model.{label.partition('(')[0]}.rounds"
+            fewer = _answers.edit(judgement, path, rounds, "later rounds make held-out rows worse")
+            found.append(replace(each, text=text, edits=fewer))
+    return found
+
+
 def _fallen(trace: Trace) -> bool:
     """Whether a metric fell in the latest checks; yes where none is told."""
     for name in trace.checks[-1].metrics:
@@ -70,5 +100,6 @@ condition = Condition(
     tasks=_training.TASKS,
     sees="training",
     proof="effect",
+    judged=judged,
     code="keep the weights of the best validation; weight_decay=0.1; torch.nn.Dropout(0.3)",
 )

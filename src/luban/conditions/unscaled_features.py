@@ -128,7 +128,7 @@ condition = Condition(
     examine=examine,
     tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "multi-task", "clustering", "anomaly"}),
     proof="structural",
-    silences=_training.symptoms("unscaled-features"),
+    silences=(*_training.symptoms("unscaled-features"), "estimator-not-converged", "underfitting"),
     during=in_training,
     code="inputs = (inputs - train.mean(0)) / train.std(0)",
 )

@@ -10,7 +10,8 @@ Inputs are float32, so `x <= t` is the same for a float64 threshold t and for th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self, final
 
@@ -81,6 +82,18 @@ class Trees:
     def _spreading(self) -> Array:
         """(trees, sums): where the only value of a leaf goes."""
         return (self.columns[:, None] == np.arange(len(self.base))).astype(np.float64)
+
+    def stages(self, inputs: Inputs, ends: Sequence[int]) -> Iterator[Array]:
+        """(rows, outputs) by the first trees alone, for each number of trees in `ends`, which ascend."""
+        sums, start = 0.0, 0
+        ones, zeros = np.ones_like(self.scale), np.zeros_like(self.base)
+        for end in ends:
+            part = slice(start, end)
+            some = replace(
+                self, roots=self.roots[part], columns=self.columns[part], base=zeros, scale=ones, link="identity"
+            )
+            sums, start = sums + some.outputs(inputs), end
+            yield _links.apply(self.link, sums * self.scale + self.base)
 
     def _answer(self, rows: Array, features: Array) -> Array:
         step = max(1, _PAIRS // len(self.roots))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from luban.batch import Array, Batch, Inputs
 from luban.core import registry
+from luban.evidence.fits import Ending, tell
 from luban.protocols import Form, Work
 
 PREDICTED = frozenset({"regression", "binary", "multiclass", "multilabel"})
@@ -98,3 +100,15 @@ def unconverged() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
+
+
+@contextmanager
+def iterated(estimator: Any) -> Iterator[None]:
+    """The same for an estimator of scikit-learn that is fitted within; how it ended is told to whoever listens."""
+    with unconverged():
+        yield
+    taken = getattr(estimator, "n_iter_", None)
+    if taken is None or getattr(estimator, "max_iter", None) is None:
+        return
+    iterations, limit = int(np.max(taken)), int(estimator.max_iter)
+    tell(Ending(type(estimator).__name__, iterations, limit, converged=iterations < limit))

@@ -57,6 +57,7 @@ class GradientBoosting:
     trainer: ClassVar[Literal["estimator"]] = "estimator"
     tasks: ClassVar[frozenset[str]] = _answering.STEPWISE
     Settings = Settings
+    staged: ClassVar[bool] = True
 
     def portfolio(self, work: Work) -> Iterable[Entry]:
         if work.sparse:

@@ -25,6 +25,8 @@ class Settings(Section):
     """`l1` sets weights to zero, `l2` makes all small, `elastic-net` does both."""
     l1_ratio: float = Field(0.5, ge=0, le=1)
     """The share of `l1` in `elastic-net`."""
+    iterations: int | None = Field(None, ge=1, le=1_000_000)
+    """Steps of the solver, at most; as many as usually do where nothing is said."""
 
 
 @final
@@ -70,10 +72,9 @@ def _classify(
     l1 = {"l1": 1.0, "l2": 0.0, "elastic-net": settings.l1_ratio, "none": 0.0}[settings.penalty]
     # lbfgs is quick and exact, and knows no l1.
     solver = "lbfgs" if l1 == 0.0 else "saga"
-    estimator = LogisticRegression(
-        C=strength, l1_ratio=l1, solver=solver, max_iter=500 if solver == "lbfgs" else 1000, random_state=seed
-    )
-    with _answering.unconverged():
+    most = settings.iterations or (500 if solver == "lbfgs" else 1000)
+    estimator = LogisticRegression(C=strength, l1_ratio=l1, solver=solver, max_iter=most, random_state=seed)
+    with _answering.iterated(estimator):
         estimator.fit(_doubled(inputs), codes, sample_weight=weight)
     return _form(estimator.coef_.T, estimator.intercept_, "binary" if classes == 2 else "softmax")
 
@@ -96,7 +97,7 @@ def _regress(inputs: Inputs, values: Array, weight: Array | None, *, settings: S
     spread = np.where(spread > 0, spread, 1.0)
     estimator = _regression(settings, work.loss, len(values))
     scaled = (values - middle) / spread
-    with _answering.unconverged():
+    with _answering.iterated(estimator):
         estimator.fit(_doubled(inputs), scaled, sample_weight=weight)
     weights = np.asarray(estimator.coef_, dtype=np.float64).reshape(len(middle), -1).T * spread
     intercept = np.broadcast_to(np.ravel(estimator.intercept_), middle.shape)
@@ -111,10 +112,10 @@ def _regression(settings: Settings, loss: str, rows: int) -> Any:
     if loss == "absolute":
         return QuantileRegressor(quantile=0.5, alpha=alpha / rows)
     if loss == "huber":
-        return HuberRegressor(alpha=alpha, max_iter=1000)
+        return HuberRegressor(alpha=alpha, max_iter=settings.iterations or 1000)
     if settings.penalty in ("l1", "elastic-net"):
         ratio = 1.0 if settings.penalty == "l1" else settings.l1_ratio
-        return ElasticNet(alpha=alpha / rows, l1_ratio=ratio, max_iter=10_000)
+        return ElasticNet(alpha=alpha / rows, l1_ratio=ratio, max_iter=settings.iterations or 10_000)
     return Ridge(alpha=max(alpha, 1e-10))
 
 

@@ -41,6 +41,8 @@ class Settings(Section):
     """How fast a row's influence falls with distance: a number, 1 / (columns * variance), or 1 / columns."""
     epsilon: float = Field(0.1, ge=0, le=1e12)
     """Half the width of the tube around values, in standard deviations of the target."""
+    iterations: int | None = Field(None, ge=1, le=1_000_000)
+    """Steps of the solver of a straight boundary, at most; as many as usually do where nothing is said."""
 
 
 @final
@@ -172,8 +174,8 @@ def _straight(inputs: Inputs, codes: Array, classes: int, weight: Array | None, 
     from sklearn.svm import LinearSVC
 
     def machine(rows: Array) -> tuple[Array, Array]:
-        estimator = LinearSVC(C=settings.C, random_state=seed, max_iter=5_000)
-        with _answering.unconverged():
+        estimator = LinearSVC(C=settings.C, random_state=seed, max_iter=settings.iterations or 5_000)
+        with _answering.iterated(estimator):
             estimator.fit(inputs[rows].astype(np.float64), codes[rows], None if weight is None else weight[rows])
         return estimator.coef_.T.astype(np.float64), estimator.intercept_.astype(np.float64)
 
@@ -235,10 +237,12 @@ def _regress(inputs: Inputs, values: Array, weight: Array | None, *, settings: S
 
     middle, spread = float(np.average(values, weights=weight)), float(values.std()) or 1.0
     target = (values - middle) / spread
-    linear = partial(LinearSVR, C=settings.C, epsilon=settings.epsilon, random_state=seed, max_iter=10_000)
+    linear = partial(
+        LinearSVR, C=settings.C, epsilon=settings.epsilon, random_state=seed, max_iter=settings.iterations or 10_000
+    )
     if settings.kernel == "linear":
         estimator = linear()
-        with _answering.unconverged():
+        with _answering.iterated(estimator):
             estimator.fit(inputs.astype(np.float64), target, weight)
         weights = estimator.coef_.reshape(-1, 1).astype(np.float64) * spread
         bias = np.array([float(np.ravel(estimator.intercept_)[0]) * spread + middle])
@@ -249,7 +253,7 @@ def _regress(inputs: Inputs, values: Array, weight: Array | None, *, settings: S
     if len(values) > MOST_EXACT:
         support, whitening, mapped = _mapped(dense, gamma, seed)
         estimator = linear()
-        with _answering.unconverged():
+        with _answering.iterated(estimator):
             estimator.fit(mapped, target, weight)
         coefficients = whitening @ estimator.coef_.reshape(-1, 1)
         bias = np.array([float(np.ravel(estimator.intercept_)[0])])

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from luban.core.errors import Interrupted
 from luban.core.process import end_with_parent
+from luban.evidence.fits import Remarks, listening
 from luban.recipe.recipe import Candidate
 from luban.training import nodes
 from luban.training.network_fit import CHECKPOINTS, TOGETHER, NetworkFit, stopping
@@ -58,6 +59,7 @@ def fit_unit(
     what trains a network. ask: whether an edit may be tried, where the recipe wants that asked.
     """
     from luban.training.fitting import fit_candidate
+    from luban.training.staging import staged
 
     seen = training.seen_by(unit.candidate)
     _, answered = training.rows(unit)
@@ -65,7 +67,12 @@ def fit_unit(
     if by_gradient(unit.candidate):
         form = _trained(fit, threads, seconds, train, ask)
     else:
-        form = fit_candidate(fit.rows(), seen.work, unit.candidate, seed=fit.seed, threads=threads)
+        rows = fit.rows()
+        with listening() as heard:
+            form = fit_candidate(rows, seen.work, unit.candidate, seed=fit.seed, threads=threads)
+        stages = staged(unit.candidate, form, rows, seen.batch.take(answered), seen.work) if answered.any() else None
+        if heard or stages is not None:
+            folder.write_remarks(unit, Remarks(tuple(heard), stages))
     if unit.part == training.ships(unit.candidate) or not answered.any():
         folder.write_form(unit, form)
     if answered.any():

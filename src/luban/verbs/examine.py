@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from luban.core import registry
 from luban.core.deadline import Deadline
 from luban.core.seed import derive
@@ -17,6 +20,7 @@ MOST = 20_000
 
 NotRun = tuple[str, str]
 """A condition that could not be examined, and why."""
+OUT_OF_TIME = "the time for examining was over"
 
 
 def examine(prepared: Prepared) -> Examination:
@@ -60,14 +64,23 @@ def findings(
     task = examination.task if isinstance(examination, Judgement) else examination.task.name
     for name in registry.names("conditions"):
         condition: Condition = registry.find("conditions", name)
-        if condition.sees != sees or task not in condition.tasks:
+        reads: Callable[[Any], list[Finding]] | None = condition.examine if condition.sees == sees else None
+        if reads is None and sees == "answers":
+            reads = condition.judged
+        if reads is None or task not in condition.tasks:
             continue
         if until.left() <= 0:
-            not_run.append((condition.id, "the time for examining was over"))
+            not_run.append((condition.id, OUT_OF_TIME))
             continue
         try:
-            found += condition.examine(examination)
+            found += reads(examination)
         except ValueError as reason:
             # A condition says so, in words, where the rows do not allow a judgement.
             not_run.append((condition.id, str(reason)))
     return attributed(found), not_run
+
+
+def out_of_time(sees: str, task: str) -> list[NotRun]:
+    """The conditions that would have looked at this of a task, had there been time."""
+    found: list[Condition] = [registry.find("conditions", name) for name in registry.names("conditions")]
+    return [(each.id, OUT_OF_TIME) for each in found if each.sees == sees and task in each.tasks]

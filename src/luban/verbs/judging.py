@@ -14,6 +14,7 @@ import polars as pl
 
 from luban.batch import Array, Ragged, dense
 from luban.core import registry
+from luban.core.deadline import Deadline
 from luban.core.seed import derive
 from luban.data import loader, values
 from luban.evidence.attribution import attributed
@@ -27,7 +28,7 @@ from luban.training import calibration, probing, search
 from luban.training.choosing import Chosen, mixed
 from luban.training.fitting import settings
 from luban.training.work_folder import Training, Unit, WorkFolder
-from luban.verbs import encoding
+from luban.verbs import encoding, examine
 from luban.verbs.preparing import Prepared, sampled
 from luban.verbs.repairing import Examined
 
@@ -39,6 +40,25 @@ FEW_VALUES = 10
 """Different numbers up to which each is a part of its own; of more, quarters are."""
 MOST_VALUES = 50
 """Categories of a column that are looked at, the commonest ones."""
+
+
+def look(
+    prepared: Prepared,
+    examined: Examined,
+    training: Training,
+    folder: WorkFolder,
+    chosen: Chosen,
+    fitted: Callable[[Candidate], Form],
+    *,
+    constant: Any,
+    repeats: int,
+    until: Deadline,
+) -> tuple[list[Finding], list[examine.NotRun]]:
+    """What conditions of answers find in those of the chosen model, and which could not look; see `judge`."""
+    if until.left() <= 0:
+        return [], examine.out_of_time("answers", prepared.task.name)
+    told = judge(prepared, examined, training, folder, chosen, fitted, constant=constant, repeats=repeats)
+    return ([], []) if told is None else examine.findings(told, until)
 
 
 def judge(

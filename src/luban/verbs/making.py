@@ -30,7 +30,6 @@ from luban.training.work_folder import Training, WorkFolder, by_gradient
 from luban.verbs import (
     comparing,
     encoding,
-    examine,
     exporting,
     grouping,
     judging,
@@ -54,6 +53,8 @@ BUSY = 1.5
 """How slow a machine is, as its `Pace` says, from which more time is kept, in proportion."""
 EXAMINING = 0.4
 """Share of `--time` after which no further condition is examined."""
+WRITING = 1.0
+"""Seconds of `--time` before its end after which answers are no longer looked at."""
 OF_NETWORKS = ("audio", "image", "series", "text", "words")
 """Data types of which networks learn most."""
 MAIN = "main"
@@ -259,10 +260,10 @@ def _predictor(
     said = baseline.outputs(training.seen_by(asked[0]).batch.inputs[training.test])
     tested = measuring.tested(prepared, seen, answer, (simple, said), chosen)
     validated = measuring.cross_validated(prepared, training, folder, chosen, repeats)
-    judgement = judging.judge(
-        prepared, examined, seen, folder, chosen, fitted, constant=outcomes[0].outputs, repeats=repeats
-    )
-    judged, not_run = ([], []) if judgement is None else examine.findings(judgement, allowed.deadline)
+    judged, not_run = judging.look(
+        prepared, examined, seen, folder, chosen, fitted,
+        constant=outcomes[0].outputs, repeats=repeats, until=allowed.deadline.earlier(WRITING),
+    )  # fmt: skip
     encoder = prepared.encoder(training.view(members[0]))
     importance = shuffling.importance(prepared, encoder, answer, chosen, allowed.deadline)
     looked = trainings.looked(folder, asked, members)
