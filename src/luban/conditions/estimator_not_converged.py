@@ -1,4 +1,4 @@
-"""A fit that ended before it was done: the solver of an estimator at its limit of steps, or boosting with too few rounds.
+"""A fit that ended before it was done: a solver at its limit of steps, or boosting with too few rounds.
 
 Signal of a solver: the steps that it took, of the most that it may take (scikit-learn's `n_iter_` and `max_iter`, where
 it gives a ConvergenceWarning). Threshold: the limit itself. Signal of boosting: the share of the whole fall of the loss
