@@ -69,7 +69,7 @@ def test_without_columns_the_reason_is_told():
         find(NAME, replace(judgement(binary()), slices=None))
 
 
-def test_columns_part_rows_by_their_values_by_quarters_and_by_what_is_missing():
+def test_columns_part_rows_by_their_values_and_by_what_is_missing():
     frame = pl.DataFrame({"town": ["Ulm", "Bonn", None, "Ulm"], "age": [1.0, 2.0, 3.0, None], "y": [0, 1, 0, 1]})
     schema = Schema(
         tuple(
@@ -86,5 +86,5 @@ def test_columns_part_rows_by_their_values_by_quarters_and_by_what_is_missing():
     assert found["'town' is missing"] == [False, False, True, False, False]
     assert found["'age' is 2"] == [False, True, False, False, False]
     assert not any("'y'" in what for what in found)
-    many = slices(pl.DataFrame({"age": np.arange(100.0)}), schema, 100)
-    assert [part.inside.sum() for part in many] == [25] * 4
+    # Ranges of a number are no groups: there classes overlap by nature.
+    assert slices(pl.DataFrame({"age": np.arange(100.0)}), schema, 100) == ()

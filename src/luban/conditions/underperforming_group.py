@@ -1,13 +1,13 @@
 """A part of the rows that is answered much worse than the rest: a town, a sex, a machine, rows without a value.
 
-Signal: for each value of a category, a boolean or a group, for quarters of a number, and for missing values, the mean
-error in that part less the mean over all rows; the error is 0 or 1 of classes, and of values relative to the best
-constant answer. Threshold 0.15, and beyond chance against the other rows (q < 0.05, corrected for all parts that were
-looked at by Benjamini and Hochberg, 1995; Fisher's exact test for classes, Mann and Whitney's for values), in a part of
-at least 5% of the rows. Rows about which the model itself is as unsure as it is wrong are no surprise: of classes the
-error must exceed what its probabilities admit there by half the threshold. Silent for parts of fewer than 20 rows, and
-where no column makes parts. No edit cures it: more rows of that part do, columns that matter there, or a model of its
-own.
+Signal: for each value of a category, a boolean or a group, for each of at most ten different numbers, and for missing
+values, the mean error in that part less the mean over all rows; the error is 0 or 1 of classes, and of values relative
+to the best constant answer. Threshold 0.15, and beyond chance against the other rows (q < 0.05, corrected for all parts
+that were looked at by Benjamini and Hochberg, 1995; Fisher's exact test for classes, Mann and Whitney's for values), in
+a part of at least 5% of the rows. Rows about which the model itself is as unsure as it is wrong are no surprise: of
+classes the error must exceed what its probabilities admit there by half the threshold. Silent for parts of fewer than
+20 rows, and where no column makes parts. No edit cures it: more rows of that part do, columns that matter there, or a
+model of its own.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ What the conditions find joins the findings on the data: a fault of the data sil
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ MOST = 20_000
 LEARNED = 2_000
 """Training rows that the model answers again, at most."""
 FEW_VALUES = 10
-"""Different numbers up to which each is a part of its own; of more, quarters are."""
+"""Different numbers up to which each is a part of its own."""
 MOST_VALUES = 50
 """Categories of a column that are looked at, the commonest ones."""
 
@@ -248,22 +247,10 @@ def slices(frame: pl.DataFrame, schema: Schema, rows: int) -> tuple[Slice, ...]:
 
 
 def _of_numbers(name: str, numbers: Array, add: Callable[[str, str, Array], None]) -> None:
-    known = np.isfinite(numbers)
-    different = np.unique(numbers[known])
-    if len(different) <= FEW_VALUES:
-        for value in different:
-            add(name, f"'{name}' is {value:g}", numbers == value)
-        return
-    bounds = np.quantile(numbers[known], [0.25, 0.5, 0.75])
-    edges = [-np.inf, *np.unique(bounds), np.inf]
-    for low, high in pairwise(edges):
-        if low == -np.inf:
-            what = f"'{name}' is at most {high:.4g}"
-        elif high == np.inf:
-            what = f"'{name}' is above {low:.4g}"
-        else:
-            what = f"'{name}' is above {low:.4g} and at most {high:.4g}"
-        add(name, what, known & (numbers > low) & (numbers <= high))
+    """Numbers of few values are classes by another name. Ranges of others are none: there classes overlap by nature."""
+    different = np.unique(numbers[np.isfinite(numbers)])
+    for value in different if len(different) <= FEW_VALUES else ():
+        add(name, f"'{name}' is {value:g}", numbers == value)
 
 
 def _by_path(recipe: Recipe, members: Sequence[Candidate]) -> dict[str, Any]:
