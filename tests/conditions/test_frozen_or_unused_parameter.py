@@ -56,3 +56,13 @@ def test_a_weight_that_gets_a_gradient_moves_but_not_at_a_rate_of_zero(rate, fir
 def test_it_needs_parameters():
     with pytest.raises(ValueError, match="not known"):
         examine(NAME, Trace())
+
+
+def test_where_no_weight_moves_at_all_the_step_is_too_small_and_nothing_is_frozen():
+    several = (parameter("0.weight"), parameter("1.weight"))
+
+    def seen(*still):
+        return Trace(parameters=several, watched=[step(n, still=still) for n in range(5)])
+
+    assert examine(NAME, seen("0.weight", "1.weight")) == []
+    assert examine(NAME, seen("0.weight"))[0].where.layer == "0"

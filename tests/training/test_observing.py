@@ -166,3 +166,10 @@ def test_the_interval_is_set_by_what_watching_costs():
         recorder.timed(step, 0.13 if step < 10 else 0.10)
     # A watched step costs 0.3 of a plain one, and 0.015 of the time may be spent.
     assert recorder.interval == 20
+
+
+def test_watching_that_seems_to_cost_nothing_is_not_done_at_every_step():
+    recorder = Recorder(nn.Linear(1, 1))
+    for step in range(25):
+        recorder.timed(step, 0.10)
+    assert recorder.interval == 10

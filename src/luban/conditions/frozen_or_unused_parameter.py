@@ -27,7 +27,10 @@ def examine(trace: Trace) -> list[Finding]:
         idle = set.intersection(*(set(step.idle) for step in steps))
         still = set.intersection(*(set(step.still) for step in steps))
     without = [one for one in own if one.name in idle and one.optimised]
-    unmoved = [one for one in own if one.name in still and one.optimised and one.kind != "embedding"]
+    moving = [one for one in own if one.optimised and one.kind == "weight"]
+    # Where no weight moves at all, the step is too small for its digits: that is another condition's.
+    stands = len(moving) > 1 and all(one.name in still for one in moving)
+    unmoved = [one for one in own if one.name in still and one.optimised and one.kind != "embedding" and not stands]
     for parameters, severe, what, cure in (
         (outside, True, "asks for a gradient, and the optimiser has not got it", "Give the optimiser all parameters"),
         (without, True, "never got a gradient: the forward pass does not use it", "Use it, or leave it out"),

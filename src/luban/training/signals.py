@@ -24,7 +24,8 @@ TIMED = 25
 """Steps up to which those behind the burst are timed without watching."""
 COST = 0.015
 """Share of the training time that watching may take after that."""
-MOST_INTERVAL = 1_000
+LEAST_INTERVAL, MOST_INTERVAL = 10, 1_000
+"""Steps between two that are watched: on a busy machine the cost can come out as nothing, and it is never that."""
 
 
 @final
@@ -39,7 +40,7 @@ class Recorder:
         from luban.training.observing import Observer
 
         self.observer = Observer(module)
-        self.interval = 1
+        self.interval = LEAST_INTERVAL
         self._weights: list[Tensor] = []
         self._gradients: list[float] = []
         self._names: list[tuple[str, str]] = []
@@ -66,7 +67,8 @@ class Recorder:
         (self._watched if step < BURST else self._plain).append(seconds)
         if step + 1 == TIMED and self._plain and self._watched:
             plain, watched = _median(self._plain), _median(self._watched)
-            self.interval = min(max(math.ceil((watched - plain) / (COST * plain)), 1), MOST_INTERVAL)
+            cost = math.ceil((watched - plain) / (COST * plain))
+            self.interval = min(max(cost, LEAST_INTERVAL), MOST_INTERVAL)
 
     @contextmanager
     def armed(self) -> Iterator[None]:
