@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal, final
+from typing import Annotated, Any, ClassVar, Literal, final
 
 import numpy as np
 from pydantic import Field
@@ -24,7 +24,7 @@ LEASTS = (0.0, 0.2, 0.4, 0.6, 0.8)
 class Settings(Section):
     """What can be set about the nearest text."""
 
-    least: float | Literal["auto"] = Field("auto", union_mode="left_to_right")
+    least: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = Field("auto", union_mode="left_to_right")
     """How like the nearest text must be, from 0 to 1; else what is read is copied. `auto` tries some on the rows."""
 
 
