@@ -100,6 +100,7 @@ _HOLDING_BACK: tuple[tuple[str, float, float | None, Any, str], ...] = (
 def holding_back(trace: Trace) -> tuple[tuple[str, Any, str], ...]:
     """What `edits` takes, for the settings of the recipe that are far from what is usual and hold a training back.
 
+    >>> from luban.evidence.trace import Told
     >>> holding_back(Trace(told=Told(settings={"train.weight_decay": 100.0, "train.clip": 1.0})))
     (('train.weight_decay', 0.01, 'weights that shrink so fast learn nothing'),)
     """

@@ -175,7 +175,9 @@ def _train(
     saved = checkpoints.latest() if checkpoints is not None else None
     if saved is not None:
         progress = _restore(saved, module, optimiser, kept, seen)
-        tell({"continues": progress.step, "epoch": progress.epoch})
+        # Where it was looked at, it only paused.
+        if progress.step != tracing.mark(steps):
+            tell({"continues": progress.step, "epoch": progress.epoch})
     team.check_alike(progress.step)
     writing = Writing(checkpoints, train.checkpoint_seconds, team)
 
