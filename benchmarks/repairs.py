@@ -277,13 +277,13 @@ class Bench:
     def random(self, case: Case, changes: dict[str, Any]) -> Ran:
         """As many trials as luban has, of edits drawn at random, under the same terms but that a signal goes."""
         fit, began = self.fit(case, changes), time.process_time()
-        patient = treating._patient(fit, _never)
-        now, error = treating._trial(patient, fit.unit.candidate)
+        patient = treating.patient_of(fit, _never)
+        now, error = treating.train_to_mark(patient, fit.unit.candidate)
         drawn = np.random.default_rng(derive(case.seed, "random", case.name, case.fault, case.severity))
         offered = _edits(fit)
         accepted = False
         for place in drawn.permutation(len(offered))[: treating.MOST_TRIES]:
-            other, failed = treating._trial(patient, treating.edited(now, offered[place]))
+            other, failed = treating.train_to_mark(patient, treating.edited(now, offered[place]))
             if treating.judge(patient, now, other, _ANY, offered[place]).accepted:
                 now, error, accepted = other, failed, True
         if error is not None:

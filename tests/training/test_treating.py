@@ -90,14 +90,14 @@ def test_a_loss_that_is_not_finite_is_repaired_or_raised(tmp_path):
 
 def test_an_edit_that_does_not_help_is_taken_back(tmp_path):
     own = fit(tmp_path)
-    patient = treating._patient(own, lambda: False)
-    before, _ = treating._trial(patient, own.unit.candidate)
+    patient = treating.patient_of(own, lambda: False)
+    before, _ = treating.train_to_mark(patient, own.unit.candidate)
     claim = Finding("not-learning", "severe", Where(), Signal("loss", 1.0, 0.9, 100), "it does not learn")
     for edit in (
         RecipeEdit("train.weight_decay", 0.01, 0.0101, "nothing changes"),
         RecipeEdit("train.learning_rate", "auto", 1e-9, "it gets worse"),
     ):
-        after, _ = treating._trial(patient, treating.edited(before, edit))
+        after, _ = treating.train_to_mark(patient, treating.edited(before, edit))
         repair = treating.judge(patient, before, after, claim, edit)
         assert not repair.accepted and repair.reason.startswith("taken back")
 
@@ -114,3 +114,4 @@ def test_further_units_are_fitted_with_the_repaired_candidate(tmp_path):
     actual = own.folder.actual(Unit(own.unit.candidate, 2))
     assert actual == Unit(Candidate.model_validate(document["candidate"]), 2)
     assert own.folder.actual(actual) == actual
+    assert own.folder.treat(actual.candidate, lambda: pytest.fail("it was looked at already"))["repairs"] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from luban.evidence.judgement import Judgement
+from luban.evidence.judgement import Design, Judgement
 from luban.recipe.edit import RecipeEdit
 
 ONE_ANSWER = frozenset({"binary", "multiclass", "regression"})
@@ -18,6 +18,11 @@ def edit(judgement: Judgement, path: str, value: Any, reason: str) -> tuple[Reci
     if path not in judgement.settings or before == value:
         return ()
     return (RecipeEdit(path, before, value, reason),)
+
+
+def penalised(design: Design, reason: str) -> tuple[RecipeEdit, ...]:
+    """The edit that gives a linear model a penalty, where it has none."""
+    return (RecipeEdit(design.path, "none", "l2", reason),) if design.before == "none" else ()
 
 
 def rows(judgement: Judgement) -> str:

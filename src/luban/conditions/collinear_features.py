@@ -19,7 +19,6 @@ from luban.conditions import _answers
 from luban.evidence.finding import Finding, Signal, Where
 from luban.evidence.judgement import Judgement
 from luban.protocols import Condition
-from luban.recipe.edit import RecipeEdit
 
 THRESHOLD = 1_000.0
 LARGEST = 1e12
@@ -47,9 +46,6 @@ def examine(judgement: Judgement) -> list[Finding]:
         return []
     named = _dependent(directions[:, 0], design.columns)
     listed = ", ".join(f"'{name}'" for name in named)
-    edits = ()
-    if design.before == "none":
-        edits = (RecipeEdit(design.path, "none", "l2", "a penalty determines the weights"),)
     return [
         Finding(
             condition=condition.id,
@@ -62,7 +58,7 @@ def examine(judgement: Judgement) -> list[Finding]:
                 f"rows that differ a little from these are answered far off. Penalise weights (--set "
                 f"{design.path}=l2), or leave one of the columns out."
             ),
-            edits=edits,
+            edits=_answers.penalised(design, "a penalty determines the weights"),
         )
     ]
 

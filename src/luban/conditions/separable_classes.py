@@ -16,7 +16,6 @@ from luban.conditions import _answers
 from luban.evidence.finding import Finding, Signal, Where
 from luban.evidence.judgement import Judgement
 from luban.protocols import Condition
-from luban.recipe.edit import RecipeEdit
 
 UNPENALISED = 1e-6
 """A penalty that does not hold weights."""
@@ -30,9 +29,6 @@ def examine(judgement: Judgement) -> list[Finding]:
     if design.penalty > UNPENALISED or not right.all():
         return []
     likeliest = float(np.median(design.outputs.max(axis=1)))
-    edits = ()
-    if design.before == "none":
-        edits = (RecipeEdit(design.path, "none", "l2", "a penalty keeps the weights finite"),)
     return [
         Finding(
             condition=condition.id,
@@ -45,7 +41,7 @@ def examine(judgement: Judgement) -> list[Finding]:
                 f"stopped. Half of the probabilities are {likeliest:.6f} or more, and mean nothing. Penalise weights: "
                 f"--set {design.path}=l2."
             ),
-            edits=edits,
+            edits=_answers.penalised(design, "a penalty keeps the weights finite"),
         )
     ]
 

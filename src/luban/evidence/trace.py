@@ -155,7 +155,6 @@ class Told:
     clip: the norm that gradients are cut to. accumulation: batches whose gradients make a step.
     steps: how many steps are planned. schedule: whether there is a schedule of the learning rate.
     settings: the JSON values of the recipe by path, where there is a recipe: what an edit can change.
-    keeps_best: whether the weights that answered held-out rows best are kept, and answer in the end.
     """
 
     clip: float | None = None
@@ -163,7 +162,6 @@ class Told:
     steps: int | None = None
     schedule: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
-    keeps_best: bool = False
 
 
 @dataclass

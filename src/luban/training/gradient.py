@@ -165,9 +165,7 @@ def _train(
     order = gathering.order(rows, train, seed)
     steps = math.ceil(order.steps / train.accumulate) * train.epochs
     kept, recorder, progress = Kept(module, train.ema), Recorder(module), Progress()
-    seen = Tracing(
-        trace, module, optimiser, work, train, steps=steps, recipe=recipe, keeps_best=bool(rows.stopping.size)
-    )
+    seen = Tracing(trace, module, optimiser, work, train, steps=steps, recipe=recipe)
     mark = tracing.mark(steps) if to_mark else None
     if how:
         tell({"processes": team.size, "how": how})
@@ -189,6 +187,8 @@ def _train(
         epoch = order.epoch(progress.epoch)
         for step in gathering.steps(rows, epoch, progress.place, train, team):
             if progress.step == mark:
+                # Where it is looked at again, it goes on from here.
+                writing.now(state)
                 progress.ended = MARK
                 break
             # The layers of a network whose weights are shared out cannot be looked at one by one.
@@ -241,10 +241,6 @@ def _train(
                 raise Interrupted("the training was stopped.", fix="type the same command to continue")
             writing.within_epoch(state)
         if progress.ended == MARK:
-            # Where it is looked at again, it goes on from here.
-            progress.ended = ""
-            writing.now(state)
-            progress.ended = MARK
             break
         team.alike(module.buffers())
         _end_epoch(module, rows, train, loss, progress, kept, device, tell, team, seen)

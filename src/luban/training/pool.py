@@ -16,10 +16,8 @@ from typing import Any, Self
 
 from luban.core.deadline import Deadline
 from luban.core.errors import TrainingError
-from luban.training.work_folder import Unit, WorkFolder
+from luban.training.work_folder import Ask, Unit, WorkFolder
 
-Ask = Callable[[str], bool]
-"""`ask(question)`: a yes or no."""
 Done = Callable[[Unit, float], None]
 """`done(unit, cpu_seconds)` is called as each unit ends."""
 GRACE = 10.0

@@ -83,14 +83,11 @@ class Tracing:
         *,
         steps: int,
         recipe: Mapping[str, Any],
-        keeps_best: bool,
     ) -> None:
-        """steps: how many are planned. recipe: what an edit can change. keeps_best: the best weights answer."""
+        """steps: how many are planned. recipe: what an edit can change."""
         self.trace = trace
         trace.losses, trace.numbers, trace.watched, trace.checks = [], [], [], []
-        trace.told = Told(
-            clip=train.clip, accumulation=train.accumulate, steps=steps, settings=dict(recipe), keeps_best=keeps_best
-        )
+        trace.told = Told(clip=train.clip, accumulation=train.accumulate, steps=steps, settings=dict(recipe))
         trace.parameters = program.parameters(module, [optimiser], ())
         trace.loss_function = loss_function(work, train)
         trace.decay = train.weight_decay

@@ -13,11 +13,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from luban.batch import Array, PerRow
+from luban.batch import Array, Inputs, PerRow
 from luban.core import registry
 from luban.core.errors import TrainingError
 from luban.core.seed import derive
@@ -25,11 +26,12 @@ from luban.evidence.attribution import attributed
 from luban.evidence.finding import Effect, Finding, Repair
 from luban.evidence.looking import look
 from luban.evidence.trace import Trace, smoothed
-from luban.protocols import Condition, Metric
+from luban.protocols import Condition, Form, Metric
 from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Candidate
 from luban.training import measuring, several
 from luban.training.network_fit import NetworkFit
+from luban.training.work_folder import Ask, Repairing
 
 if TYPE_CHECKING:
     from luban.training.deciding import Choices
@@ -44,9 +46,6 @@ of itself, and a single row that it is wrong about would outweigh all others in 
 """
 DRAWN = 100
 """Points of a loss curve that are kept for a picture."""
-
-Ask = Callable[[str], bool]
-"""`ask(question)`: whether an edit may be tried."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Treated:
 
 @dataclass(frozen=True)
 class Trial:
-    """A training up to its mark. outputs: of the held-out rows, None where no weights were left to answer with.
+    """A training up to its mark. form: None where no weights were left to answer with. inputs: of the held-out rows.
 
     findings: the primary one first. severe: conditions that found something severe, symptoms included.
     seconds: wall time.
@@ -90,11 +89,17 @@ class Trial:
     candidate: Candidate
     choices: Choices
     trace: Trace
-    outputs: PerRow | None
+    form: Form | None
+    inputs: Inputs = field(repr=False)
     findings: tuple[Finding, ...]
     severe: frozenset[str]
     not_run: tuple[tuple[str, str], ...]
     seconds: float
+
+    @cached_property
+    def outputs(self) -> PerRow | None:
+        """What it answers to the held-out rows. Only a comparison asks: to write texts takes long."""
+        return None if self.form is None else self.form.outputs(self.inputs)
 
 
 @dataclass(frozen=True)
@@ -113,9 +118,7 @@ class Patient:
     untouched: Array = field(repr=False)
 
 
-def treat(
-    fit: NetworkFit, interrupted: Callable[[], bool], *, how: Literal["auto", "ask", "off"], ask: Ask | None = None
-) -> Treated:
+def treat(fit: NetworkFit, interrupted: Callable[[], bool], *, how: Repairing, ask: Ask | None = None) -> Treated:
     """The candidate of a fit, looked at and repaired where that was shown to help.
 
     fit: of the part that is looked at. how: `off` looks only; `ask` asks before each edit. Deterministic, but for the
@@ -123,8 +126,8 @@ def treat(
 
     Raises TrainingError where the loss is not finite and no edit cured it.
     """
-    patient = _patient(fit, interrupted)
-    now, error = _trial(patient, fit.unit.candidate)
+    patient = patient_of(fit, interrupted)
+    now, error = train_to_mark(patient, fit.unit.candidate)
     seen, repairs = list(now.findings), list[Repair]()
     tried: set[tuple[str, str]] = set()
     while len(tried) < MOST_TRIES and how != "off" and patient.metric is not None:
@@ -139,7 +142,7 @@ def treat(
         if how == "ask" and not (ask is not None and ask(f"{finding.text}\nSet {edit.path} to {edit.after!r}?")):
             repairs.append(Repair(finding.condition, (edit,), False, "not wanted"))
             continue
-        other, failed = _trial(patient, edited(now, edit))
+        other, failed = train_to_mark(patient, edited(now, edit))
         repair = judge(patient, now, other, finding, edit)
         repairs.append(repair)
         if repair.accepted:
@@ -169,7 +172,7 @@ def judge(patient: Patient, before: Trial, after: Trial, finding: Finding, edit:
     """What becomes of an edit: kept under the four terms of this module, or taken back with the first that failed."""
     curves = {"before": _curve(before.trace), "after": _curve(after.trace)}
     repair = Repair(finding.condition, (edit,), False, "", model=before.candidate.label, losses=curves)
-    if after.outputs is None:
+    if after.form is None:
         return replace(repair, reason="taken back: its loss is not finite")
     if _seen(finding.condition, after.trace):
         return replace(repair, reason=f"taken back: {finding.condition} is still seen")
@@ -188,7 +191,8 @@ def judge(patient: Patient, before: Trial, after: Trial, finding: Finding, edit:
     return replace(repair, accepted=True, reason=f"{edit.reason}; {told}, and {further.rows} others do not contradict")
 
 
-def _patient(fit: NetworkFit, interrupted: Callable[[], bool]) -> Patient:
+def patient_of(fit: NetworkFit, interrupted: Callable[[], bool]) -> Patient:
+    """The training of a fit as it is looked at. interrupted: asked after each step."""
     training = fit.training
     _, answered = training.rows(fit.unit)
     rows = np.flatnonzero(answered)
@@ -208,26 +212,25 @@ def _patient(fit: NetworkFit, interrupted: Callable[[], bool]) -> Patient:
     )
 
 
-def _trial(patient: Patient, candidate: Candidate) -> tuple[Trial, TrainingError | None]:
+def train_to_mark(patient: Patient, candidate: Candidate) -> tuple[Trial, TrainingError | None]:
     """The training of a candidate up to its mark, and the error it ended with where its loss was not finite."""
     fit = patient.fit.of(candidate)
     began, trace = time.monotonic(), Trace()
     choices = fit.choices()
     if fit.resumes:
         fit.tell_choices()
-    outputs, error = None, None
+    form, error = None, None
     try:
-        trained = fit.run(patient.interrupted, trace=trace, to_mark=True)
+        form = fit.run(patient.interrupted, trace=trace, to_mark=True).form
     except TrainingError as failed:
         error = failed
-    else:
-        _, answered = fit.training.rows(fit.unit)
-        outputs = trained.form.outputs(fit.training.batch.inputs[answered])
+    _, answered = fit.training.rows(fit.unit)
+    inputs = fit.training.batch.inputs[answered]
     found, not_run = look(trace)
     severe = frozenset(each.condition for each in found if each.severity == "severe")
     seconds = time.monotonic() - began
-    trial = Trial(candidate, choices, trace, outputs, tuple(attributed(found)), severe, tuple(not_run), seconds)
-    return trial, error
+    looked = tuple(attributed(found))
+    return Trial(candidate, choices, trace, form, inputs, looked, severe, tuple(not_run), seconds), error
 
 
 def _open(trial: Trial, tried: set[tuple[str, str]]) -> Iterator[tuple[Finding, RecipeEdit]]:

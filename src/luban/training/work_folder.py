@@ -34,6 +34,8 @@ from luban.protocols import Form, Model, NetworkModel, Work
 from luban.recipe.recipe import Candidate, Train
 
 Repairing = Literal["auto", "ask", "off"]
+Ask = Callable[[str], bool]
+"""`ask(question)`: whether an edit may be tried."""
 WHOLE = -1
 """The part of a unit that fits on all training rows."""
 EVERYTHING = -2
@@ -319,7 +321,17 @@ class WorkFolder:
 
     def treat(self, candidate: Candidate, treat: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """The same, found by whoever comes first, and then kept."""
-        return self._once(self._networks(candidate) / TREATED, treat)
+
+        def found() -> dict[str, Any]:
+            document = treat()
+            actual = Candidate.model_validate(document["candidate"])
+            if actual != candidate:
+                # The repaired one was looked at as it was tried: it is trained as it stands.
+                stands = {"candidate": document["candidate"], "findings": [], "repairs": [], "not_run": []}
+                self._once(self._networks(actual) / TREATED, lambda: stands)
+            return document
+
+        return self._once(self._networks(candidate) / TREATED, found)
 
     def network(self, unit: Unit) -> Path:
         """Where the training of a network keeps its checkpoints."""

@@ -23,15 +23,13 @@ from luban.evidence.fits import Remarks, listening
 from luban.recipe.recipe import Candidate
 from luban.training import nodes
 from luban.training.network_fit import CHECKPOINTS, TOGETHER, NetworkFit, stopping
-from luban.training.work_folder import Training, Unit, WorkFolder, by_gradient
+from luban.training.work_folder import Ask, Training, Unit, WorkFolder, by_gradient
 from luban.training.writing import TASK
 
 if TYPE_CHECKING:
     from luban.protocols import Form
     from luban.training.gradient import Trained
 
-Asking = Callable[[str], bool]
-"""`ask(question)`: whether an edit may be tried; whoever started this process asks the person."""
 Train = Callable[[NetworkFit, Callable[[], bool]], "Trained"]
 """`train(fit, interrupted)`: the trained network."""
 LEARNING, LEARNING_TO_WRITE = 0.92, 0.85
@@ -52,7 +50,7 @@ def fit_unit(
     threads: int,
     seconds: float | None = None,
     train: Train = alone,
-    ask: Asking | None = None,
+    ask: Ask | None = None,
 ) -> None:
     """Fits one unit and writes its result into the folder: held-out outputs for a fold, else the form; or both, where
     the fold's fit is what answers later. seconds: wall time for it, which networks look at; None for no limit. train:
@@ -82,7 +80,7 @@ def fit_unit(
             shutil.rmtree(own.place / name, ignore_errors=True)
 
 
-def _trained(fit: NetworkFit, threads: int, seconds: float | None, train: Train, ask: Asking | None) -> Form:
+def _trained(fit: NetworkFit, threads: int, seconds: float | None, train: Train, ask: Ask | None) -> Form:
     """The trained network of a unit; what was decided before is found again, and so are its checkpoints."""
     from luban.core.lazy import require
 
@@ -107,7 +105,7 @@ def _trained(fit: NetworkFit, threads: int, seconds: float | None, train: Train,
     return trained.form
 
 
-def _treated(fit: NetworkFit, interrupted: Callable[[], bool], ask: Asking | None) -> Candidate:
+def _treated(fit: NetworkFit, interrupted: Callable[[], bool], ask: Ask | None) -> Candidate:
     """The candidate that is trained in the place of the one that was asked for: itself, or repaired.
 
     Whoever comes first looks, always at the first part: that one's own unit goes on from where it was looked at, and
