@@ -1,10 +1,11 @@
-"""A loss that stays where a constant answer has it."""
+"""A loss that stays where a constant answer has it, and an average of weights that stays where they began."""
 
 import pytest
 import torch
 
-from conditions.trained import digits, examine, found, perceptron, train
-from luban.evidence.trace import Told, Trace
+from conditions.trained import digits, examine, found, perceptron, step, train
+from luban.conditions.not_learning import _lagging
+from luban.evidence.trace import Check, Told, Trace
 
 NAME = "not-learning"
 
@@ -53,3 +54,29 @@ def test_what_the_recipe_sets_far_from_usual_is_tried_first(path, wrong, usual):
 
     assert [(edit.path, edit.before, edit.after) for edit in edits(wrong)] == [(path, wrong, usual)]
     assert edits(usual) == ()
+
+
+def averaged(decay=0.9999, steps=3_000, checks=()):
+    settings = {"train.ema": decay, "train.clip": 1.0}
+    told = Told(steps=steps, settings=settings)
+    return Trace(told=told, losses=[2.0, 0.1], constant_loss=2.0, checks=list(checks), watched=[step()])
+
+
+# 3,000 steps: 0.99946 to the power of 3,000 is 0.198, and 0.99947 to it 0.204.
+@pytest.mark.parametrize("decay, fires", [(0.99946, False), (0.99947, True), (0.0, False)])
+def test_an_average_may_hold_a_fifth_of_the_first_weights_at_the_end(decay, fires):
+    assert bool(_lagging(averaged(decay))) is fires
+
+
+@pytest.mark.parametrize("loss, fires", [(0.51, True), (0.49, False)])
+def test_an_average_that_answers_as_well_as_the_weights_is_no_fault(loss, fires):
+    assert bool(_lagging(averaged(checks=[Check(30, loss, 0.1, plain=0.3)]))) is fires
+
+
+def test_an_average_that_lags_is_left_out_or_made_shorter():
+    (found,) = examine(NAME, averaged())
+    assert found.severity == "severe" and "will still hold 74% of the first weights" in found.text
+    assert [(edit.path, edit.before, edit.after) for edit in found.edits] == [
+        ("train.ema", 0.9999, 0.0),
+        ("train.ema", 0.9999, 0.9967),
+    ]

@@ -52,6 +52,18 @@ def test_a_kill_changes_nothing_of_the_trace(tmp_path):
     assert look(after)[0] == look(whole)[0]
 
 
+def test_beside_an_average_that_answers_the_weights_themselves_are_measured():
+    batch, work = table()
+    plain, averaged = Trace(), Trace()
+    ended = train(batch, work, decided(stopping=0.3, ema=0.99), trace=averaged)
+    train(batch, work, decided(stopping=0.3), trace=plain)
+    # The weights themselves go the same way, whatever is averaged beside them.
+    assert [check.plain for check in averaged.checks] == [check.loss for check in plain.checks]
+    assert all(check.loss > check.plain for check in averaged.checks)
+    assert {check.plain for check in plain.checks} == {None}
+    assert not same(ended, train(batch, work, decided(stopping=0.3)))
+
+
 def test_what_is_not_finite_is_in_the_trace():
     batch, work = table()
     trace = Trace()

@@ -73,11 +73,16 @@ def test_several_layers_of_sigmoids_get_another_activation_function(tmp_path):
 
 @pytest.mark.parametrize(
     "changes, path, usual",
-    [({"weight_decay": 90.0}, "weight_decay", 0.01), ({"l1": 1.0}, "l1", 0.0)],
+    [({"weight_decay": 90.0}, "weight_decay", 0.01), ({"l1": 1.0}, "l1", 0.0), ({"ema": 0.9999}, "ema", 0.0)],
 )
 def test_settings_that_hold_a_training_back_become_usual_ones(tmp_path, changes, path, usual):
     treated = treat(fit(tmp_path, **changes))
     assert treated.repairs[-1].accepted and treated.candidate.train[path] == usual
+
+
+def test_a_loss_that_units_mostly_off_make_wild_gets_them_back(tmp_path):
+    treated = treat(fit(tmp_path, {"dropout": 0.98, "units": [16, 8]}))
+    assert treated.candidate.settings["dropout"] == 0.1 and treated.repairs[0].accepted
 
 
 def test_a_loss_that_is_not_finite_is_repaired_or_raised(tmp_path):

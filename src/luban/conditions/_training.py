@@ -84,6 +84,16 @@ def edits(trace: Trace, *wanted: tuple[str, Any, str]) -> tuple[RecipeEdit, ...]
     )
 
 
+def rate(trace: Trace, share: float) -> float | str:
+    """This share of the largest learning rate that was seen, in two digits, for an edit; `auto` where none was.
+
+    >>> rate(Trace(), 0.1)
+    'auto'
+    """
+    seen = [step.rate for step in trace.watched if math.isfinite(step.rate)]
+    return float(f"{share * max(seen):.2g}") if seen and max(seen) > 0 else "auto"
+
+
 _HOLDING_BACK: tuple[tuple[str, float, float | None, Any, str], ...] = (
     ("train.weight_decay", 0.5, None, 0.01, "weights that shrink so fast learn nothing"),
     ("train.l1", 0.01, None, 0.0, "a penalty so large leaves no weight"),

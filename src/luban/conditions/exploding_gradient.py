@@ -68,7 +68,7 @@ def _growing_gradients(trace: Trace) -> list[Finding]:
         edits=_training.edits(
             trace,
             ("train.clip", 1.0, "no step is larger than usual"),
-            ("train.learning_rate", trace.watched[-1].rate * 0.3, "smaller steps"),
+            ("train.learning_rate", _training.rate(trace, 0.3), "smaller steps"),
         ),
     )
 

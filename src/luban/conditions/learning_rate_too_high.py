@@ -10,8 +10,9 @@ top. The last two are for rates that a warm-up brings in, under which weights gr
 it, networks on tables of the tuning programs had grown 1.9 times at most with a rate by range test, and 5 to 30 times
 with one that cost them their score; and their loss was 1.4 times its best at most, and then 0.03 of a constant's.
 Silent for biases, for embeddings, and for weights that begin at zero, whose share means nothing; weights that begin
-small are measured by what their number of inputs asks for. Repair: a learning rate by a range test; warm-up; clipping.
-Proven by effect.
+small are measured by what their number of inputs asks for. Repair: what the recipe sets far from what is usual, since
+units that are mostly off make a loss as wild; a learning rate by a range test; clipping; a tenth of the rate. Proven by
+effect.
 """
 
 from __future__ import annotations
@@ -148,8 +149,10 @@ _CURE = "Find one by a range test, or take a tenth; warm up, or clip the gradien
 def _edits(trace: Trace) -> tuple:  # type: ignore[type-arg]
     return _training.edits(
         trace,
+        *_training.holding_back(trace),
         ("train.learning_rate", "auto", "a range test finds the step size"),
         ("train.clip", 1.0, "no step is larger than usual"),
+        ("train.learning_rate", _training.rate(trace, 0.1), "a tenth of the step size"),
     )
 
 

@@ -24,7 +24,6 @@ def examine(trace: Trace) -> list[Finding]:
         return []
     number = trace.number(step)
     before = [loss for loss in trace.losses[:step] if math.isfinite(loss)]
-    rate = trace.watched[-1].rate if trace.watched else math.nan
     return _training.found(
         condition.id,
         "severe",
@@ -35,7 +34,7 @@ def examine(trace: Trace) -> list[Finding]:
         step=number,
         edits=_training.edits(
             trace,
-            ("train.learning_rate", rate / 10, "a tenth of the step size"),
+            ("train.learning_rate", _training.rate(trace, 0.1), "a tenth of the step size"),
             ("train.clip", 0.5, "a smaller largest gradient"),
             ("train.precision", "float32", "more digits"),
         ),

@@ -5,6 +5,11 @@ after 100 steps, and no more than a twentieth below the tenth before the middle.
 constant answer is not known, and whenever a cause was found. What then helps to tell is whether the network can learn
 one batch by heart: if not, the fault lies in the network; if so, in the data. Repair: what the recipe sets far from
 what is usual; a range test for the learning rate; another network. Proven by effect.
+
+Weights may learn while the average that answers in their place does not. Signal: the share of the first weights that
+will still be in it when all planned steps are done, its decay to the power of their number. Threshold 0.2: half of what
+is averaged is then older than four tenths of the training. Silent where held-out rows are answered as well by the
+average: the loss of the latest check must lie a tenth of a constant answer's above that of the weights themselves.
 """
 
 from __future__ import annotations
@@ -19,9 +24,52 @@ from luban.protocols import Condition
 
 SHARE = 0.95
 STEPS = 100
+STILL_FIRST = 0.2
+BEHIND = 0.1
 
 
 def examine(trace: Trace) -> list[Finding]:
+    return _lagging(trace) or _staying(trace)
+
+
+def _lagging(trace: Trace) -> list[Finding]:
+    """An average of the weights that stays where the training began."""
+    decay = trace.told.settings.get("train.ema")
+    if not decay or trace.told.steps is None:
+        return []
+    value = float(decay) ** trace.told.steps
+    latest = trace.checks[-1] if trace.checks else None
+    level = trace.constant_loss or next((loss for loss in trace.losses if math.isfinite(loss)), 0.0)
+    measured = latest is not None and latest.plain is not None
+    if value <= STILL_FIRST or (measured and latest.loss <= latest.plain + BEHIND * level):
+        return []
+    told = f": held-out rows cost {latest.loss:.4g} with it and {latest.plain:.4g} without" if measured else ""
+    return _training.found(
+        condition.id,
+        "severe",
+        Signal("share of the first weights in the average at the end", value, STILL_FIRST, trace.told.steps),
+        f"the average of the weights that answers in their place, with a decay of {decay:g}, will still hold "
+        f"{value:.0%} of the first weights after all {trace.told.steps:,} steps (threshold {STILL_FIRST:.0%}){told}. "
+        "Leave it out, or take a smaller decay.",
+        step=trace.steps - 1,
+        edits=_training.edits(
+            trace,
+            ("train.ema", 0.0, "the weights themselves answer"),
+            ("train.ema", _reaching(trace.told.steps), "an average over the latest tenth of the steps"),
+        ),
+    )
+
+
+def _reaching(steps: int) -> float:
+    """The decay whose average is of about the latest tenth of so many steps.
+
+    >>> _reaching(3_000)
+    0.9967
+    """
+    return round(1 - 1 / max(steps / 10, 2), 4)
+
+
+def _staying(trace: Trace) -> list[Finding]:
     if trace.constant_loss is None or trace.constant_loss <= 0:
         raise ValueError("the loss of a constant answer is not known: loss=... and the targets of each step tell it")
     if trace.steps < STEPS:
@@ -45,11 +93,7 @@ def examine(trace: Trace) -> list[Finding]:
             trace,
             *_training.holding_back(trace),
             ("train.learning_rate", "auto", "a range test finds the step size"),
-            (
-                "train.learning_rate",
-                trace.watched[-1].rate / 10 if trace.watched else "auto",
-                "a tenth of the step size",
-            ),
+            ("train.learning_rate", _training.rate(trace, 0.1), "a tenth of the step size"),
         ),
     )
 

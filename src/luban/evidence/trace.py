@@ -138,7 +138,7 @@ class WatchedStep:
 class Check:
     """What held-out rows said after `step` steps: their loss, that of the training rows since the check before, and
     metrics by name. trained_mode: whether the network answered them as it does in training (dropout on); None where
-    it was not seen.
+    it was not seen. plain: where an average of the weights answers, the loss with the weights themselves.
     """
 
     step: int
@@ -146,6 +146,7 @@ class Check:
     train_loss: float
     metrics: Mapping[str, float] = field(default_factory=dict)
     trained_mode: bool | None = None
+    plain: float | None = None
 
 
 @dataclass(frozen=True)

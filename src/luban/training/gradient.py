@@ -276,11 +276,13 @@ def _end_epoch(
     """Looks at the rows that say when to stop, and keeps the weights where they are the best so far."""
     steps = max(progress.place / train.accumulate, 1)
     line: dict[str, Any] = {"epoch": progress.epoch, "train_loss": progress.loss / math.ceil(steps)}
+    averaged = bool(train.ema and rows.stopping.size)
+    plain = gathering.mean_loss(module, rows, train, loss, device, team) if averaged else None
     with kept.answering(module):
         if rows.stopping.size:
             value = gathering.mean_loss(module, rows, train, loss, device, team)
             line["stopping_loss"] = value
-            seen.check(progress.step, value)
+            seen.check(progress.step, value, plain)
         else:
             # Without rows to tell, the last weights are as good as any: each epoch is the best so far.
             value = progress.best_loss if math.isfinite(progress.best_loss) else 0.0

@@ -126,12 +126,12 @@ class Tracing:
             self.trace.layers = tuple(observer.order)
             self.trace.watched.append(seen.step(number, value, rate, gradient))
 
-    def check(self, step: int, value: float) -> None:
-        """Tells what the rows that say when to stop cost after so many steps."""
+    def check(self, step: int, value: float, plain: float | None = None) -> None:
+        """Tells what the rows that say when to stop cost after so many steps. plain: see `Check`."""
         total, count = self._since
         self._since = 0.0, 0
         if math.isfinite(value):
-            self.trace.checks.append(Check(step, value, total / count if count else math.nan))
+            self.trace.checks.append(Check(step, value, total / count if count else math.nan, plain=plain))
 
     def failed(self, number: int, value: float) -> None:
         """Tells that the loss, or a gradient, of a step was not finite."""
