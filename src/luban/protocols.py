@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtim
 
 from luban.batch import Answers, Array, Batch, Inputs, PerRow, Ragged
 from luban.evidence.finding import Finding
-from luban.evidence.judgement import Judgement
+from luban.evidence.judgement import Judgement, Slice
 from luban.evidence.measurement import Direction, Measurement
 from luban.evidence.reference import Reference, Spread
 from luban.evidence.trace import Trace
@@ -568,6 +568,7 @@ class Comparison:
     confusion: (classes, classes) how many test rows of a class (line) got an answer (column); for classes.
     tested: the accuracy, or the mean absolute error, on the test rows.
     telling: columns without which the score was shown to be lower; None where that was not measured.
+    slices: parts of the newer rows, by their columns.
     """
 
     bundle: str
@@ -586,6 +587,7 @@ class Comparison:
     telling: frozenset[str] | None
     rows: int
     seed: int
+    slices: tuple[Slice, ...] = ()
 
     def __len__(self) -> int:
         return len(self.answers.prediction)

@@ -67,7 +67,8 @@ def test_the_last_stage_is_what_the_whole_model_says():
 
 
 def test_remarks_survive_being_written():
-    stages = Stages((1, 2), (0.5, 0.4), (0.3, 0.2), {"accuracy": (0.5, 0.75)})
+    doubts = {"loss": ((0.02, 0.01), (0.01, 0.03))}
+    stages = Stages((1, 2), (0.5, 0.4), (0.3, 0.2), {"accuracy": (0.5, 0.75)}, doubts)
     remarks = Remarks((Ending("HuberRegressor", 1, 2, converged=True),), stages)
     assert Remarks.from_json(remarks.to_json()) == remarks
 

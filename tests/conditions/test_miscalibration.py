@@ -66,9 +66,18 @@ def test_the_error_is_that_of_the_bins_by_hand():
     right = np.zeros(30, dtype=bool)
     right[15:27] = True
     error, by_chance, most = beyond_chance(said, right, seed=0)
-    # Fifteen bins of two rows: 7 claim 0.2 and get 0; one claims 1.0 and gets 1; 5 claim 1.8 and get 2, one 1, one 0.
-    assert error == pytest.approx((7 * 0.2 + 0.0 + 5 * 0.2 + 0.8 + 1.8) / 30)
+    # Rows that claim the same share what comes true: 15 claim 0.1 and get 0; 15 claim 0.9 and get 0.8.
+    assert error == pytest.approx((15 * 0.1 + 15 * 0.1) / 30)
     assert 0 < by_chance < most
+
+
+def test_the_order_of_rows_that_claim_the_same_says_nothing():
+    random = np.random.default_rng(0)
+    right = random.random(600) < 0.4
+    said = np.full(600, 0.4)
+    assert beyond_chance(said, right, 0)[0] == beyond_chance(said, np.sort(right), 0)[0]
+    told = Told(np.sort(right).astype(np.int64), np.stack([1 - said, said], axis=1))
+    assert find(NAME, judgement(told)) == [], "one answer for all that comes true as often as it says is true"
 
 
 def test_it_needs_a_hundred_rows():

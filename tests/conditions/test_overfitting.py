@@ -1,9 +1,20 @@
 """Rows that are learned by heart."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from conditions.judged import binary, judgement
 from conditions.trained import checks, examine
+from luban.batch import Batch
+from luban.core import registry
+from luban.evidence.fits import Remarks
 from luban.evidence.trace import Trace
+from luban.protocols import Work
+from luban.recipe.recipe import Candidate
+from luban.training.fitting import fit_candidate
+from luban.training.staging import staged
 
 NAME = "overfitting"
 TRAIN = [1.0, 0.6, 0.4, 0.2, 0.1, 0.05]
@@ -38,3 +49,54 @@ def test_a_best_check_among_the_latest_three_is_no_fault():
 def test_it_needs_five_checks():
     with pytest.raises(ValueError, match="5 checks on held-out rows are needed, and there were 4"):
         examine(NAME, Trace(checks=checks(held_out(1.2)[:4], TRAIN[:4])))
+
+
+def boosted(count, leaves, rounds, noise=0.0, seed=0):
+    """What the fit of boosting tells of its rounds, on rows of which some have the other class."""
+    random = np.random.default_rng(seed)
+    inputs = random.normal(size=(count + 400, 6)).astype(np.float32)
+    target = (inputs[:, 0] + inputs[:, 1] > 0).astype(np.int64)
+    flipped = random.random(len(target)) < noise
+    batch = Batch(inputs, np.where(flipped, 1 - target, target), None)
+    work = Work(task="binary", outputs=2, rows=count, width=6)
+    settings = {"leaves": leaves, "rounds": rounds, "leaf": 1, "l2": 0.0, "learning_rate": 0.3}
+    candidate = Candidate(model="gradient-boosting", settings=settings)
+    fitted, others = batch.take(np.arange(count)), batch.take(np.arange(count, count + 400))
+    form = fit_candidate(fitted, work, candidate, seed=0, threads=1)
+    return candidate.label, staged(candidate, form, fitted, others, work)
+
+
+def judge(label, stages):
+    settings = {"model.gradient-boosting.rounds": stages.rounds[-1], "model.gradient-boosting.leaves": 31}
+    told = judgement(binary(), remarks={label: Remarks(stages=stages)}, settings=settings)
+    return registry.find("conditions", NAME).judged(told)
+
+
+def test_boosting_that_learns_noise_by_heart_is_found_and_shall_take_fewer_rounds():
+    label, stages = boosted(300, 31, 400, noise=0.25)
+    (found,) = judge(label, stages)
+    assert found.evidence.value > 1.5
+    assert [(edit.path, edit.before) for edit in found.edits] == [
+        ("model.gradient-boosting.rounds", 400),
+        ("model.gradient-boosting.leaves", 31),
+    ]
+    assert found.edits[0].after == found.where.step < 400
+
+
+def test_boosting_of_rows_without_noise_is_no_fault():
+    assert judge(*boosted(300, 7, 60)) == []
+
+
+def test_a_rise_that_a_single_row_may_have_caused_is_no_fault():
+    label, stages = boosted(300, 31, 400, noise=0.25)
+    few = {name: (np.array(each) * 400 / 4).tolist() for name, each in stages.doubts.items()}
+    assert judge(label, replace(stages, doubts=few)) == [], "of 4 rows the same means say nothing"
+    assert judge(label, replace(stages, doubts={})) == []
+
+
+def test_the_doubt_of_two_stages_is_that_of_their_difference_row_by_row():
+    _, stages = boosted(200, 7, 40, noise=0.2)
+    assert stages.doubt("loss", 3, 3) == 0.0
+    apart = stages.doubt("loss", 0, 19)
+    alone = [stages.doubts["loss"][place][place] for place in (0, 19)]
+    assert 0 < apart < sum(alone) ** 0.5

@@ -133,4 +133,5 @@ condition = Condition(
     examine=examine,
     tasks=frozenset({"regression", "binary", "multiclass"}),
     sees="newer rows",
+    silences=("miscalibration",),
 )

@@ -68,4 +68,5 @@ condition = Condition(
     examine=examine,
     tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "multi-task", "clustering", "anomaly"}),
     sees="newer rows",
+    silences=("miscalibration",),
 )

@@ -96,4 +96,5 @@ condition = Condition(
     examine=examine,
     tasks=frozenset({"regression", "binary", "multiclass"}),
     sees="newer rows",
+    silences=("miscalibration",),
 )

@@ -51,6 +51,8 @@ def examine(judgement: Judgement) -> list[Finding]:
     advice = f" Correct them: --set train.calibration={edits[0].after}." if edits else ""
     if not edits and judgement.settings.get("train.class_weight") == "balanced":
         advice = " Balanced classes make it so: rare classes are said too often. Do not read them as probabilities."
+    if judgement.split == "given":
+        advice = " Train again with such rows, or do not read these as probabilities."
     return [
         Finding(
             condition=condition.id,
@@ -79,9 +81,12 @@ def beyond_chance(said: Array, right: Array, seed: int) -> tuple[float, float, f
     order = np.argsort(said, kind="stable")
     said, right = said[order], right[order].astype(np.float64)
     starts = np.linspace(0, len(said), min(BINS, len(said)) + 1).astype(np.int64)[:-1]
+    _, same, count = np.unique(said, return_inverse=True, return_counts=True)
 
     def error(came_true: Array) -> float:
-        return float(np.abs(np.add.reduceat(came_true - said, starts)).sum() / len(said))
+        # Of rows with one probability a bin gets a part, and the order of the table shall not say which.
+        alike = (np.bincount(same, came_true) / count)[same]
+        return float(np.abs(np.add.reduceat(alike - said, starts)).sum() / len(said))
 
     drawn = [error((random.random(len(said)) < said).astype(np.float64)) for _ in range(DRAWS)]
     return error(right), float(np.mean(drawn)), float(np.quantile(drawn, CHANCE))

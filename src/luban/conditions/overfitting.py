@@ -1,10 +1,13 @@
-"""A network that learns its rows by heart: the training loss falls on, and held-out rows are answered worse and worse.
+"""A model that learns its rows by heart: the training loss falls on, and held-out rows are answered worse and worse.
 
 Signal: the loss on held-out rows against its own best, while the training loss falls. Threshold: 1.5 times the best in
 each of the latest three checks, the training loss below half of it, and, where a metric is told, one that fell too: by
 more than 0.04. A ratio alone says little: healthy programs reach 4.1 times the best loss while their accuracy stays
-(measured for luban's catalogue), which is why the metric decides where there is one. Silent with fewer than five
-checks. Repair: keep the best weights; weight decay; dropout; augmentation. Proven by effect on other rows.
+(measured for luban's catalogue), which is why the metric decides where there is one. Of boosting, whose rounds are
+checks, each row's losses are known: there the rise must be twice its standard error, row by row, and so must that of
+the Brier score, by 0.02 at least. A log loss has no bound: of 120 rows two that are answered wrong, with more and more
+certainty, double it by themselves. Silent with fewer than five checks. Repair: keep the best weights; weight decay;
+dropout; augmentation; of boosting fewer rounds, or leaves. Proven by effect on other rows.
 """
 
 from __future__ import annotations
@@ -12,16 +15,24 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from luban.conditions import _answers, _training
 from luban.evidence.finding import Finding, Signal
+from luban.evidence.fits import Stages
 from luban.evidence.judgement import Judgement
 from luban.evidence.trace import Check, Trace
 from luban.protocols import Condition
+from luban.recipe.edit import RecipeEdit
 
 RISEN = 1.5
 LATEST = 3
 CHECKS = 5
 FALLEN = 0.04
+STANDARD_ERRORS = 2.0
+WORSE = 0.02
+"""How much the Brier score of boosting rises at least."""
+FEWER_LEAVES = 7
 
 
 def examine(trace: Trace) -> list[Finding]:
@@ -65,11 +76,9 @@ def judged(judgement: Judgement) -> list[Finding]:
     found: list[Finding] = []
     for label, stages in grown:
         lines = zip(stages.rounds, stages.held_out, stages.train, strict=True)
-        checks = [
-            Check(rounds, loss, train, {name: values[place] for name, values in stages.metrics.items()})
-            for place, (rounds, loss, train) in enumerate(lines)
-        ]
-        for each in examine(Trace(checks=checks)) if len(checks) >= CHECKS else []:
+        checks = [Check(rounds, loss, train) for rounds, loss, train in lines]
+        seen = examine(Trace(checks=checks)) if len(checks) >= CHECKS and _beyond_chance(stages) else []
+        for each in seen:
             rounds = each.where.step or stages.rounds[0]
             text = (
                 f"on held-out rows the loss of {label} was {min(stages.held_out):.4g} after {rounds:,} rounds and is "
@@ -77,10 +86,32 @@ def judged(judgement: Judgement) -> list[Finding]:
                 f"(threshold {RISEN:g}): the later rounds learned the training rows by heart. Take as many rounds as "
                 "help on held-out rows, or fewer leaves."
             )
-            path = f"model.{label.partition('(')[0]}.rounds"
-            fewer = _answers.edit(judgement, path, rounds, "later rounds make held-out rows worse")
-            found.append(replace(each, text=text, edits=fewer))
+            found.append(replace(each, text=text, edits=_simpler(judgement, label, rounds)))
     return found
+
+
+def _simpler(judgement: Judgement, label: str, rounds: int) -> tuple[RecipeEdit, ...]:
+    """Edits that leave boosting less to learn by heart."""
+    model = f"model.{label.partition('(')[0]}"
+    return (
+        *_answers.edit(judgement, f"{model}.rounds", rounds, "later rounds make held-out rows worse"),
+        *_answers.edit(judgement, f"{model}.leaves", FEWER_LEAVES, "trees of few leaves cannot single out rows"),
+    )
+
+
+def _beyond_chance(stages: Stages) -> bool:
+    """Whether other rows would be answered worse by all rounds than by the best number of them too."""
+    if not stages.doubts:
+        return False
+    last = len(stages.held_out) - 1
+    best = int(np.argmin(stages.held_out))
+    if stages.held_out[last] - stages.held_out[best] <= STANDARD_ERRORS * stages.doubt("loss", best, last):
+        return False
+    for name, values in stages.metrics.items():
+        least = int(np.argmin(values))
+        if values[last] - values[least] <= max(WORSE, STANDARD_ERRORS * stages.doubt(name, least, last)):
+            return False
+    return True
 
 
 def _fallen(trace: Trace) -> bool:
@@ -100,6 +131,7 @@ condition = Condition(
     tasks=_training.TASKS,
     sees="training",
     proof="effect",
+    silences=("miscalibration",),
     judged=judged,
     code="keep the weights of the best validation; weight_decay=0.1; torch.nn.Dropout(0.3)",
 )

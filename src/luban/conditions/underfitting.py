@@ -12,18 +12,23 @@ penalty. Proven by effect: errors on training and on held-out rows fall.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from luban.conditions import _answers
 from luban.evidence.finding import Finding, Signal, Where
 from luban.evidence.judgement import Judgement, Told, errors
 from luban.protocols import Condition
+from luban.recipe.edit import RecipeEdit
 
 STANDARD_ERRORS = 2.0
 LEAST = 0.02
 GAP = 0.1
 FEWEST = 50
 """Held-out rows."""
+ENOUGH_LEAVES, FEW_NEIGHBOURS, WEAKER = 31, 15, 100.0
 
 
 def examine(judgement: Judgement) -> list[Finding]:
@@ -59,9 +64,47 @@ def examine(judgement: Judgement) -> list[Finding]:
                 "columns tell, or was trained too little. Let others compete (--model auto), or give it more capacity, "
                 "more rounds or epochs, or a weaker penalty."
             ),
-            edits=_answers.edit(judgement, "model.names", ["auto"], "models of more capacity compete"),
+            edits=(
+                *_roomier(judgement),
+                *_answers.edit(judgement, "model.names", ["auto"], "models of more capacity compete"),
+            ),
         )
     ]
+
+
+def _roomier(judgement: Judgement) -> list[RecipeEdit]:
+    """Edits that give the models that answer more capacity, where a setting holds them."""
+    found: list[RecipeEdit] = []
+    for path, before in judgement.settings.items():
+        part, _, key = path.rpartition(".")
+        if not part.startswith("model.") or key not in _ROOM or isinstance(before, str):
+            continue
+        after = _ROOM[key](before)
+        reason = f"{_WHAT[key]} follow the rows more closely"
+        if after != before:
+            found += _answers.edit(judgement, path, after, reason)
+    return found
+
+
+_ROOM: dict[str, Callable[[Any], Any]] = {
+    "depth": lambda depth: None,
+    "leaf": lambda rows: None if rows is None or rows > 1 else rows,
+    "leaves": lambda leaves: max(leaves, ENOUGH_LEAVES),
+    "rounds": lambda rounds: None,
+    "neighbours": lambda neighbours: min(neighbours, FEW_NEIGHBOURS),
+    "l2": lambda penalty: min(penalty, 1.0),
+    "C": lambda strength: max(1.0, strength * WEAKER),
+}
+"""What a setting becomes where it shall hold a model less; the same where it does not hold it."""
+_WHAT = {
+    "depth": "deeper trees",
+    "leaf": "smaller leaves",
+    "leaves": "trees of more leaves",
+    "rounds": "more rounds",
+    "neighbours": "fewer neighbours",
+    "l2": "less penalised trees",
+    "C": "less penalised weights",
+}
 
 
 def _error(values: np.ndarray) -> float:
@@ -77,4 +120,5 @@ condition = Condition(
     tasks=_answers.ONE_ANSWER,
     sees="answers",
     proof="effect",
+    silences=("miscalibration",),
 )

@@ -27,14 +27,29 @@ class Ending:
 class Stages:
     """How the loss went while rounds of boosting were added.
 
-    rounds: ascending; the last are all. held_out, train: the loss after so many rounds, on rows that it was not fitted
-    on and on rows that it was. metrics: scores on the former, by name.
+    rounds: ascending; the last are all. held_out, train: the mean loss of a row after so many rounds, on rows that it
+    was not fitted on and on rows that it was. metrics: further losses on the former, by
+    name.
+    doubts: (stages, stages) covariances of the held-out means over rows, of the `loss` and of metrics by name: with few
+    rows, stages differ by chance. Empty where they are not known.
     """
 
     rounds: tuple[int, ...]
     held_out: tuple[float, ...]
     train: tuple[float, ...]
     metrics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    doubts: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
+
+    def doubt(self, name: str, first: int, second: int) -> float:
+        """The standard error of the difference between two stages, by their places, on the same held-out rows.
+
+        >>> stages = Stages((5, 10), (0.5, 0.4), (0.3, 0.2), doubts={"loss": ((0.05, 0.02), (0.02, 0.03))})
+        >>> round(stages.doubt("loss", 0, 1), 3)
+        0.2
+        """
+        known = self.doubts[name]
+        variance = known[first][first] + known[second][second] - 2 * known[first][second]
+        return float(max(variance, 0.0) ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -54,7 +69,8 @@ class Remarks:
         stages, told = None, document["stages"]
         if told is not None:
             metrics = {name: tuple(values) for name, values in told["metrics"].items()}
-            stages = Stages(tuple(told["rounds"]), tuple(told["held_out"]), tuple(told["train"]), metrics)
+            doubts = {name: tuple(map(tuple, lines)) for name, lines in told["doubts"].items()}
+            stages = Stages(tuple(told["rounds"]), tuple(told["held_out"]), tuple(told["train"]), metrics, doubts)
         return cls(tuple(Ending(**ending) for ending in document["endings"]), stages)
 
 

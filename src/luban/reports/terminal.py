@@ -41,10 +41,11 @@ def fit(document: Document, style: Style) -> list[str]:
 
 
 def evaluate(document: Document, style: Style) -> list[str]:
-    """The figures, and the rows that could not be measured."""
+    """The figures, the rows that could not be measured, and what was found in the answers."""
     left_out = mapping(document.get("dropped"))
     lines = parts.scores(document, style)
-    return [*lines, *(f"left out: {count(many, 'row')}: {text(why, 120)}" for why, many in left_out.items() if many)]
+    lines += [f"left out: {count(many, 'row')}: {text(why, 120)}" for why, many in left_out.items() if many]
+    return [*lines, *(parts.stories(document, style) if listed(document, "findings") else [])]
 
 
 def diagnose(document: Document, style: Style) -> list[str]:

@@ -21,15 +21,14 @@ import numpy as np
 from luban.batch import Array, Inputs, PerRow
 from luban.core import registry
 from luban.core.errors import TrainingError
-from luban.core.seed import derive
 from luban.evidence.attribution import attributed
-from luban.evidence.finding import Effect, Finding, Repair
+from luban.evidence.finding import Finding, Repair
 from luban.evidence.looking import look
 from luban.evidence.trace import Trace, smoothed
 from luban.protocols import Condition, Form, Metric
 from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Candidate
-from luban.training import measuring, several
+from luban.training import proof, several
 from luban.training.network_fit import NetworkFit
 from luban.training.work_folder import Ask, Repairing
 
@@ -38,12 +37,6 @@ if TYPE_CHECKING:
 
 MOST_TRIES = 3
 """Edits that are tried for one training, at most: each takes as long as it took to get to the mark."""
-PROVING = 2 / 3
-"""Share of the held-out rows that the gain is read from; the others are looked at once, to contradict it."""
-BOUNDED = {"binary": "brier", "multiclass": "brier"}
-"""What the answers of some tasks are compared by here, instead of what models are compared by. A young network is sure
-of itself, and a single row that it is wrong about would outweigh all others in a loss without a bound.
-"""
 DRAWN = 100
 """Points of a loss curve that are kept for a picture."""
 
@@ -169,26 +162,19 @@ def edited(trial: Trial, edit: RecipeEdit) -> Candidate:
 
 
 def judge(patient: Patient, before: Trial, after: Trial, finding: Finding, edit: RecipeEdit) -> Repair:
-    """What becomes of an edit: kept under the four terms of this module, or taken back with the first that failed."""
+    """What becomes of an edit: kept under the four terms of `proof`, or taken back with the first that failed."""
     curves = {"before": _curve(before.trace), "after": _curve(after.trace)}
     repair = Repair(finding.condition, (edit,), False, "", model=before.candidate.label, losses=curves)
     if after.form is None:
         return replace(repair, reason="taken back: its loss is not finite")
-    if _seen(finding.condition, after.trace):
-        return replace(repair, reason=f"taken back: {finding.condition} is still seen")
-    new = sorted(after.severe - before.severe)
-    if new:
-        return replace(repair, reason=f"taken back: {new[0]} is new")
-    gain, old, value = _gain(patient, before, after, patient.proving)
-    assert patient.metric is not None, "an effect is read from a metric"
-    told = f"{patient.metric.name} on {gain.rows} rows that neither training saw"
-    repair = replace(repair, before=old, after=value, effect=gain)
-    if gain.low <= 0:
-        return replace(repair, reason=f"taken back: {told}, not beyond chance")
-    further, _, _ = _gain(patient, before, after, patient.untouched)
-    if further.value < -(further.high - further.low) / 3.92:
-        return replace(repair, reason=f"taken back: {further.rows} further rows say the opposite")
-    return replace(repair, accepted=True, reason=f"{edit.reason}; {told}, and {further.rows} others do not contradict")
+    return proof.judged(
+        repair,
+        still_seen=_seen(finding.condition, after.trace),
+        new=after.severe - before.severe,
+        gain=lambda rows: _gain(patient, before, after, rows),
+        proving=patient.proving,
+        untouched=patient.untouched,
+    )
 
 
 def patient_of(fit: NetworkFit, interrupted: Callable[[], bool]) -> Patient:
@@ -196,19 +182,17 @@ def patient_of(fit: NetworkFit, interrupted: Callable[[], bool]) -> Patient:
     training = fit.training
     _, answered = training.rows(fit.unit)
     rows = np.flatnonzero(answered)
-    task = several.task_of(training.work)
-    compared_by = BOUNDED.get(task.name, task.compared_by)
+    compared_by = proof.metric_of(several.task_of(training.work))
     target = None if training.batch.target is None else training.batch.target[rows]
-    order = np.random.default_rng(derive(training.seed, "treating")).permutation(len(rows))
-    count = round(PROVING * len(rows))
+    proving, untouched = proof.parts(len(rows), training.seed)
     return Patient(
         fit=fit,
         interrupted=interrupted,
         metric=registry.find("metrics", compared_by) if compared_by and target is not None and len(rows) > 2 else None,
         target=target,  # type: ignore[arg-type]
         weight=None if training.batch.weight is None else np.asarray(training.batch.weight)[rows],
-        proving=np.sort(order[:count]),
-        untouched=np.sort(order[count:]),
+        proving=proving,
+        untouched=untouched,
     )
 
 
@@ -261,22 +245,20 @@ def _seen(condition: str, trace: Trace) -> bool:
         return False
 
 
-def _gain(patient: Patient, before: Trial, after: Trial, rows: Array) -> tuple[Effect, float, float]:
-    """How much better the later trial answers these held-out rows, paired; and the score of each."""
-    metric, task = patient.metric, several.task_of(patient.fit.training.work)
-    assert metric is not None and after.outputs is not None, "both have answers to compare"
+def _gain(patient: Patient, before: Trial, after: Trial, rows: Array) -> proof.Gain:
+    """How much better the later trial answers these held-out rows."""
+    assert patient.metric is not None, "an effect is read from a metric"
+    assert after.outputs is not None, "it has answers to compare"
     old = before.outputs if before.outputs is not None else _simplest(patient)
-    target, weight = patient.target[rows], None if patient.weight is None else patient.weight[rows]
-    answers = [task.answers(outputs[rows]) for outputs in (after.outputs, old)]
-    scores = [metric.score(target, each, weight) for each in answers]
-    try:
-        apart = measuring.difference(metric, target, *answers, weight=weight, seed=patient.fit.training.seed)
-    except ValueError:
-        # Of one class alone, say: nothing is shown.
-        return Effect(metric.name, 0.0, 0.0, 0.0, len(rows)), *reversed(scores)  # type: ignore[return-value]
-    bounds = sorted((apart.low, apart.high) if metric.direction == "higher" else (-apart.low, -apart.high))
-    value = apart.value if metric.direction == "higher" else -apart.value
-    return Effect(metric.name, value, bounds[0], bounds[1], len(rows)), scores[1], scores[0]
+    return proof.gain(
+        patient.metric,
+        several.task_of(patient.fit.training.work),
+        patient.target[rows],
+        old[rows],
+        after.outputs[rows],
+        weight=None if patient.weight is None else patient.weight[rows],
+        seed=patient.fit.training.seed,
+    )
 
 
 def _simplest(patient: Patient) -> PerRow:

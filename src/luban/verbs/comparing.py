@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,11 @@ from luban.core.errors import BundleError, DataError
 from luban.core.seed import derive
 from luban.data import loader, spreads, values
 from luban.data.open import open_dataset
+from luban.evidence.judgement import Judgement
 from luban.evidence.measurement import Measurement
 from luban.evidence.reference import PLACE, Reference, Spread
 from luban.protocols import Comparison, Condition
+from luban.verbs import judging, judging_given
 from luban.verbs.answering import SLICE
 from luban.verbs.bundle import Bundle
 from luban.verbs.measuring import Tested
@@ -118,7 +121,17 @@ def compare(bundle: Bundle, data: Any, *, threads: int | None, console: Console)
         telling=_telling(evidence.get("importance")),
         rows=dataset.rows,
         seed=recipe.seed,
+        slices=judging.slices(frame, bundle.schema, len(frame)) if target is not None else (),
     )
+
+
+def judged(bundle: Bundle, comparison: Comparison) -> Judgement | None:
+    """The answers to the newer rows that say their target, for conditions of answers; None where none does."""
+    if comparison.target is None:
+        return None
+    known = values.known(comparison.target)
+    parts = [replace(each, inside=each.inside[known]) for each in comparison.slices]
+    return judging_given.judged(bundle, comparison.target[known], comparison.answers.take(known), parts)
 
 
 def name_of(data: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from luban.core.console import SILENT, Console
 from luban.core.errors import UsageError
+from luban.evidence.attribution import attributed
 from luban.evidence.finding import Finding
 from luban.verbs import asking, gates, logs
 from luban.verbs.bundle import Bundle, is_bundle, opened
@@ -56,7 +57,8 @@ def diagnose(
     place: data, with its `target`; or a bundle, whose own findings are told again; or the log of a training of any
         program: a folder with TensorBoard's event files, a `trainer_state.json`, or a history as CSV, TSV or JSON lines
         with a column of steps or epochs and one of losses, where nothing is said of rows.
-    against: newer rows that a bundle shall answer: whether they are still like those that it learned from.
+    against: newer rows that a bundle shall answer: whether they are still like those that it learned from; where they
+        say their target, also whether probabilities come true and no part of them is answered much worse.
     require: `no-severe` or `no-warning`; GateError when it is not met.
     """
     gates.parse(require)
@@ -138,8 +140,13 @@ def _compared(bundle: Bundle, data: Any, threads: int | None, console: Console) 
         why = f"newer rows are not compared where the task is {task}"
         return Diagnosed((), tuple((condition.id, why) for condition in wanted), about)
     comparison = comparing.compare(bundle, data, threads=threads, console=console)
+    told = comparing.judged(bundle, comparison)
     with threadpool_limits(threads):
         found, not_run = findings(comparison)
+        if told is not None:
+            # Rows that say their target tell too whether they are answered well.
+            of_answers, not_judged = findings(told)
+            found, not_run = attributed([*found, *of_answers]), [*not_run, *not_judged]
     not_run += [
         (each.id, f"it is not looked for where the task is {task}") for each in wanted if task not in each.tasks
     ]

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from luban.batch import Ragged
 from luban.core.console import SILENT, Console
 from luban.core.errors import DataError
+from luban.evidence.finding import Finding
 from luban.evidence.measurement import Measurement
 from luban.verbs import gates
 from luban.verbs.bundle import Bundle, opened
@@ -16,17 +18,24 @@ from luban.verbs.bundle import Bundle, opened
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The figures. dropped: how many rows could not be measured, by reason."""
+    """The figures. dropped: how many rows could not be measured, by reason.
+
+    findings: what conditions saw in the answers, the primary one first. not_run: those that could not look, and why.
+    """
 
     measurements: tuple[Measurement, ...]
     rows: int
     dropped: Mapping[str, int]
+    findings: tuple[Finding, ...] = ()
+    not_run: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
             "rows": self.rows,
             "dropped": dict(self.dropped),
             "measurements": [measurement.to_json() for measurement in self.measurements],
+            "findings": [finding.to_json() for finding in self.findings],
+            "not_run": [{"condition": condition, "reason": reason} for condition, reason in self.not_run],
         }
 
 
@@ -38,11 +47,13 @@ def evaluate(
     threads: int | None = None,
     console: Console = SILENT,
 ) -> Evaluated:
-    """Every metric of the task on rows whose target is known, each with its 95% interval and beside the baseline.
+    """Every metric of the task on rows whose target is known, each with its 95% interval and beside the baseline; and
+    whether probabilities come true there, and whether a part of the rows is answered much worse.
 
+    require: of the figures, or `no-severe` or `no-warning` of what is found.
     Raises DataError where the target is missing, GateError when `require` is not met.
     """
-    from luban.verbs import remeasuring
+    from luban.verbs import judging_given, remeasuring
 
     gates.parse(require)
     found = opened(bundle)
@@ -50,6 +61,13 @@ def evaluate(
     measurements = remeasuring.given(found, answered)
     if not measurements:
         raise DataError("no metric is defined on these rows.", where=answered.name, fix="give rows of several classes")
-    result = Evaluated(tuple(measurements), len(answered.target), answered.dropped)
-    gates.check(require, measurements, [], result.to_json())
+    seen, not_run = [], []
+    if answered.looked is not None and not isinstance(answered.target, Ragged):
+        some = answered.looked
+        seen, not_run = judging_given.look(
+            found, answered.target[some], answered.answers.take(some), answered.slices,
+            None if answered.weight is None else answered.weight[some],
+        )  # fmt: skip
+    result = Evaluated(tuple(measurements), len(answered.target), answered.dropped, tuple(seen), tuple(not_run))
+    gates.check(require, measurements, seen, result.to_json())
     return result

@@ -11,22 +11,17 @@ from dataclasses import replace
 from luban.bundle.bundle import Stored
 from luban.core.console import Console
 from luban.core.deadline import Deadline, Pace
-from luban.core.errors import TrainingError
-from luban.core.seed import derive
 from luban.data.dataset import Dataset
 from luban.data.profile import profile
 from luban.evidence.finding import Finding, Repair, Signal, Where, worst_first
 from luban.evidence.footprint import Meter
 from luban.features.text import given as given_tokenizer
-from luban.protocols import Form
-from luban.recipe.edit import RecipeEdit, changed
-from luban.recipe.recipe import Candidate, Recipe
+from luban.recipe.edit import RecipeEdit
+from luban.recipe.recipe import Recipe
 from luban.training import question, search, simplest
-from luban.training.choosing import HeldOut, choose
 from luban.training.limits import COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
-from luban.training.search import Outcome
-from luban.training.work_folder import Training, WorkFolder, by_gradient
+from luban.training.work_folder import WorkFolder, by_gradient
 from luban.verbs import (
     comparing,
     encoding,
@@ -34,7 +29,9 @@ from luban.verbs import (
     grouping,
     judging,
     measuring,
+    mending,
     proving,
+    searching,
     shuffling,
     stating,
     trainings,
@@ -85,7 +82,12 @@ def make(
             training = encoding.encode(prepared, folder, MAIN)
             until = _search_until(allowed, pace.slowness())
             if prepared.task.supervised:
-                made = _predictor(examined, training, folder, pool, until, allowed, console)
+                ground = searching.Ground(
+                    examined, training, folder, pool,
+                    until=until, at_latest=_search_until(allowed), look_until=allowed.deadline.earlier(WRITING),
+                    console=console,
+                )  # fmt: skip
+                made = _predictor(ground, allowed, ask)
             else:
                 made = grouping.make(prepared, training, folder, pool, until, console)
     repaired = frozenset(repair.condition for repair in examined.repairs if repair.accepted)
@@ -176,14 +178,6 @@ def _workers(dataset: Dataset, allowed: Limits) -> dict[str, int]:
     return {"workers": workers, "threads": max(1, allowed.threads // workers)}
 
 
-def _refuse_failures(asked: Sequence[Outcome], folder: WorkFolder) -> None:
-    """Raises TrainingError where every model that was asked for failed: the simplest one is not what was wanted."""
-    if not asked or any(outcome.status != "failed" for outcome in asked):
-        return
-    reasons = "; ".join(f"{outcome.candidate.label}: {outcome.reason}" for outcome in asked)
-    raise TrainingError(f"no model could be trained: {reasons[:600]}", where=str(folder.path), fix="--model auto")
-
-
 def _tell(examined: Examined, console: Console) -> None:
     prepared = examined.prepared
     train, test = len(prepared.division.train), len(prepared.division.test)
@@ -206,50 +200,22 @@ def _tell_findings(findings: Sequence[Finding], console: Console) -> None:
             console.say(f"{finding.severity}: {finding.text}")
 
 
-def _predictor(
-    examined: Examined,
-    training: Training,
-    folder: WorkFolder,
-    pool: Pool,
-    until: Deadline,
-    allowed: Limits,
-    console: Console,
-) -> writing.Made:
+def _predictor(ground: searching.Ground, allowed: Limits, ask: mending.Ask | None) -> writing.Made:
     """The model of a task with a target, and what was measured of it."""
-    prepared = examined.prepared
+    prepared, training, folder = ground.prepared, ground.training, ground.folder
     recipe = prepared.recipe
     everything = recipe.train.refit == "all"
     tensor_work = None if training.tensors is None else training.tensors[1]
     simple = simplest.baseline(prepared.task, recipe.train.metric or prepared.task.compared_by, training)
     asked = search.candidates(recipe.model, training.work, simple, tensor_work=tensor_work)
     if allowed.workers > 1 and not any(map(by_gradient, asked)):
-        console.say(f"--workers {allowed.workers} changes nothing here: it trains networks, and no model here is one")
-    outcomes = search.search(
-        folder, pool, training, asked, everything=everything, until=until, at_latest=_search_until(allowed),
-        console=console,
-    )  # fmt: skip
-    if outcomes[0].status == "skipped":
-        # However little time there was, there is a usable bundle: the baseline takes a moment, and no worker.
-        outcomes[0] = search.now(folder, training, asked[0], everything=everything)
-    _refuse_failures(outcomes[1:], folder)
-    chosen, scores = choose(
-        outcomes,
-        HeldOut.of(training, training.held_out(0), measuring.groups_of(prepared)),
-        prepared.task, prepared.classes, recipe, derive(recipe.seed, "choosing"), views=training.view,
-    )  # fmt: skip
-    members = [member.candidate for member in chosen.members]
-    seen = training.seen_by(members[0])
-    console.say(f"chosen: {chosen.label}: {chosen.reason}")
-    repeats = 1
-    worth_it = recipe.train.repeats != "auto" or training.view(members[0]) == "matrix"
-    if len(training.folds) > 1 and worth_it:
-        repeats = search.run_repeats(folder, pool, training, members, until)
-        if repeats < len(training.folds):
-            # The time was over; fitting this recipe again shall not measure more often.
-            recipe = changed(recipe, {"train.repeats": repeats})
-
-    def fitted(candidate: Candidate, everything: bool = False) -> Form:
-        return search.fitted(folder, training, candidate, everything=everything)
+        ground.console.say(
+            f"--workers {allowed.workers} changes nothing here: it trains networks, and no model here is one"
+        )
+    mended = mending.mend(ground, searching.searched(ground, recipe, asked), ask)
+    found = mended.now
+    recipe, chosen, outcomes, members = found.recipe, found.chosen, found.outcomes, found.members
+    seen, fitted = training.seen_by(members[0]), ground.fitted
 
     measured = chosen.form(fitted)
     form = chosen.form(lambda candidate: fitted(candidate, everything=True)) if everything else measured
@@ -259,16 +225,12 @@ def _predictor(
     baseline = fitted(asked[0])
     said = baseline.outputs(training.seen_by(asked[0]).batch.inputs[training.test])
     tested = measuring.tested(prepared, seen, answer, (simple, said), chosen)
-    validated = measuring.cross_validated(prepared, training, folder, chosen, repeats)
-    judged, not_run = judging.look(
-        prepared, examined, seen, folder, chosen, fitted,
-        constant=outcomes[0].outputs, repeats=repeats, until=allowed.deadline.earlier(WRITING),
-    )  # fmt: skip
+    validated = measuring.cross_validated(prepared, training, folder, chosen, found.repeats)
     encoder = prepared.encoder(training.view(members[0]))
     importance = shuffling.importance(prepared, encoder, answer, chosen, allowed.deadline)
-    looked = trainings.looked(folder, asked, members)
+    looked = trainings.looked(folder, found.asked, members)
     finished = [outcome.candidate for outcome in outcomes[1:] if outcome.status == "finished"]
-    shown = [outcome.to_json(score) for outcome, score in zip(outcomes, scores, strict=True)]
+    shown = [outcome.to_json(score) for outcome, score in zip(outcomes, found.scores, strict=True)]
     return writing.Made(
         recipe=search.recorded(recipe, finished, folder, training),
         encoder=encoder.state(),
@@ -298,8 +260,8 @@ def _predictor(
         },
         unfinished=[line for line in shown if line["status"] != "finished"],
         evidence={"importance": importance, "runtime": exported.to_json(), **comparing.kept(prepared, tested)},
-        findings=(*exporting.findings(exported, members), *looked.findings),
-        repairs=looked.repairs,
-        judged=tuple(judged),
-        not_run=(*not_run, *looked.not_run),
+        findings=(*exporting.findings(exported, members), *looked.findings, *mended.cured),
+        repairs=(*mended.repairs, *looked.repairs),
+        judged=found.judged,
+        not_run=(*found.not_run, *looked.not_run),
     )  # fmt: skip

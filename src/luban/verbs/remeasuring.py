@@ -14,9 +14,10 @@ from luban.core.errors import DataError
 from luban.core.seed import derive
 from luban.data import loader, values
 from luban.data.open import open_dataset
+from luban.evidence.judgement import Slice
 from luban.evidence.measurement import Measurement
 from luban.protocols import Tagging
-from luban.verbs import encoding, forecasts, tags
+from luban.verbs import encoding, forecasts, judging, judging_given, tags
 from luban.verbs.bundle import Bundle
 from luban.verbs.measuring import TEXTS, figures
 from luban.verbs.preparing import Given, prepare, sampled, weights
@@ -36,6 +37,7 @@ class Rows:
 
     simplest: what the simplest model says about them, where that is not the same for all.
     weight, groups: (rows,) or None, as training read them. of: of how many these are a sample, or None for all.
+    looked: (some,) numbers of those that conditions look at, and slices of these by their columns.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Rows:
     weight: Array | None = None
     groups: Array | None = None
     of: int | None = None
+    looked: Array | None = None
+    slices: tuple[Slice, ...] = ()
 
     def told(self, found: list[Measurement]) -> list[Measurement]:
         """The figures, saying so where they are those of a sample."""
@@ -61,6 +65,8 @@ def answered(
 
     most: of more rows than this a sample is kept, the same each time; None keeps all.
     """
+    import polars as pl
+
     from luban.verbs.answering import SLICE
 
     answerer = bundle.answerer if threads is None else bundle.answering(threads)
@@ -83,8 +89,11 @@ def answered(
         console.say(f"{dataset.name} came split; all its {dataset.rows:,} rows are measured, training rows among them")
     kept = np.arange(dataset.rows)
     kept = kept if most is None else sampled(kept, most, derive(0, "measured"))
+    some = sampled(kept, judging_given.MOST, derive(0, "judged"))
+    columns = judging_given.parting(answerer.schema)
     parts: list[tuple[PerRow, Answers]] = []
     simplest: list[Answers] = []
+    looked: list[pl.DataFrame] = []
     unknown = 0
     with console.progress("measuring rows", dataset.rows) as advance:
         done = 0
@@ -98,6 +107,8 @@ def answered(
             if answerer.simplest_reads:
                 simplest.append(answerer.simplest(rows).take(here))
             parts.append((encoded[here], answers.take(here)))
+            own = some[np.searchsorted(some, done) : np.searchsorted(some, done + len(rows))] - done
+            looked.append(rows[own].select(name for name in columns if name in rows.columns))
             done += len(rows)
             advance(done, "")
     target = joined([encoded for encoded, _ in parts])
@@ -111,6 +122,8 @@ def answered(
     if unknown:
         console.say(f"{unknown:,} words have a tag that the bundle does not know; their answers count as wrong")
     weight, groups = _beside(dataset.frame, bundle)
+    places = np.searchsorted(kept, some)
+    frame = pl.concat(looked).filter(pl.Series(known[places]))
     return Rows(
         dataset.name,
         joined_answers([answers for _, answers in parts]).take(known),
@@ -120,6 +133,8 @@ def answered(
         weight=None if weight is None else weight[kept][known],
         groups=None if groups is None else groups[kept][known],
         of=dataset.rows if len(kept) < dataset.rows else None,
+        looked=(np.cumsum(known) - 1)[places[known[places]]],
+        slices=judging.slices(frame, answerer.schema, len(frame)),
     )
 
 
