@@ -49,9 +49,10 @@ check: $(READY)  ## Format, lint, types, floors.
 bench: $(READY)  ## Run every benchmark and write docs/benchmarks.md.
 	$(BIN)/python benchmarks
 
-bench-doctor: $(READY)  ## Plant faults in training programs, and print what is found and repaired.
+bench-doctor: $(READY)  ## Plant faults in programs and fits, and print what is found and repaired.
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/doctor.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/repairs.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/answers.py
 
 docs: $(READY)  ## Write docs/reference/ from the code, and the tour of the READMEs from a run.
 	$(BIN)/python docs/generate.py

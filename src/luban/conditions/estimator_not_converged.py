@@ -99,5 +99,5 @@ condition = Condition(
     tasks=_answers.WITH_TARGET,
     sees="answers",
     proof="effect",
-    silences=("underfitting", "miscalibration"),
+    silences=("underfitting", "miscalibration", "underperforming-group"),
 )

@@ -120,5 +120,5 @@ condition = Condition(
     tasks=_answers.ONE_ANSWER,
     sees="answers",
     proof="effect",
-    silences=("miscalibration",),
+    silences=("miscalibration", "underperforming-group"),
 )

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 @options.threads
 @options.common
 def command(talk: Talk, **asked: Any) -> Result:
-    """Measure BUNDLE on the rows of DATA, which has the target column: every metric with its interval."""
+    """Measure BUNDLE on the rows of DATA, which has the target column: every metric with its interval.
+
+    Whether probabilities come true there, and whether a part of the rows is answered much worse, is told too.
+    """
     from luban.verbs.evaluate import evaluate
 
     return evaluate(console=talk.console, **asked)
