@@ -1,0 +1,113 @@
+"""What is asked of a model, and who trains one: an estimator or a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+
+from luban.batch import Batch
+from luban.protocols.features import Shape
+from luban.protocols.forms import Form
+from luban.recipe.recipe import Candidate, Section
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a model is asked to do, and how large it is.
+
+    task: the name of the task. outputs: how many numbers answer a row (classes, labels, clusters, or 1).
+    rows, width: the size of the training inputs. sparse: whether they are (csr).
+    loss, class_weight: from the recipe's `train` part.
+    season: steps after which a series comes round, for forecasts; 1 where it does not.
+    quantiles: for the loss `quantile`, the shares of cases below each of the answers to a step.
+    shapes: of the tensors by name, for networks; empty where the inputs are a matrix.
+    targets: where several are predicted, the task of each and how many outputs it has, in their order.
+    """
+
+    task: str
+    outputs: int
+    rows: int
+    width: int
+    sparse: bool = False
+    loss: str = "auto"
+    class_weight: str = "none"
+    season: int = 1
+    quantiles: tuple[float, ...] = ()
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    targets: tuple[tuple[str, int], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        shapes = {name: shape.to_json() for name, shape in self.shapes.items()}
+        document = {**vars(self), "quantiles": list(self.quantiles), "shapes": shapes}
+        return {**document, "targets": [list(target) for target in self.targets]}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        shapes = {name: Shape.from_json(shape) for name, shape in document["shapes"].items()}
+        targets = tuple((str(task), int(outputs)) for task, outputs in document.get("targets", ()))
+        quantiles = tuple(document.get("quantiles", ()))
+        return cls(**{**document, "quantiles": quantiles, "shapes": shapes, "targets": targets})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A candidate in the portfolio of `auto`, and its place: smaller orders are tried earlier."""
+
+    order: int
+    candidate: Candidate
+
+
+class Model(Protocol):
+    """A trainer of one kind of model (`models/`).
+
+    One that reads rows as networks do, as tensors, says so by a class variable `sees = "tensors"`; one whose
+    form is trees that came one after the other, so that the first of them are a model of fewer rounds, by
+    `staged = True`.
+    """
+
+    name: ClassVar[str]
+    trainer: ClassVar[Literal["estimator", "gradient"]]
+    tasks: ClassVar[frozenset[str]]
+    Settings: ClassVar[type[Section]]
+    """What can be set about it: `--set model.svm.C=10`. A field's docstring is its help."""
+
+    def portfolio(self, work: Work) -> Iterable[Entry]:
+        """What it sends into the portfolio of `auto` for this work; nothing where it would not help."""
+
+    def declines(self, work: Work) -> str | None:
+        """Why it does not do this work, in words; None where it does."""
+
+    def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
+        """The fitted form. Deterministic in its arguments; the number of threads changes nothing of the result."""
+
+
+class NetworkModel(Protocol):
+    """An architecture (`models/`), trained by gradients.
+
+    takes: the kinds of `Shape` that it encodes itself; other parts of a row get the usual encoder of their kind.
+    """
+
+    name: ClassVar[str]
+    trainer: ClassVar[Literal["gradient"]]
+    tasks: ClassVar[frozenset[str]]
+    takes: ClassVar[frozenset[str]]
+    Settings: ClassVar[type[Section]]
+
+    def portfolio(self, work: Work) -> Iterable[Entry]:
+        """As for a `Model`."""
+
+    def declines(self, work: Work) -> str | None:
+        """As for a `Model`."""
+
+    def build(self, work: Work, settings: Section) -> nn.Module:
+        """The network, with fresh weights drawn from torch's random state.
+
+        Its `forward(inputs)` takes tensors by name: each part of `work.shapes`, and beside each ragged one, which is
+        padded with zeros, its lengths as `<name>.lengths`, (rows,) int64. It returns (rows, work.outputs) float32:
+        what the task's `loss` takes, before any softmax. One that answers each step of the only ragged part returns
+        (rows, steps, work.outputs).
+        """
