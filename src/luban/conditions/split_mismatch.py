@@ -15,12 +15,13 @@ from luban.batch import Array
 from luban.core.seed import derive
 from luban.evidence.finding import Finding, Signal, Where
 from luban.protocols import Condition, Examination
-from luban.training import probing
+from luban.training import forest, probing
 
 THRESHOLD = 0.65
 CHANCE = 2.326
 """Standard errors of an area of 0.5 that chance surpasses with a probability of 0.01."""
 FEWEST = 30
+TREES = 100
 MOST = 2_000
 """Rows of either side that are compared."""
 
@@ -71,20 +72,14 @@ def examine(examination: Examination) -> list[Finding]:
 def _area(inputs: Array, side: Array, examination: Examination) -> tuple[float, int | None]:
     """The area under the ROC curve, out of fold; and the number of the most telling input, where inputs are columns."""
     from scipy.stats import rankdata
-    from sklearn.ensemble import ExtraTreesClassifier
 
     fold = probing.folds(side, 4, derive(examination.seed, "mismatch", "folds"))
     said, told = np.zeros(len(side)), np.zeros(inputs.shape[1])
     for held_out in range(4):
-        forest = ExtraTreesClassifier(
-            n_estimators=100,
-            min_samples_leaf=3,
-            class_weight="balanced",
-            random_state=derive(examination.seed, "mismatch", "trees"),
-        )
-        forest.fit(inputs[fold != held_out], side[fold != held_out])
-        said[fold == held_out] = forest.predict_proba(inputs[fold == held_out])[:, 1]
-        told += forest.feature_importances_
+        seen, asked, own = fold != held_out, fold == held_out, derive(examination.seed, "mismatch", "trees")
+        grown = forest.grown(inputs[seen], side[seen], inputs[asked], classes=2, trees=TREES, seed=own, balanced=True)
+        said[asked] = grown.outputs[:, 1]
+        told += grown.importance
     ones, zeros = int(side.sum()), int((side == 0).sum())
     area = (rankdata(said)[side == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros)
     return float(area), int(told.argmax()) if inputs.shape[1] == len(examination.names) else None

@@ -18,11 +18,13 @@ import numpy as np
 from luban.batch import Array, Inputs
 from luban.core.seed import derive
 from luban.protocols import Examination
+from luban.training import forest
 
 LIMIT = 5_000
 """Rows that a probe looks at, at most: its figures move little beyond, and a probe stays a matter of seconds."""
 FEWEST = 30
 """Training rows below which a cross-validated figure says nothing."""
+TREES = 60
 WIDEST = 64
 """Columns to which sparse (text) inputs are reduced."""
 DISCRETE = frozenset({"binary", "multiclass"})
@@ -202,34 +204,31 @@ def _answers(inputs: Array, target: Array, asked: Array, classes: int, seed: int
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
+    linear, neighbours = _learners(classes, len(target))
     answers = []
-    learners = _learners(classes, len(target), seed)
     # Threads wait for each other in such small sums: where others use the cores too, several took six times as long.
     with warnings.catch_warnings(), threadpool_limits(1):
         # A probe that has not converged is still a probe.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for learner in learners:
-            learner.fit(inputs, target)
-            if classes:
+        for learner in (linear, None, neighbours):
+            if learner is None:
+                own = derive(seed, "probe", "trees")
+                answers.append(forest.grown(inputs, target, asked, classes=classes, trees=TREES, seed=own).outputs)
+            elif classes:
                 aligned = np.zeros((len(asked), classes))
-                aligned[:, learner.classes_] = learner.predict_proba(asked)
+                aligned[:, learner.classes_] = learner.fit(inputs, target).predict_proba(asked)
                 answers.append(aligned)
             else:
-                answers.append(learner.predict(asked))
+                answers.append(learner.fit(inputs, target).predict(asked))
     return np.mean(answers, axis=0)
 
 
-def _learners(classes: int, rows: int, seed: int) -> list[Any]:
-    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+def _learners(classes: int, rows: int) -> tuple[Any, Any]:
+    """The linear one, and nearest neighbours."""
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-    forest = {"n_estimators": 60, "min_samples_leaf": 3, "random_state": derive(seed, "probe", "trees"), "n_jobs": 1}
     neighbours = {"n_neighbors": min(15, rows), "n_jobs": 1}
     if classes:
-        return [
-            LogisticRegression(C=0.3, max_iter=100),
-            ExtraTreesClassifier(**forest),
-            KNeighborsClassifier(**neighbours),
-        ]
-    return [Ridge(alpha=1.0), ExtraTreesRegressor(**forest), KNeighborsRegressor(**neighbours)]
+        return LogisticRegression(C=0.3, max_iter=100), KNeighborsClassifier(**neighbours)
+    return Ridge(alpha=1.0), KNeighborsRegressor(**neighbours)
