@@ -163,9 +163,9 @@ def test_the_first_ten_steps_are_watched_and_those_up_to_25_are_timed(step, look
 def test_the_interval_is_set_by_what_watching_costs():
     recorder = Recorder(nn.Linear(1, 1))
     for step in range(25):
-        recorder.timed(step, 0.13 if step < 10 else 0.10)
-    # A watched step costs 0.3 of a plain one, and 0.015 of the time may be spent.
-    assert recorder.interval == 20
+        recorder.timed(step, 1.25 if step < 10 else 1.0)
+    # A watched step costs 0.25 of a plain one, and 0.01 of the time may be spent.
+    assert recorder.interval == 25
 
 
 def test_watching_that_seems_to_cost_nothing_is_not_done_at_every_step():

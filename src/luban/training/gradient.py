@@ -23,7 +23,7 @@ from luban.evidence.trace import Trace
 from luban.forms.network import Network, build
 from luban.protocols import Form, Task, Work
 from luban.recipe.recipe import Candidate, Train
-from luban.training import deciding, gathering, nonfinite, program, several, sharding, tracing
+from luban.training import allocating, deciding, gathering, nonfinite, program, several, sharding, tracing
 from luban.training.augmenting import augmented
 from luban.training.checkpoint import Checkpoints, Saved, Writing, optimizer_tensors, restore_optimizer
 from luban.training.distributed import ALONE, Team
@@ -114,10 +114,11 @@ def fit(
     torch.manual_seed(derive(seed, "weights"))
     module = build(candidate.model, candidate.settings, work)
     torch.manual_seed(derive(seed, "training", team.rank))
-    progress = _train(
-        module, work, rows, train, loss_of(task, train), seed, folder, until, tell, interrupted, team,
-        Trace() if trace is None else trace, recipe or {}, to_mark,
-    )  # fmt: skip
+    with allocating.kept():
+        progress = _train(
+            module, work, rows, train, loss_of(task, train), seed, folder, until, tell, interrupted, team,
+            Trace() if trace is None else trace, recipe or {}, to_mark,
+        )  # fmt: skip
     whole = {name: sharding.whole(tensor) for name, tensor in module.state_dict().items()}
     weights = {
         name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy() for name, tensor in whole.items()

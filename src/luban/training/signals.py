@@ -22,7 +22,7 @@ BURST = 10
 """Steps that are all watched at the start."""
 TIMED = 25
 """Steps up to which those behind the burst are timed without watching."""
-COST = 0.015
+COST = 0.01
 """Share of the training time that watching may take after that."""
 LEAST_INTERVAL, MOST_INTERVAL = 10, 1_000
 """Steps between two that are watched: on a busy machine the cost can come out as nothing, and it is never that."""
