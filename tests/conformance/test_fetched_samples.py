@@ -9,8 +9,9 @@ import pytest
 
 from luban.core import registry
 from luban.core.errors import UsageError
-from luban.data.catalogue import sample_path
+from luban.data.catalogue import models, sample_path
 from luban.data.open import open_dataset
+from luban.origins import naming
 from luban.verbs.sample import sample as told
 
 SET_UP = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
@@ -30,7 +31,7 @@ def here(name: str) -> Path:
         pytest.skip(f"{name} is not here: {error.fix}")
 
 
-@pytest.mark.parametrize("name", registry.names("data.samples"))
+@pytest.mark.parametrize("name", sorted(set(registry.names("data.samples")) - set(models())))
 def test_a_sample_has_the_rows_and_the_target_that_it_says(name: str) -> None:
     place = here(name)
     sample = registry.find("data.samples", name)
@@ -41,6 +42,17 @@ def test_a_sample_has_the_rows_and_the_target_that_it_says(name: str) -> None:
     target = dataset.frame.select(sample.target).collect().to_series()
     assert target.null_count() == 0
     assert target.n_unique() > 1
+
+
+@pytest.mark.parametrize("name", models())
+def test_a_model_can_be_begun_from(name: str) -> None:
+    here(name)
+    found = naming.find(name)
+    assert found.licence is not None
+    assert sum(array.size for array in found.weights().values()) > 1_000_000
+    with pytest.raises(UsageError, match="a pretrained model, and no data") as error:
+        open_dataset(f"sample:{name}")
+    assert error.value.fix == f"begin from it: --from {name}"
 
 
 @pytest.mark.parametrize("name", ["iris", "gunpoint"])

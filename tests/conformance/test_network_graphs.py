@@ -13,6 +13,7 @@ from luban.core.errors import BundleError
 from luban.forms.network import Network
 from luban.protocols import Shape, State, Work
 from luban.runtime import graph
+from models.networks import NEEDED
 
 SHAPES = {
     "vector": Shape("vector", (12,)),
@@ -52,9 +53,10 @@ def network(name: str, kind: str, task: str = "multiclass") -> Network:
     torch.manual_seed(0)
     work = Work(task, 3, 100, 0, shapes={"part": SHAPES[kind]})
     model = registry.find("models", name)
-    module = model.build(work, model.Settings())
+    needed = NEEDED.get(name, {})
+    module = model.build(work, model.Settings(**needed))
     weights = {key: tensor.numpy() for key, tensor in module.state_dict().items()}
-    return Network(name, {}, work, weights, "softmax")
+    return Network(name, needed, work, weights, "softmax")
 
 
 @pytest.mark.slow

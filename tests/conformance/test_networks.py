@@ -14,7 +14,8 @@ import torch
 from luban.collate import LENGTHS
 from luban.core import registry
 from luban.protocols import Shape, Work
-from models.networks import ANSWERING, NETWORKS, SHAPES, TAGGING, alone, inputs, network, work
+from models.networks import ANSWERING, NEEDED, NETWORKS, SHAPES, TAGGING, alone, inputs, network, work
+from origins.tiny import CONFIG, ORIGIN
 
 CASES = [(name, kind) for name, model in ANSWERING.items() for kind in sorted(model.takes)]
 RAGGED = [case for case in CASES if SHAPES[case[1]].ragged]
@@ -36,7 +37,7 @@ def test_it_says_what_it_is(name: str) -> None:
     assert model.name == name
     assert model.tasks and model.takes <= set(SHAPES)
     assert registry.summary("models", name).endswith(".")
-    model.Settings()
+    model.Settings(**NEEDED.get(name, {}))
 
 
 def test_listing_and_asking_networks_imports_no_torch() -> None:
@@ -152,7 +153,7 @@ def test_thirty_steps_lower_the_loss_by_half(name: str, kind: str) -> None:
         tensors["part"][second] += 2.0
     torch.manual_seed(0)
     model = NETWORKS[name]
-    small = {"depth": 10, "width": 8} if name == "resnet" else {}
+    small = {"depth": 10, "width": 8} if name == "resnet" else NEEDED.get(name, {})
     module = model.build(work(shapes, outputs_of(name)), model.Settings(**small)).train()
     optimizer = torch.optim.AdamW(module.parameters(), 2e-3)
     losses = []
@@ -235,6 +236,11 @@ SETTINGS: dict[str, dict[str, Case]] = {
         "normalisation": Case("batch"),
         "dropout": Case(0.5),
     },
+    "pretrained-text": {
+        "origin": Case({**ORIGIN, "config": {**CONFIG, "hidden_size": 8}}),
+        "dropout": Case(0.9),
+        "unit": Case(True),
+    },
     "resnet": {
         "depth": Case(18),
         "width": Case(5),
@@ -247,13 +253,20 @@ SETTINGS: dict[str, dict[str, Case]] = {
     "transformer": TRANSFORMER | {"positions": Case("learned"), "summary": Case("max")},
     "vision-transformer": TRANSFORMER | {"patch": Case(3), "summary": Case("class")},
 }
-OF_WRITING = {("encoder-decoder", "vocabulary"), ("encoder-decoder", "beams")}
-"""Settings of how texts become tokens and are written, which no module sees; the tests of the task hold them."""
+ELSEWHERE = {
+    ("encoder-decoder", "vocabulary"),
+    ("encoder-decoder", "beams"),
+    ("pretrained-text", "frozen"),
+    ("pretrained-text", "layer_decay"),
+}
+"""Settings of how texts become tokens and are written, and of how weights go on learning, which no module sees; the
+tests of the task and of the model hold them.
+"""
 FIELDS = [
     (name, field)
     for name, model in NETWORKS.items()
     for field in model.Settings.model_fields
-    if (name, field) not in OF_WRITING
+    if (name, field) not in ELSEWHERE
 ]
 
 

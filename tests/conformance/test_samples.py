@@ -11,7 +11,7 @@ import pytest
 
 from luban.core import registry
 from luban.core.errors import UsageError
-from luban.data.catalogue import sample_path, samples
+from luban.data.catalogue import models, sample_path, samples
 from luban.protocols import Sample
 
 NAMES = registry.names("data.samples")
@@ -49,9 +49,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_it_says_what_it_is(name: str) -> None:
     found = sample(name)
     assert re.fullmatch(r"[a-z0-9-]+", name)
-    assert found.target and found.title and not found.title.endswith(".")
-    assert f"{found.rows:,}" in found.title, "the title tells how many rows there are"
+    assert found.title and not found.title.endswith(".")
     assert isinstance(found.fetch, bool)
+    if name in models():
+        assert not found.target and f"--from {name}" in found.title
+    else:
+        assert found.target and f"{found.rows:,}" in found.title, "the title tells how many rows there are"
 
 
 @pytest.mark.parametrize("name", CARRIED)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from luban.collate import LENGTHS
 from luban.core import registry
 from luban.protocols import NetworkModel, Shape, Work
+from origins.tiny import ORIGIN
 
 NETWORKS: dict[str, NetworkModel] = {
     name: model
@@ -38,8 +39,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "vision-transformer": {"width": 16, "heads": 2},
     "tabular-transformer": {"width": 16, "heads": 2},
     "encoder-decoder": {"width": 16, "heads": 2},
+    "pretrained-text": {"origin": ORIGIN},
 }
 """Settings that keep the arithmetic of a test small."""
+NEEDED: dict[str, dict[str, Any]] = {"pretrained-text": {"origin": ORIGIN}}
+"""Settings without which there is no network."""
 LENGTHS_OF_ROWS = (9, 1, 4, 6)
 
 

@@ -12,12 +12,13 @@ from luban.core import registry
 from luban.protocols import Form, Model, Work
 from luban.recipe.recipe import Candidate
 from luban.training.fitting import fit_candidate
+from luban.training.work_folder import sees_tensors
 
 ROWS, WIDTH = 160, 4
 ESTIMATORS: dict[str, Model] = {
     name: model
     for name, model in ((name, registry.find("models", name)) for name in registry.names("models"))
-    if model.trainer == "estimator"
+    if model.trainer == "estimator" and not (sees_tensors(model) and "multiclass" in model.tasks)
 }
 """The models that see a row as one line of a matrix."""
 SMALL = {"trees": 20, "rounds": 20, "most": 4}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import polars as pl
 import pytest
 
 from fitted import Fitted
@@ -21,6 +22,7 @@ from luban.cli.main import group, verbs
 from luban.core import console
 from luban.runtime import answering
 from luban.verbs import diagnose, fit
+from origins import tiny
 from verbs.program import Done, luban
 
 COMMON = {"--json", "--quiet", "--debug"}
@@ -143,6 +145,14 @@ def fit_recipe(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert reach("fit", "--recipe", "recipe.yaml").made["recipe"].target == "stage"
     bundle = str(fitted.bundle("cancer"))
     assert reach("fit", "--recipe", bundle).made["recipe"].target == "diagnosis"
+
+
+def fit_from(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    folder = tiny.write(Path("tiny"))
+    recipe = reach("fit", "--from", str(folder)).made["recipe"]
+    assert recipe.model.names == ("pretrained-features", "pretrained-text", "auto")
+    assert recipe.model.settings()["pretrained-text"]["origin"]["content"].startswith("sha256:")
+    assert reach("fit").made["recipe"].model.names == ("auto",)
 
 
 def fit_time(reach: Callable[..., Reached], fitted: Fitted) -> None:
@@ -306,10 +316,82 @@ def sample_fetch(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert luban("sample", "--fetch").code == 2, "it needs a name"
 
 
+def _tiny() -> str:
+    pl.DataFrame(tiny.texts(12)).drop("topic").write_csv("texts.csv")
+    return str(tiny.write(Path("tiny")))
+
+
+def predict_from(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    asked = ("predict", "--labels", "sport,money", "texts.csv")
+    assert luban(*asked, "--from", _tiny()).code == 0
+    assert luban(*asked).code == 2
+
+
+def predict_labels(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    asked = ("predict", "--from", _tiny(), "texts.csv", "--labels")
+    assert luban(*asked, "sport,money").lines[0] != luban(*asked, "sport,trade").lines[0]
+
+
+def text_of(*asked: str) -> None:
+    """Another column gives another answer."""
+    frame = pl.read_csv("texts.csv")
+    frame.with_columns(turned=frame["headline"].reverse()).write_csv("texts.csv")
+    assert luban(*asked, "--text", "headline").out != luban(*asked, "--text", "turned").out
+
+
+def predict_text(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    text_of("predict", "--from", _tiny(), "--labels", "goal,bank", "texts.csv")
+
+
+def embed_text(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    text_of("embed", "texts.csv", "--from", _tiny())
+
+
+def embed_from(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    first = _tiny()
+    tiny.write(Path("other"), seed=1)
+    assert luban("embed", "texts.csv", "--from", first).out != luban("embed", "texts.csv", "--from", "other").out
+    assert luban("embed", "texts.csv").code == 2
+
+
+def embed_find(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    asked = ("embed", "texts.csv", "--from", _tiny(), "--find")
+    goal, bank = (luban(*asked, question, "--json").document["found"] for question in ("goal match", "bank trade"))
+    assert goal != bank and len(goal) == 5
+
+
+def embed_top(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    asked = ("embed", "texts.csv", "--from", _tiny(), "--find", "goal", "--top")
+    assert [len(luban(*asked, count, "--json").document["found"]) for count in ("2", "7")] == [2, 7]
+
+
+def embed_out(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert luban("embed", "texts.csv", "--from", _tiny(), "--out", "v.csv").out.startswith(b"12 vectors")
+    assert len(Path("v.csv").read_text().splitlines()) == 13
+
+
+def embed_threads(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    import torch
+
+    before, asked = torch.get_num_threads(), ("embed", "texts.csv", "--from", _tiny(), "--threads")
+    try:
+        for count in (1, 2):
+            assert luban(*asked, str(count)).code == 0
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(before)
+
+
+def embed_format(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    lines = luban("embed", "texts.csv", "--from", _tiny(), "--format", "jsonl").lines
+    assert json.loads(lines[0])["row"] == 0
+
+
 ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] = {
     ("fit", "--test"): fit_test,
     ("fit", "--validation"): fit_validation,
     ("fit", "--recipe"): fit_recipe,
+    ("fit", "--from"): fit_from,
     ("fit", "--time"): fit_time,
     ("fit", "--memory"): fit_memory,
     ("fit", "--threads"): fit_threads,
@@ -324,6 +406,16 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("diagnose", "--threads"): diagnose_threads,
     ("diagnose", "--require"): diagnose_require,
     ("evaluate", "--require"): evaluate_require,
+    ("embed", "--from"): embed_from,
+    ("embed", "--text"): embed_text,
+    ("embed", "--find"): embed_find,
+    ("embed", "--top"): embed_top,
+    ("embed", "--out"): embed_out,
+    ("embed", "--format"): embed_format,
+    ("embed", "--threads"): embed_threads,
+    ("predict", "--from"): predict_from,
+    ("predict", "--labels"): predict_labels,
+    ("predict", "--text"): predict_text,
     ("predict", "--out"): predict_out,
     ("predict", "--format"): predict_format,
     ("inspect", "--column"): inspect_column,

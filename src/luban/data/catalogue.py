@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from luban.core import files, registry
 from luban.core.errors import UsageError
@@ -24,8 +24,13 @@ class Listed:
     fetch: bool
     here: bool
 
+    @property
+    def kind(self) -> Literal["data", "model"]:
+        """A pretrained model has no rows."""
+        return "data" if self.rows else "model"
+
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "kind": self.kind}
 
 
 def samples() -> list[Listed]:
@@ -40,6 +45,11 @@ def samples() -> list[Listed]:
         here = not sample.fetch or _place(name, sample.ending).exists()
         found.append(Listed(name, sample.target, sample.title, sample.rows, sample.fetch, here))
     return found
+
+
+def models() -> list[str]:
+    """The names of those that are pretrained models."""
+    return [listed.name for listed in samples() if listed.kind == "model"]
 
 
 def sample_path(name: str, fetch: bool = False) -> Path:

@@ -97,6 +97,18 @@ class Network:
             return answers
         return joined(steps)[np.argsort(order, kind="stable")]
 
+    def vectors(self, inputs: Inputs) -> Array:
+        """(rows, width) float64: what the head makes its answers of; of a network that has a head around encoders."""
+        import torch
+
+        rows, lengths = int(inputs.shape[0]), collate.lengths(inputs)
+        order = np.arange(rows) if lengths is None else np.argsort(lengths, kind="stable")
+        found = np.empty((rows, self.module.head.in_features))
+        for numbers in _pieces(order, lengths, self._cells()):
+            with torch.inference_mode():
+                found[numbers] = self.module.features(collate.to_torch(inputs, numbers)).numpy()
+        return found
+
     def _cells(self) -> int:
         """Numbers of one step of a row."""
         return max(sum(int(np.prod(shape.inner)) for shape in self.work.shapes.values()), 1)

@@ -41,6 +41,7 @@ from luban.protocols.metrics import Metric as Metric
 from luban.protocols.models import Entry as Entry
 from luban.protocols.models import Model as Model
 from luban.protocols.models import NetworkModel as NetworkModel
+from luban.protocols.models import Pretrained as Pretrained
 from luban.protocols.models import Work as Work
 from luban.protocols.samples import Sample as Sample
 from luban.protocols.sources import Reading as Reading

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from luban.batch import Batch
 from luban.protocols.features import Shape
@@ -111,3 +111,21 @@ class NetworkModel(Protocol):
         what the task's `loss` takes, before any softmax. One that answers each step of the only ragged part returns
         (rows, steps, work.outputs).
         """
+
+
+@runtime_checkable
+class Pretrained(Protocol):
+    """An architecture whose weights were learned before, on other data: its training goes on from there."""
+
+    def begin(self, module: nn.Module, settings: Section) -> None:
+        """Puts those weights in the place of fresh ones, and says by `requires_grad` which of them stay as they are.
+
+        A parameter that learns at another rate than the recipe's has the factor as its attribute `rate`.
+        Raises UsageError where the weights are not found, BundleError where they do not fit.
+        """
+
+    def rate(self) -> tuple[float, str]:
+        """The learning rate where the recipe leaves it open, and why."""
+
+    def epochs(self, steps: int) -> tuple[int, str]:
+        """How many epochs, of so many steps, where the recipe leaves it open, and why."""

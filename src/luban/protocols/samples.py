@@ -7,7 +7,9 @@ from typing import ClassVar, Protocol
 
 
 class Sample(Protocol):
-    """A data set that luban can name (`data/samples/`). rows: how many. fetch: it comes over the network.
+    """A data set, or a pretrained model, that luban can name (`data/samples/`).
+
+    rows: how many; a model has none. fetch: it comes over the network.
 
     ending: of the file that it is; empty for a folder.
     """

@@ -102,12 +102,12 @@ class Candidate(Section):
 
     @property
     def label(self) -> str:
-        """The candidate as a person reads it.
+        """The candidate as a person reads it; settings that have parts are too long for that.
 
         >>> Candidate(model="svm", settings={"C": 1.0}).label
         'svm(C=1.0)'
         """
-        inside = ", ".join(f"{key}={value}" for key, value in self.settings.items())
+        inside = ", ".join(f"{key}={value}" for key, value in self.settings.items() if not isinstance(value, dict))
         return f"{self.model}({inside})" if inside else self.model
 
 

@@ -164,6 +164,18 @@ def predict(document: Document, style: Style) -> list[str]:
     return [f"{count(document.get('rows'), 'row')} answered: {printable(document.get('out', ''))}"]
 
 
+def embed(document: Document, style: Style) -> list[str]:
+    """Where the vectors are, or what was found."""
+    if "found" not in document:
+        where = f": {printable(document['out'])}" if document.get("out") else ""
+        return [f"{count(document.get('rows'), 'vector')} of {number(document.get('width'))} numbers{where}"]
+    rows = [
+        [number(line.get("row")), f"{line.get('similarity', 0.0):.3f}", text(line.get("text", ""), 200)]
+        for line in listed(document, "found")
+    ]
+    return table(["row", "similarity", "text"], rows, style, right=(0, 1), indent=0)
+
+
 def report(document: Document, style: Style) -> list[str]:
     """Where the page lies."""
     return [printable(document.get("report", ""))]
@@ -176,8 +188,8 @@ def sample(document: Document, style: Style) -> list[str]:
     rows = [
         [
             text(line.get("name", "")),
-            text(line.get("target", "")),
-            number(line.get("rows")),
+            text(line.get("target", "")) or "-",
+            number(line.get("rows")) if line.get("rows") else "a model",
             "ready" if line.get("here") else "--fetch",
             text(line.get("title", ""), 200),
         ]
@@ -198,6 +210,7 @@ def other(document: Document, style: Style) -> list[str]:
 VERBS: dict[str, Callable[[Document, Style], list[str]]] = {
     "compare": compare,
     "diagnose": diagnose,
+    "embed": embed,
     "evaluate": evaluate,
     "fit": fit,
     "inspect": inspect,

@@ -18,10 +18,10 @@ import numpy as np
 from luban import collate
 from luban.batch import Array, Batch
 from luban.core.seed import derive
-from luban.forms.network import build
 from luban.protocols import Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import augmenting, gathering, several, signals
+from luban.training.beginning import begun, pretrained
 from luban.training.gathering import Part
 from luban.training.inside import inside
 from luban.training.loss import Loss, loss_of
@@ -118,7 +118,7 @@ def decide(
     rows = gathering.rows_of(batch, work, task, train, seed)
     order = gathering.order(rows, train, seed)
     torch.manual_seed(derive(seed, "deciding"))
-    module = build(candidate.model, candidate.settings, work).to(where)
+    module, before = begun(candidate, work).to(where), pretrained(candidate)
     parts = [gathering.part(rows, rows.train[places]).on(where) for places in order.epoch(0)[:TRIED]]
     loss = loss_of(task, train)
     step_seconds = 0.0
@@ -129,6 +129,9 @@ def decide(
     if train.learning_rate == "auto" and work.task == TASK and train.optimizer.lower() != "sgd":
         train = train.model_copy(update={"learning_rate": RATE_OF_WRITING})
         reasons["learning_rate"] = "the usual one where texts are written, for which a range test is too short"
+    if train.learning_rate == "auto" and before is not None:
+        rate, reasons["learning_rate"] = before.rate()
+        train = train.model_copy(update={"learning_rate": rate})
     if train.learning_rate == "auto":
         tested = learning_rate(module, parts, train, loss)
         train, step_seconds = train.model_copy(update={"learning_rate": tested.rate}), tested.seconds
@@ -141,7 +144,8 @@ def decide(
     if train.epochs == "auto":
         left = None if seconds is None else seconds - (time.monotonic() - began)
         steps = math.ceil(order.steps / train.accumulate)
-        count, reasons["epochs"] = epochs(steps, step_seconds * train.accumulate, left)
+        usual = None if before is None else before.epochs(steps)
+        count, reasons["epochs"] = epochs(steps, step_seconds * train.accumulate, left, usual)
         train = train.model_copy(update={"epochs": count})
     if train.augment == "auto":
         names, why = augmenting.usual(work, len(batch))
@@ -315,18 +319,26 @@ def precision(module: nn.Module, parts: list[Part], loss: Loss, seconds: float, 
     return "float32", 1.0, why
 
 
-def epochs(steps: int, step_seconds: float, left: float | None) -> tuple[int, str]:
-    """How many epochs, and why. steps: of an epoch. left: wall seconds, or None without a limit."""
+def epochs(
+    steps: int, step_seconds: float, left: float | None, usual: tuple[int, str] | None = None
+) -> tuple[int, str]:
+    """How many epochs, and why. steps: of an epoch. left: wall seconds, or None without a limit.
+
+    usual: how many at most, and why, for weights that were learned before; more would forget what they know.
+    """
     wanted = int(np.clip(math.ceil(STEPS / max(steps, 1)), FEWEST_EPOCHS, MOST_EPOCHS))
     reason = f"about {STEPS:,} steps, in {FEWEST_EPOCHS} to {MOST_EPOCHS} epochs of {steps:,}"
+    wanted, reason = usual or (wanted, reason)
     if left is None:
         return wanted, reason
     affordable = max(int(USED * left / max(steps * step_seconds, 1e-9)), 1)
     # A limit is there to be used: more epochs than usual help where there is time.
-    most = LONGER * wanted
+    most = wanted if usual else LONGER * wanted
     if affordable < most:
         return (
             affordable,
             f"what {left:.0f} s allow, at {step_seconds * 1e3:.2g} ms a step and {steps:,} steps an epoch",
         )
+    if usual:
+        return usual
     return most, f"{LONGER} times as many as usual ({reason}), since there is time"

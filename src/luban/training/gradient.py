@@ -20,11 +20,12 @@ from luban.batch import Batch
 from luban.core.errors import Interrupted
 from luban.core.seed import derive
 from luban.evidence.trace import Trace
-from luban.forms.network import Network, build
+from luban.forms.network import Network
 from luban.protocols import Form, Task, Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import allocating, deciding, gathering, nonfinite, program, several, sharding, tracing
 from luban.training.augmenting import augmented
+from luban.training.beginning import begun
 from luban.training.checkpoint import Checkpoints, Saved, Writing, optimizer_tensors, restore_optimizer
 from luban.training.distributed import ALONE, Team
 from luban.training.gathering import Rows, rows_of
@@ -112,7 +113,7 @@ def fit(
     if isinstance(train.threads, int) and team.size == 1:
         torch.set_num_threads(train.threads)
     torch.manual_seed(derive(seed, "weights"))
-    module = build(candidate.model, candidate.settings, work)
+    module = begun(candidate, work)
     torch.manual_seed(derive(seed, "training", team.rank))
     with allocating.kept():
         progress = _train(
@@ -198,7 +199,7 @@ def _train(
             team.draws(seed, progress.step)
             rate = train.learning_rate * factor(train.schedule, train.warmup, progress.step, steps)
             for parameters in optimiser.param_groups:
-                parameters["lr"] = rate
+                parameters["lr"] = rate * parameters["share"]
             value = 0.0
             for number, part in enumerate(step.parts):
                 changed = augmented(part, train, work).on(device)

@@ -22,14 +22,7 @@ def optimizer(module: nn.Module, how: Optimisation, learning_rate: float) -> Opt
     """
     import torch
 
-    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    decayed = [parameter for parameter in learning if parameter.ndim > 1]
-    others = [parameter for parameter in learning if parameter.ndim <= 1]
-    groups = [
-        {"params": parameters, "weight_decay": decay}
-        for parameters, decay in ((decayed, how.weight_decay), (others, 0.0))
-        if parameters
-    ]
+    groups = _groups(module, how.weight_decay, learning_rate)
     name = how.optimizer.lower().replace("-", "")
     if name == "sgd":
         nesterov = how.nesterov and how.momentum > 0
@@ -44,6 +37,19 @@ def optimizer(module: nn.Module, how: Optimisation, learning_rate: float) -> Opt
             where="train.optimizer",
         )
     return found[name](groups, lr=learning_rate)  # type: ignore[no-any-return]
+
+
+def _groups(module: nn.Module, decay: float, learning_rate: float) -> list[dict[str, Any]]:
+    """The parameters that learn, by whether they decay and by their share of the rate, a group's `share`."""
+    found: dict[tuple[bool, float], list[Any]] = {}
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            found.setdefault((parameter.ndim > 1, getattr(parameter, "rate", 1.0)), []).append(parameter)
+    ordered = sorted(found.items(), key=lambda group: (not group[0][0], group[0][1]))
+    return [
+        {"params": parameters, "weight_decay": decay * decays, "share": share, "lr": learning_rate * share}
+        for (decays, share), parameters in ordered
+    ]
 
 
 def _is_optimizer(each: object) -> bool:

@@ -22,6 +22,11 @@ PATHS = {
     "seed": "seed",
 }
 """Where an option lies in the recipe."""
+FROM = ("pretrained-features", "pretrained-text")
+"""The models that begin from a pretrained one, the cheaper one first."""
+LONGEST_FROM = 128
+"""Tokens that they read of a text where nothing is said: what a text is about it mostly says first, and the time of a
+step grows with its length."""
 
 
 def recipe_of(
@@ -30,9 +35,12 @@ def recipe_of(
     *,
     model: str | Sequence[str] | None = None,
     column: Mapping[str, str] | None = None,
+    origin: str | None = None,
     **options: Any,
 ) -> Recipe:
     """The recipe that was asked for. Raises UsageError that names the option, key or file, and the near name.
+
+    origin: the pretrained model that is begun from.
 
     >>> recipe_of(None, {"split.test": 0.3}, model="svm,linear", target="y").model.names
     ('svm', 'linear')
@@ -48,6 +56,9 @@ def recipe_of(
     elif options.get("order") is not None:
         values["split.kind"] = "time"
     names = _names(model)
+    if origin is not None:
+        names = _competing(names, start)
+        values |= _beginning(origin, start, changes or {})
     if names and (names != ("auto",) or recipe is None):
         values["model.names"] = list(names)
         if names != start.model.names:
@@ -68,6 +79,28 @@ def _start(recipe: Recipe | str | Path | None) -> Recipe:
     if not path.is_file():
         raise UsageError("there is no recipe file of this name.", where=str(recipe), fix="--recipe recipe.yaml")
     return document.from_yaml(path.read_bytes(), where=str(path))
+
+
+def _competing(names: tuple[str, ...], start: Recipe) -> tuple[str, ...]:
+    """The models that begin from a pretrained one, and those that were asked for beside them.
+
+    A recipe that has such models already, and whoever names one, is taken at their word.
+    """
+    asked = names if names not in ((), ("auto",)) else start.model.names
+    return asked if set(asked) & set(FROM) else (*FROM, *asked)
+
+
+def _beginning(name: str, start: Recipe, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What the recipe says of a pretrained model, which is named by its content: a path is of one machine."""
+    from luban.origins import configs, naming
+
+    found = naming.find(name)
+    values: dict[str, Any] = {"features.tokenizer": str(found.tokenizer)}
+    if start.features.longest == "auto" and "features.longest" not in changes:
+        values["features.longest"] = min(LONGEST_FROM, configs.longest(found.config))
+    for model in FROM:
+        values[f"model.{model}.origin"] = found.settings()
+    return values
 
 
 def _names(model: str | Sequence[str] | None) -> tuple[str, ...]:

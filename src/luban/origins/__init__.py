@@ -1,0 +1,8 @@
+"""Models that others have trained, as places to begin from: found by name, read as data, told by their content.
+
+    naming   from a name to a folder: a folder on disk, a sample, later the hub
+    layout   what lies in a folder as the library `transformers` writes it, checked
+    configs  which architectures are built, within which sizes, and the building itself
+
+Nothing of a folder is run. A recipe names an origin by its content, so that a bundle holds no path.
+"""

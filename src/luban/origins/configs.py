@@ -1,0 +1,117 @@
+"""The architecture of a pretrained model: what its `config.json` says, checked, and the network that is built of it.
+
+A config is data of a stranger. The kinds that are built are listed here in the code, each value is a plain and bounded
+one, and the number of weights is known before any memory is asked for. The layers are those of the library
+`transformers`; code that a folder brings is never looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from luban.core.lazy import require
+from luban.core.strict_json import shown
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ENCODERS = ("albert", "bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta")
+"""Kinds that read a text in both directions."""
+MOST_WEIGHTS = 1_500_000_000
+LARGEST = {
+    "num_hidden_layers": 200,
+    "n_layers": 200,
+    "num_attention_heads": 512,
+    "n_heads": 512,
+    "hidden_size": 16_384,
+    "dim": 16_384,
+    "embedding_size": 16_384,
+    "intermediate_size": 131_072,
+    "hidden_dim": 131_072,
+    "vocab_size": 1_000_000,
+    "max_position_embeddings": 1_000_000,
+    "type_vocab_size": 1_000,
+}
+"""The sizes that decide how much memory is asked for."""
+_LAYERS = ("num_hidden_layers", "n_layers")
+_PLACES = "max_position_embeddings"
+_OF_THE_FILE = frozenset({"architectures", "auto_map", "custom_pipelines", "dtype", "torch_dtype", "use_cache"})
+"""What a config says of its file and of its use, and not of the network."""
+_LONGEST_WORD = 64
+_MOST_VALUES = 100
+
+
+def checked(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with what decides the network, and nothing else. Raises ValueError, in words, for one not taken.
+
+    >>> checked({"model_type": "bert", "hidden_size": 8, "architectures": ["BertModel"]})
+    {'hidden_size': 8, 'model_type': 'bert'}
+    """
+    kind = document.get("model_type")
+    if kind not in ENCODERS:
+        raise ValueError(f"its kind is {shown(kind)}, and {', '.join(ENCODERS)} are known")
+    kept = {}
+    for name in sorted(document):
+        if name.startswith("_") or name in _OF_THE_FILE or name.endswith("_version"):
+            continue
+        value = document[name]
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST.get(name, 1 << 31):
+            raise ValueError(f"{shown(name)} is {value:,}; at most {LARGEST.get(name, 1 << 31):,} is taken")
+        if name in LARGEST and not (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+            raise ValueError(f"{shown(name)} is {shown(value)} instead of a whole number from 1 on")
+        if _is_plain(value):
+            kept[name] = value
+    if len(kept) > _MOST_VALUES:
+        raise ValueError(f"it holds more than {_MOST_VALUES} values")
+    return kept
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is one word or number; lists and parts name labels, tasks and generation, which a body has not."""
+    return value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and _is_word(value))
+
+
+def _is_word(text: str) -> bool:
+    return len(text) <= _LONGEST_WORD and text.isprintable() and "/" not in text
+
+
+def layers(config: Mapping[str, Any]) -> int:
+    """How many blocks follow each other."""
+    return next((int(config[name]) for name in _LAYERS if name in config), 12)
+
+
+def longest(config: Mapping[str, Any]) -> int:
+    """Tokens of the longest text that it reads, with its first and last mark.
+
+    >>> longest({"model_type": "bert", "max_position_embeddings": 512})
+    512
+    >>> longest({"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1})
+    512
+    """
+    places = int(config.get(_PLACES, 512))
+    # RoBERTa and its kin count places from behind the number that pads.
+    of_roberta = config["model_type"] in ("roberta", "xlm-roberta", "camembert", "mpnet")
+    return places - int(config.get("pad_token_id") or 0) - 1 if of_roberta else places
+
+
+def body(config: Mapping[str, Any]) -> nn.Module:
+    """The network without a head, with fresh weights: (rows, steps) numbers of tokens to states of each step.
+
+    Raises ValueError where the sizes do not fit each other, or would need more weights than are taken.
+    """
+    require("transformers", extra="nets", purpose="building a pretrained model")
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    values = dict(config)
+    asked = AutoConfig.for_model(values.pop("model_type"), **values)
+    with torch.device("meta"):
+        weights = sum(weight.numel() for weight in AutoModel.from_config(asked).parameters())
+    if weights > MOST_WEIGHTS:
+        raise ValueError(f"it would have {weights:,} weights; at most {MOST_WEIGHTS:,} are taken")
+    found: nn.Module = AutoModel.from_config(asked, attn_implementation="sdpa")
+    # What answers a whole text from its first step is a head of its own, which no text here goes through.
+    if getattr(found, "pooler", None) is not None:
+        found.pooler = None
+    return found

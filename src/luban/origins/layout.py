@@ -1,0 +1,215 @@
+"""A folder with a pretrained model in the layout of `transformers`, read as data: config, weights, tokenizer, licence.
+
+    config.json           the architecture (`configs`)
+    model.safetensors     the weights, or the several files that `model.safetensors.index.json` names
+    tokenizer.json        how texts are cut (`features/text/given`)
+    1_Pooling/config.json how one vector is made of the states, where somebody said so
+    README.md             its card, of which the licence is read
+
+Weights in pickles are never opened. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from luban.core import fingerprint
+from luban.core.errors import BundleError, UsageError
+from luban.core.strict_json import parse, shown
+from luban.data import cache
+from luban.features.text import given
+from luban.origins import configs
+
+if TYPE_CHECKING:
+    from luban.batch import Array
+
+CONFIG, WEIGHTS, INDEX, TOKENIZER = "config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json"
+BY_CONTENT = "sha256:"
+PICKLES = ("pytorch_model.bin", "model.bin", "model.pt", "model.pth", "model.ckpt")
+MOST_JSON = 8 << 20
+MOST_FILES = 200
+MARKS = (("pad_token", 0), ("unk_token", 0), ("cls_token", 0), ("sep_token", 0), ("mask_token", 0))
+"""The tokens of an encoder's own that stand where luban's five marks do, by their names in its tokenizer."""
+_KINDS = {"cls_token": ("cls_token", "bos_token"), "sep_token": ("sep_token", "eos_token")}
+_LICENCE = re.compile(r"^license:\s*(\S.{0,80})$", re.MULTILINE)
+_PREFIX = re.compile(r"^(?:bert|distilbert|roberta|xlm_roberta|camembert|albert|electra|mpnet|model|encoder_model)\.")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A pretrained model on disk.
+
+    sha256: of what it is: config, weights and tokenizer. config: as `configs.checked` keeps it.
+    marks: the numbers of what pads, is unknown, begins, ends and masks. summary: how states become one vector.
+    """
+
+    path: Path
+    sha256: str
+    config: Mapping[str, Any]
+    marks: tuple[int, int, int, int, int]
+    summary: str
+    licence: str | None
+    files: tuple[Path, ...]
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.path / TOKENIZER
+
+    @property
+    def content(self) -> str:
+        """Its name in recipes."""
+        return BY_CONTENT + self.sha256
+
+    def settings(self) -> dict[str, Any]:
+        """What the settings of a model that begins from it say of it."""
+        return {
+            "content": self.content,
+            "config": dict(self.config),
+            "marks": list(self.marks),
+            "summary": self.summary,
+        }
+
+    def weights(self) -> dict[str, Array]:
+        """The tensors of its body by name, as float32: without the prefix of its kind, and without heads."""
+        return _weights(self.files, self.path)
+
+
+def opened(path: Path) -> Origin:
+    """The pretrained model in a folder. Raises UsageError that names the file and the cure for what is not taken."""
+    where = str(path)
+    if not path.is_dir():
+        raise UsageError("there is no folder of a pretrained model here.", where=where, fix=_CURE)
+    document = _json(path / CONFIG)
+    try:
+        config = configs.checked(document)
+    except ValueError as reason:
+        raise UsageError(f"this architecture is not taken: {reason}.", where=str(path / CONFIG), fix=_CURE) from None
+    files = _files(path)
+    if not (path / TOKENIZER).is_file():
+        raise UsageError(
+            f"it has no {TOKENIZER}, so no text can be cut as it was taught.",
+            where=where,
+            fix=f"write one beside it: transformers.AutoTokenizer.from_pretrained(FOLDER).save_pretrained({where!r})",
+        )
+    tokenizer = given.read(str(path / TOKENIZER))
+    marks = _marks(path, parse(tokenizer))
+    identity = [config, *(cache.content(file) for file in files), fingerprint.of_bytes(tokenizer), list(marks)]
+    return Origin(path.resolve(), fingerprint.of_json(identity), config, marks, _summary(path), _licence(path), files)
+
+
+_CURE = "give a folder that `transformers` wrote, with config.json, model.safetensors and tokenizer.json"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MOST_JSON:
+            raise UsageError(f"it has more than {MOST_JSON:,} bytes.", where=str(path), fix=_CURE)
+        document = parse(path.read_bytes())
+    except FileNotFoundError:
+        raise UsageError(f"the folder holds no {path.name}.", where=str(path.parent), fix=_CURE) from None
+    except ValueError as reason:
+        raise UsageError(f"it cannot be read: {reason}.", where=str(path), fix=_CURE) from None
+    if not isinstance(document, dict):
+        raise UsageError("it holds no JSON object.", where=str(path), fix=_CURE)
+    return document
+
+
+def _files(path: Path) -> tuple[Path, ...]:
+    """The files of the weights."""
+    if (path / WEIGHTS).is_file():
+        return (path / WEIGHTS,)
+    if (path / INDEX).is_file():
+        names = sorted({str(name) for name in _json(path / INDEX).get("weight_map", {}).values()})
+        wrong = [name for name in names if Path(name).name != name or not (path / name).is_file()]
+        if not names or wrong or len(names) > MOST_FILES:
+            what = f"it names {shown(wrong[0])}, which is not beside it" if wrong else f"it names {len(names)} files"
+            raise UsageError(f"{what}.", where=str(path / INDEX), fix=_CURE)
+        return tuple(path / name for name in names)
+    pickle = next((name for name in PICKLES if (path / name).is_file()), None)
+    if pickle is not None:
+        raise UsageError(
+            "its weights are a pickle, which may hold code; it is not read.",
+            where=str(path / pickle),
+            fix="write them as safetensors where you trust it: "
+            "safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'model.safetensors')",
+        )
+    raise UsageError(f"the folder holds no {WEIGHTS}.", where=str(path), fix=_CURE)
+
+
+def _marks(path: Path, tokenizer: Mapping[str, Any]) -> tuple[int, int, int, int, int]:
+    """The numbers of the tokens that frame, pad and mask, by what the tokenizer's own files call them."""
+    names: dict[str, Any] = {}
+    for file in ("tokenizer_config.json", "special_tokens_map.json"):
+        if (path / file).is_file():
+            names = {**_json(path / file), **names}
+    numbers = _numbers(tokenizer)
+
+    def number(*keys: str) -> int | None:
+        for key in keys:
+            value = names.get(key)
+            content = value.get("content") if isinstance(value, dict) else value
+            if content in numbers:
+                return numbers[content]
+        return None
+
+    begins, ends = number("cls_token", "bos_token"), number("sep_token", "eos_token")
+    if begins is None or ends is None:
+        raise UsageError(
+            "its tokenizer does not say which tokens begin and end a text.",
+            where=str(path / "tokenizer_config.json"),
+            fix="the file should name cls_token and sep_token",
+        )
+    pads = number("pad_token") or 0
+    unknown = number("unk_token")
+    masks = number("mask_token")
+    return pads, pads if unknown is None else unknown, begins, ends, pads if masks is None else masks
+
+
+def _numbers(tokenizer: Mapping[str, Any]) -> dict[str, int]:
+    vocabulary = tokenizer["model"].get("vocab", {})
+    if isinstance(vocabulary, dict):
+        found = dict(vocabulary)
+    else:
+        # Of a unigram model: pairs of a piece and its logarithm, in the order of their numbers.
+        found = {pair[0]: number for number, pair in enumerate(vocabulary)}
+    return {**found, **{token["content"]: token["id"] for token in tokenizer.get("added_tokens", ())}}
+
+
+def _summary(path: Path) -> str:
+    pooling = path / "1_Pooling" / "config.json"
+    if pooling.is_file() and _json(pooling).get("pooling_mode_cls_token") is True:
+        return "first"
+    return "mean"
+
+
+def _licence(path: Path) -> str | None:
+    """What its card says, in the lines before the text."""
+    card = path / "README.md"
+    if not card.is_file():
+        return None
+    with card.open(encoding="utf-8", errors="replace") as file:
+        found = _LICENCE.search(file.read(20_000))
+    return None if found is None else found[1].strip().strip("\"'")
+
+
+def _weights(files: Sequence[Path], where: Path) -> dict[str, Array]:
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    found: dict[str, Array] = {}
+    for file in files:
+        try:
+            with safe_open(file, framework="pt") as tensors:
+                for name in tensors.keys():  # noqa: SIM118 - it is no dictionary
+                    tensor = tensors.get_tensor(name)
+                    if tensor.is_floating_point():
+                        found[_PREFIX.sub("", name)] = tensor.to(torch.float32).numpy()
+        except SafetensorError as error:
+            raise BundleError(f"its weights cannot be read: {str(error)[:120]}.", where=str(file)) from None
+    if not found:
+        raise BundleError("it holds no weights.", where=str(where))
+    return found

@@ -1,0 +1,59 @@
+"""From a name to a pretrained model: a folder, a sample that was fetched, or the content that a recipe names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from luban.core import files
+from luban.core.errors import UsageError
+from luban.core.suggest import did_you_mean, fold
+from luban.data import cache, catalogue
+from luban.origins import layout
+from luban.origins.layout import BY_CONTENT, Origin
+
+FOLDER = "origins"
+"""Of the cache: where a model of a content was last seen."""
+
+
+def find(name: str) -> Origin:
+    """The pretrained model of a name, and a note in the cache of where its content lies.
+
+    name: a folder, a sample (`minilm`), or `sha256:...` as recipes have it.
+    Raises UsageError with the near name, or with the command that fetches it.
+    """
+    if name.startswith(BY_CONTENT):
+        return _known(name)
+    path = Path(name)
+    if not path.exists():
+        known = catalogue.models()
+        if fold(name.removeprefix("sample:")) not in known:
+            raise UsageError(
+                f"no folder and no known model is called '{name}'. {did_you_mean(name, known)}",
+                where="--from",
+                fix=f"a folder that `transformers` wrote, or one of {', '.join(known)}",
+            )
+        path = catalogue.sample_path(name.removeprefix("sample:"))
+    origin = layout.opened(path)
+    files.write(cache.folder(FOLDER) / f"{origin.sha256}.json", files.to_json({"path": str(origin.path)}))
+    return origin
+
+
+def _known(name: str) -> Origin:
+    """The model of this content, where it was seen last."""
+    note = cache.folder(FOLDER) / f"{name.removeprefix(BY_CONTENT)}.json"
+    problem = UsageError(
+        f"the pretrained model that the recipe names by its content ({name:.24}...) is not where it was.",
+        where="model.pretrained-text.origin",
+        fix="say where it lies: --from NAME or --from FOLDER",
+    )
+    try:
+        path = Path(json.loads(note.read_text(encoding="utf-8"))["path"])
+    except (FileNotFoundError, ValueError, KeyError):
+        raise problem from None
+    if not path.is_dir():
+        raise problem
+    origin = layout.opened(path)
+    if origin.content != name:
+        raise problem
+    return origin

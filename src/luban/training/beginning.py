@@ -1,0 +1,28 @@
+"""Where the training of a network begins: fresh weights, or those of a pretrained model, and what is usual then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from luban.core import registry
+from luban.forms.network import build
+from luban.protocols import Pretrained, Work
+from luban.recipe.recipe import Candidate
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def begun(candidate: Candidate, work: Work) -> nn.Module:
+    """The network of a candidate with the weights that its training begins with, drawn from torch's random state."""
+    module = build(candidate.model, candidate.settings, work)
+    model = pretrained(candidate)
+    if model is not None:
+        model.begin(module, registry.find("models", candidate.model).Settings.model_validate(candidate.settings))
+    return module
+
+
+def pretrained(candidate: Candidate) -> Pretrained | None:
+    """The architecture, where its weights were learned before; None for one that begins with fresh ones."""
+    model = registry.find("models", candidate.model)
+    return model if isinstance(model, Pretrained) else None

@@ -1,0 +1,118 @@
+"""`luban embed`: the vectors that a pretrained encoder makes of texts, and the texts that are nearest to a question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from luban.core.console import SILENT, Console
+from luban.core.errors import UsageError
+from luban.core.lazy import require
+from luban.verbs import predict
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from luban.batch import Array
+    from luban.verbs.unlabelled import Encoder
+
+AT_ONCE = 1_024
+"""Rows whose vectors are made at a time: memory stays flat."""
+MOST_SHOWN = 200
+"""Characters of a text that was found."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What came of it: where vectors lie, or what was found for each question."""
+
+    document: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(self.document)
+
+
+def embed(
+    data: Any,
+    *,
+    from_: str,
+    text: str | None = None,
+    find: str | None = None,
+    top: int = 5,
+    out: str | Path | None = None,
+    format: predict.Format | None = None,
+    stream: IO[bytes] | None = None,
+    threads: int | None = None,
+    console: Console = SILENT,
+) -> Embedded:
+    """The vectors of the texts in `data`, of length 1, so that a sum of products is their cosine.
+
+    from_: the pretrained encoder. text: the column that it reads; the only one with texts where nothing is said.
+    find: a question: instead of vectors, the `top` rows whose texts are nearest to it, the nearest first.
+    out: a file with `row`, or the id column, and `v0`, `v1`, ...; a parquet file has one column `vector` instead.
+    stream: where CSV goes instead.
+
+    Raises UsageError for an unknown encoder or column, DataError, ResourceError.
+    """
+    from luban.data.open import open_dataset
+    from luban.verbs import unlabelled
+
+    if threads is not None:
+        require("torch", extra="nets", purpose="reading texts by a pretrained model").set_num_threads(threads)
+    dataset = open_dataset(data, console=console)
+    encoder = unlabelled.encoder(from_, unlabelled.column_of(dataset, text))
+    if find is not None:
+        return Embedded({"question": find, "found": _nearest(encoder, dataset, find, top, console)})
+    if out is None and stream is None:
+        raise UsageError("vectors need a place.", where="luban embed", fix="--out vectors.parquet")
+    target = None if out is None else Path(out)
+    kind = format or ("csv" if target is None else predict.FORMATS.get(target.suffix.lower(), "csv"))
+    if target is None and kind == "parquet":
+        raise UsageError("parquet needs a file.", where="--format", fix="--out vectors.parquet")
+    tables = (_table(rows, first, vectors, kind) for rows, first, vectors in _parts(encoder, dataset, console))
+    if target is not None:
+        written = predict.into_file(tables, target, kind)
+    else:
+        assert stream is not None
+        written = predict.Predicted(predict.write(tables, stream, kind), None, None)
+    width = encoder.network.module.head.in_features
+    return Embedded({"rows": written.rows, "width": width, **({} if out is None else {"out": str(out)})})
+
+
+def _parts(encoder: Encoder, dataset: Any, console: Console) -> Iterator[tuple[pl.DataFrame, int, Array]]:
+    """Some rows, the number of the first of them, and their vectors."""
+    from luban.data import loader
+
+    column, first = encoder.schema.inputs[0].name, 0
+    with console.progress("reading texts", dataset.rows) as advance:
+        for rows in loader.slices(dataset.frame, size=AT_ONCE):
+            yield rows, first, encoder.vectors(rows[column].cast(str).to_list())
+            first += len(rows)
+            advance(first, "")
+
+
+def _table(rows: pl.DataFrame, first: int, vectors: Array, kind: str) -> pl.DataFrame:
+    import polars as pl
+
+    numbers = pl.Series("row", np.arange(first, first + len(rows)))
+    narrow = vectors.astype(np.float32)
+    if kind == "csv":
+        return pl.DataFrame([numbers, *(pl.Series(f"v{place}", values) for place, values in enumerate(narrow.T))])
+    return pl.DataFrame([numbers, pl.Series("vector", narrow)])
+
+
+def _nearest(encoder: Encoder, dataset: Any, question: str, top: int, console: Console) -> list[dict[str, Any]]:
+    """The nearest rows; of equally near ones the first."""
+    asked = encoder.vectors([question])[0]
+    column = encoder.schema.inputs[0].name
+    found: list[tuple[float, int, str]] = []
+    for rows, first, vectors in _parts(encoder, dataset, console):
+        near = vectors @ asked
+        best = np.argsort(-near, kind="stable")[:top]
+        found += [(float(near[place]), first + int(place), str(rows[column][int(place)])) for place in best]
+        found = sorted(found, key=lambda each: (-each[0], each[1]))[:top]
+    return [{"row": row, "similarity": value, "text": text[:MOST_SHOWN]} for value, row, text in found]

@@ -1,0 +1,138 @@
+"""What a pretrained encoder says without training: the vectors of texts, and the label whose description is nearest.
+
+The similarity of a text and a description is the cosine of their vectors (Yin et al., 2019, compare ways of this); a
+softmax of `SHARPNESS` times the similarities stands for probabilities, which nothing has calibrated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from luban.batch import Array
+from luban.core import registry
+from luban.core.errors import UsageError
+from luban.core.lazy import require
+from luban.core.suggest import did_you_mean
+from luban.data.dataset import Dataset
+from luban.forms.network import Network
+from luban.protocols import Work
+from luban.recipe.recipe import Features
+from luban.schema.schema import Schema
+from luban.verbs.answering import Answerer
+
+if TYPE_CHECKING:
+    from luban.data.tensor_preprocessor import TensorPreprocessor
+
+SHARPNESS = 20.0
+"""What cosines are multiplied by: with it sentence encoders are usually trained."""
+LONGEST = 256
+"""Tokens that are read of a text."""
+_EXAMPLE = '--labels "sport, tech=computers and the internet"'
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """A pretrained encoder that reads one column. network: its head stands for nothing yet."""
+
+    schema: Schema
+    features: Features
+    preprocessor: TensorPreprocessor
+    network: Network
+
+    def vectors(self, texts: Sequence[str | None]) -> Array:
+        """(texts, width) of length 1."""
+        column = self.schema.inputs[0].name
+        return self.network.vectors(self.preprocessor.transform(pl.DataFrame({column: texts}, {column: pl.String})))
+
+
+def encoder(name: str, schema: Schema) -> Encoder:
+    """The pretrained encoder of this name; UsageError for an unknown one. schema: of the column that it reads."""
+    require("torch", extra="nets", purpose="answering by a pretrained model")
+    from luban.data.tensor_preprocessor import TensorPreprocessor
+    from luban.origins import configs, naming
+
+    origin = naming.find(name)
+    features = Features(tokenizer=str(origin.tokenizer), longest=min(LONGEST, configs.longest(origin.config)))
+    # With a tokenizer and a length that are given, nothing is learned of any row.
+    nothing = pl.DataFrame({schema.inputs[0].name: []}, {schema.inputs[0].name: pl.String})
+    preprocessor = TensorPreprocessor.fit(nothing, schema, features)
+    model = registry.find("models", "pretrained-text")
+    settings = model.Settings(origin=origin.settings(), unit=True)
+    work = Work("multiclass", 1, 0, 0, shapes=preprocessor.shapes)
+    module = model.build(work, settings)
+    model.begin(module, settings)
+    weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+    network = Network(model.name, settings.model_dump(mode="json"), work, weights, "identity")
+    return Encoder(schema, features, preprocessor, network)
+
+
+def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | None = None) -> Answerer:
+    """What answers the rows of a data set with these labels, by the pretrained encoder of this name.
+
+    labels: `name` or `name=description`. text: the column that is read; the only one with texts where nothing is said.
+    Raises UsageError for a name, a label or a column that is none.
+    """
+    phrases = described(labels)
+    found = encoder(name, column_of(dataset, text))
+    wanted = SHARPNESS * found.vectors(list(phrases.values()))
+    head = {"head.weight": wanted.astype(np.float32), "head.bias": np.zeros(len(phrases), np.float32)}
+    network = replace(
+        found.network,
+        work=replace(found.network.work, outputs=len(phrases)),
+        weights={**found.network.weights, **head},
+        link="softmax",
+    )
+    return Answerer(
+        schema=found.schema,
+        preprocessor=found.preprocessor,
+        outputs=network.outputs,
+        task=registry.find("tasks", "multiclass"),
+        classes=tuple(phrases),
+        threshold=None,
+        conformal=None,
+        features=found.features,
+    )
+
+
+def described(labels: Sequence[str]) -> dict[str, str]:
+    """The description of each label: itself, or what follows the equals sign.
+
+    Raises UsageError for fewer than two, and for one that stands there twice.
+
+    >>> described(["sport", "tech=computers and the internet"])
+    {'sport': 'sport', 'tech': 'computers and the internet'}
+    """
+    found: dict[str, str] = {}
+    for label in labels:
+        name, _, phrase = label.partition("=")
+        name = name.strip()
+        if not name or name in found:
+            what = f"the label '{name}' stands there twice" if name else "a label has no name"
+            raise UsageError(f"{what}.", where="--labels", fix=_EXAMPLE)
+        found[name] = phrase.strip() or name
+    if len(found) < 2:
+        raise UsageError("an answer is one of two labels or more.", where="--labels", fix=_EXAMPLE)
+    return found
+
+
+def column_of(dataset: Dataset, text: str | None) -> Schema:
+    """The one column that is read, as a text. Raises UsageError where it is not clear which."""
+    if text is not None and text not in dataset.schema.names:
+        raise UsageError(
+            f"there is no column '{text}'. {did_you_mean(text, dataset.schema.names)}",
+            where="--text",
+            fix=f"luban inspect {dataset.where}",
+        )
+    # Few rows, or short ones, may look like names of categories.
+    words = [column.name for column in dataset.schema.columns if column.kind == "text"] or [
+        column.name for column in dataset.schema.columns if column.dtype == "String"
+    ]
+    if text is None and len(words) != 1:
+        what = f"several columns hold texts: {', '.join(words[:5])}" if words else "no column holds texts"
+        raise UsageError(f"{what}.", where=dataset.where, fix=f"--text {words[0] if words else 'COLUMN'}")
+    return Schema((replace(dataset.schema[text or words[0]], kind="text", role="input"),))

@@ -1,0 +1,185 @@
+"""Models that begin from a pretrained encoder: it says what `transformers` says, and learns as the settings tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression, Ridge
+from transformers import BertModel
+
+from luban import collate
+from luban.batch import Batch, Tensors
+from luban.core import registry
+from luban.core.errors import BundleError
+from luban.features.text.tokens import Tokens
+from luban.origins import naming
+from luban.protocols import Shape, Work
+from luban.recipe.recipe import Candidate, Features, Train
+from luban.training import beginning, optimizing
+from luban.training.fitting import settings
+from origins import tiny
+
+TEXT = registry.find("models", "pretrained-text")
+FROZEN = registry.find("models", "pretrained-features")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LUBAN_CACHE", str(tmp_path / "cache"))
+    return tiny.write(tmp_path / "tiny")
+
+
+def described(folder: Path, **others: Any) -> dict[str, Any]:
+    return {"origin": naming.find(str(folder)).settings(), **others}
+
+
+def rows(folder: Path, count: int = 60) -> tuple[Tensors, list[str], Shape]:
+    """The texts as tokens of the folder's tokenizer."""
+    written = tiny.texts(count)
+    values = pl.Series("headline", written["headline"])
+    state = Tokens().fit(values, Features(tokenizer=str(folder / "tokenizer.json"), longest=20))
+    return Tensors({"headline": Tokens().encode(values, state)}), written["topic"], Tokens().shape(state)
+
+
+def begun(folder: Path, **others: Any) -> tuple[Any, Tensors, list[str]]:
+    inputs, topics, shape = rows(folder)
+    work = Work("binary", 2, len(topics), 0, shapes={"headline": shape})
+    torch.manual_seed(0)
+    module = beginning.begun(Candidate(model="pretrained-text", settings=described(folder, **others)), work)
+    return module.eval(), inputs, topics
+
+
+def test_the_vector_of_a_text_is_the_mean_of_the_states_that_transformers_gives(folder: Path) -> None:
+    module, inputs, _ = begun(folder)
+    theirs = BertModel.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        ours = module.features(collate.to_torch(inputs, np.arange(8)))
+        for row in range(8):
+            part = inputs.parts["headline"]
+            own = part.values[part.offsets[row] : part.offsets[row + 1]]
+            # Luban's start and end stand for [CLS] and [SEP], and its numbers begin behind the five marks.
+            ids = torch.tensor([[2, *(int(number) - 5 for number in own[1:-1]), 3]])
+            wanted = theirs(input_ids=ids).last_hidden_state[0].mean(dim=0)
+            assert torch.allclose(ours[row], wanted, atol=1e-5)
+
+
+def test_the_state_of_the_first_mark_may_stand_for_a_text(folder: Path) -> None:
+    inputs, topics, shape = rows(folder)
+    origin = {**described(folder)["origin"], "summary": "first"}
+    work = Work("binary", 2, len(topics), 0, shapes={"headline": shape})
+    module = beginning.begun(Candidate(model="pretrained-text", settings={"origin": origin}), work).eval()
+    some = collate.to_torch(inputs, np.arange(4))
+    with torch.inference_mode():
+        states = module.encoders[0].states(some["headline"], some["headline.lengths"])
+        assert torch.equal(module.features(some), states[:, 0])
+
+
+def test_padding_changes_nothing(folder: Path) -> None:
+    module, inputs, _ = begun(folder)
+    with torch.inference_mode():
+        together = module(collate.to_torch(inputs, np.arange(10)))
+        alone = torch.cat([module(collate.to_torch(inputs, np.array([row]))) for row in range(10)])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_lower_blocks_learn_more_slowly_and_the_head_faster(folder: Path) -> None:
+    module, _, _ = begun(folder, layer_decay=0.5)
+    groups = optimizing.optimizer(module, Train(), 0.1).param_groups
+    shares = {id(parameter): group["share"] for group in groups for parameter in group["params"]}
+    found = {name: shares[id(parameter)] for name, parameter in module.named_parameters()}
+    body = "encoders.0.body."
+    assert found[f"{body}embeddings.word_embeddings.weight"] == 0.25
+    assert found[f"{body}encoder.layer.0.output.dense.weight"] == 0.5
+    assert found[f"{body}encoder.layer.1.output.dense.weight"] == 1.0
+    assert found["head.weight"] == 20.0
+    assert {group["lr"] for group in groups} == {0.1 * share for share in (0.25, 0.5, 1.0, 20.0)}
+
+
+def test_frozen_blocks_do_not_learn(folder: Path) -> None:
+    module, _, _ = begun(folder, frozen=2)
+    learning = {name for name, parameter in module.named_parameters() if parameter.requires_grad}
+    assert not any("embeddings" in name or "layer.0" in name for name in learning)
+    assert any("layer.1" in name for name in learning) and "head.weight" in learning
+
+
+def test_weights_of_another_config_are_refused(folder: Path) -> None:
+    _, topics, shape = rows(folder)
+    origin = described(folder)["origin"]
+    work = Work("binary", 2, len(topics), 0, shapes={"headline": shape})
+    for changes in ({"hidden_size": 32}, {"num_hidden_layers": 3}):
+        asked = {"origin": {**origin, "config": {**origin["config"], **changes}}}
+        with pytest.raises(BundleError, match=r"has the shape|lacks"):
+            beginning.begun(Candidate(model="pretrained-text", settings=asked), work)
+
+
+def test_without_an_origin_there_is_nothing_to_begin_from() -> None:
+    from luban.core.errors import UsageError
+
+    for name in ("pretrained-text", "pretrained-features"):
+        with pytest.raises(UsageError, match="name one by --from"):
+            settings(Candidate(model=name))
+
+
+def vectors(folder: Path, inputs: Tensors) -> np.ndarray[Any, Any]:
+    module, _, _ = begun(folder)
+    with torch.inference_mode():
+        found: np.ndarray[Any, Any] = module.features(collate.to_torch(inputs, np.arange(inputs.shape[0]))).numpy()
+    return found
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_frozen_features_answer_as_a_logistic_regression_on_them(folder: Path, task: str) -> None:
+    inputs, topics, shape = rows(folder)
+    codes = np.arange(60) % 3 if task == "multiclass" else (np.array(topics) == "sport").astype(np.int64)
+    work = Work(task, int(codes.max()) + 1, 60, 0, shapes={"headline": shape})
+    form = FROZEN.fit(Batch(inputs, codes), work, FROZEN.Settings(**described(folder, C=5.0)), seed=0, threads=1)
+    found = vectors(folder, inputs)
+    standard = (found - found.mean(axis=0)) / found.std(axis=0)
+    wanted = LogisticRegression(C=5.0 / 16, max_iter=1000).fit(standard, codes).predict_proba(standard)
+    assert form.outputs(inputs) == pytest.approx(wanted, abs=1e-4)
+
+
+def test_frozen_features_answer_values_as_a_ridge_regression_on_them(folder: Path) -> None:
+    inputs, _, shape = rows(folder)
+    target = 40 + 7 * np.random.default_rng(0).normal(size=60)
+    work = Work("regression", 1, 60, 0, shapes={"headline": shape})
+    form = FROZEN.fit(Batch(inputs, target), work, FROZEN.Settings(**described(folder)), seed=0, threads=1)
+    found = vectors(folder, inputs)
+    standard = (found - found.mean(axis=0)) / found.std(axis=0)
+    wanted = Ridge(alpha=16 / 10.0).fit(standard, (target - target.mean()) / target.std()).predict(standard)
+    assert form.outputs(inputs)[:, 0] == pytest.approx(wanted * target.std() + target.mean(), abs=1e-3)
+
+
+def test_a_label_that_every_row_has_and_a_class_that_none_has_are_answered_with_certainty(folder: Path) -> None:
+    inputs, topics, shape = rows(folder)
+    labels = np.stack([np.ones(60), np.array(topics) == "sport"], axis=1).astype(np.int64)
+    work = Work("multilabel", 2, 60, 0, shapes={"headline": shape})
+    asked = FROZEN.Settings(**described(folder))
+    form = FROZEN.fit(Batch(inputs, labels), work, asked, seed=0, threads=1)
+    assert form.outputs(inputs)[:, 0].min() > 0.999
+    work = Work("multiclass", 3, 60, 0, shapes={"headline": shape})
+    form = FROZEN.fit(Batch(inputs, labels[:, 1] * 2), work, asked, seed=0, threads=1)
+    assert form.outputs(inputs)[:, 1].max() < 1e-6
+
+
+def test_frozen_features_read_nothing_beside_texts() -> None:
+    mixed = {"headline": Shape("tokens", (70,), longest=9), "table": Shape("vector", (3,))}
+    work = Work("binary", 2, 60, 3, shapes=mixed)
+    assert "pretrained-text takes them" in FROZEN.declines(work)
+    assert TEXT.declines(work) is None
+
+
+def test_another_penalty_gives_other_answers(folder: Path) -> None:
+    inputs, topics, shape = rows(folder)
+    work = Work("binary", 2, 60, 0, shapes={"headline": shape})
+    batch = Batch(inputs, (np.array(topics) == "sport").astype(np.int64))
+    answers = [
+        FROZEN.fit(batch, work, FROZEN.Settings(**described(folder, C=C)), seed=0, threads=1).outputs(inputs)
+        for C in (0.1, 10.0)
+    ]
+    assert np.abs(answers[0] - answers[1]).max() > 0.05

@@ -1,0 +1,56 @@
+"""A pretrained model in its real layout, tiny and with random weights: a folder that `transformers` wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from transformers import BertConfig, BertModel
+
+MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+WORDS = ("goal", "match", "team", "cup", "coach", "shares", "market", "bank", "profit", "trade", "the", "a", "of", "in")
+CONFIG: dict[str, Any] = {
+    "model_type": "bert",
+    "vocab_size": 128,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "max_position_embeddings": 64,
+}
+ORIGIN: dict[str, Any] = {"content": "sha256:none", "config": CONFIG, "marks": (0, 1, 2, 3, 4)}
+"""Of an architecture that is built, and begins from nothing."""
+
+
+def write(folder: Path, seed: int = 0, **changes: Any) -> Path:
+    """The folder of a BERT of two blocks that knows `WORDS`. changes: of its config."""
+    import torch
+
+    torch.manual_seed(seed)
+    config = {key: value for key, value in {**CONFIG, **changes}.items() if key != "model_type"}
+    BertModel(BertConfig(**config)).save_pretrained(folder)
+    vocabulary = {word: number for number, word in enumerate((*MARKS, *WORDS))}
+    tokenizer: Any = Tokenizer(models.WordPiece(vocab=vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+    told = ", ".join(f'"{name}": "{mark}"' for name, mark in zip(names, MARKS, strict=True))
+    (folder / "tokenizer_config.json").write_text("{" + told + "}", encoding="utf-8")
+    (folder / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\nA model.\n", encoding="utf-8")
+    return folder
+
+
+def texts(count: int, seed: int = 0) -> dict[str, list[str]]:
+    """Short texts of two topics, of which some words tell."""
+    import random
+
+    draw = random.Random(seed)
+    found: dict[str, list[str]] = {"headline": [], "topic": []}
+    for number in range(count):
+        own = WORDS[:5] if number % 2 else WORDS[5:10]
+        words = [draw.choice(own) if draw.random() < 0.6 else draw.choice(WORDS) for _ in range(draw.randint(3, 9))]
+        found["headline"].append(f"{' '.join(words)} {number}")
+        found["topic"].append("sport" if number % 2 else "business")
+    return found

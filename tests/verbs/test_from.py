@@ -1,0 +1,85 @@
+"""`--from`: a pretrained model competes with the others, and what was learned from it is a bundle like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import luban
+from origins import tiny
+from verbs.program import luban as program
+
+FEW: dict[str, Any] = {"train.epochs": 2, "train.learning_rate": 1e-3, "train.batch_size": 16}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LUBAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tiny.write(tmp_path / "tiny")
+
+
+def fit(folder: Path, model: Any, out: str = "it.luban", **others: Any) -> luban.Bundle:
+    data = pl.DataFrame(tiny.texts(80))
+    found: luban.Bundle = luban.fit(
+        data, "topic", model=model, from_=str(folder), set=FEW, folds=2, out=out, repair="off", threads=1, **others
+    )
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["pretrained-features", "pretrained-text"])
+def test_a_bundle_of_it_needs_its_folder_no_more(folder: Path, model: str) -> None:
+    made = fit(folder, model)
+    new = pl.DataFrame(tiny.texts(20, seed=5)).select("headline")
+    said = made.predict_proba(new)
+    for file in folder.rglob("*"):
+        if file.is_file():
+            file.unlink()
+    again = luban.load(made.path)
+    difference = again.predict_proba(new).drop("row", strict=False) - said.drop("row", strict=False)
+    assert difference.to_numpy().__abs__().max() < 1e-5
+    assert made.measurements[0].value > 0.7
+    recipe = (Path(made.path) / "recipe.yaml").read_text()
+    assert str(folder) not in recipe and "sha256:" in recipe
+
+
+@pytest.mark.slow
+def test_its_recipe_gives_the_same_bundle_and_the_same_call_answers_at_once(folder: Path) -> None:
+    first = fit(folder, "pretrained-text")
+    assert fit(folder, "pretrained-text").resumed
+    data = pl.DataFrame(tiny.texts(80))
+    again = luban.fit(data, recipe=Path(first.path) / "recipe.yaml", from_=str(folder), out="again.luban", threads=1)
+    assert again.content_sha256 == first.content_sha256
+
+
+def test_the_models_that_begin_from_it_compete_with_those_that_were_asked_for(folder: Path) -> None:
+    from luban.verbs.asking import recipe_of
+
+    recipe = recipe_of(None, None, origin=str(folder), target="topic")
+    assert recipe.model.names == ("pretrained-features", "pretrained-text", "auto")
+    assert recipe.features.longest == 64, "its own places are fewer than the usual ones"
+    assert recipe_of(None, None, origin=str(folder), model="linear").model.names[-1] == "linear"
+    alone = recipe_of(None, None, origin=str(folder), model="pretrained-features")
+    assert alone.model.names == ("pretrained-features",)
+    kept = recipe_of(None, {"features.longest": 9}, origin=str(folder))
+    assert kept.features.longest == 9
+
+
+def test_a_name_that_is_no_model_ends_before_anything_is_read(folder: Path) -> None:
+    data = folder / "texts.csv"
+    pl.DataFrame(tiny.texts(30)).write_csv(data)
+    done = program("fit", str(data), "--target", "topic", "--from", "nothing-here", "--json")
+    assert done.code == 2
+    assert "minilm" in done.document["error"]["fix"]
+
+
+def test_data_that_is_asked_for_as_a_model_is_told(folder: Path) -> None:
+    data = folder / "texts.csv"
+    pl.DataFrame(tiny.texts(30)).write_csv(data)
+    done = program("fit", "sample:minilm", "--target", "topic", "--json")
+    assert done.code == 2
+    assert "--from minilm" in done.document["error"]["fix"]

@@ -1,0 +1,110 @@
+"""A pretrained encoder answers with labels that nobody taught it, gives vectors, and finds texts by a question."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from luban.core.errors import UsageError
+from luban.data.open import open_dataset
+from luban.verbs import unlabelled
+from luban.verbs.embed import embed
+from luban.verbs.predict import predict
+from origins import tiny
+from verbs.program import luban
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LUBAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    pl.DataFrame(tiny.texts(30)).drop("topic").write_csv(tmp_path / "texts.csv")
+    return tiny.write(tmp_path / "tiny")
+
+
+def vectors(folder: Path, texts: list[str]) -> np.ndarray:
+    dataset = open_dataset({"headline": texts})
+    return unlabelled.encoder(str(folder), unlabelled.column_of(dataset, "headline")).vectors(texts)
+
+
+def test_a_text_gets_the_label_whose_description_has_the_nearest_direction(folder: Path) -> None:
+    texts = pl.read_csv("texts.csv")["headline"].to_list()
+    phrases = {"sport": "goal match team", "money": "shares bank"}
+    found = predict(None, "texts.csv", from_=str(folder), labels=[f"{n}={p}" for n, p in phrases.items()])
+    near = vectors(folder, texts) @ vectors(folder, list(phrases.values())).T
+    powers = np.exp(unlabelled.SHARPNESS * near)
+    wanted = powers / powers.sum(axis=1, keepdims=True)
+    assert found.predictions is not None
+    for row, (probabilities, line) in enumerate(zip(wanted, found.predictions, strict=True)):
+        assert line["row"] == row
+        assert line["prediction"] == list(phrases)[int(probabilities.argmax())]
+        assert list(line["probabilities"].values()) == pytest.approx(probabilities, abs=1e-5)
+
+
+def test_the_command_writes_what_predict_writes(folder: Path) -> None:
+    done = luban("predict", "--from", folder, "--labels", "sport, money=shares bank", "texts.csv")
+    assert done.code == 0
+    assert done.lines[0] == "row,prediction,probability_sport,probability_money"
+    assert len(done.lines) == 31
+    assert luban("predict", "--from", folder, "--labels", "sport, money=goal", "texts.csv").lines[1:] != done.lines[1:]
+
+
+def test_vectors_have_length_one_and_are_the_same_in_every_format(folder: Path) -> None:
+    texts = pl.read_csv("texts.csv")["headline"].to_list()
+    wanted = vectors(folder, texts)
+    assert np.linalg.norm(wanted, axis=1) == pytest.approx(np.ones(30), abs=1e-6)
+    done = luban("embed", "texts.csv", "--from", folder)
+    table = pl.read_csv(done.out)
+    assert table.columns == ["row", *(f"v{number}" for number in range(16))]
+    assert table.drop("row").to_numpy() == pytest.approx(wanted, abs=1e-6)
+    document = luban("embed", "texts.csv", "--from", folder, "--out", "it.parquet", "--json").document
+    assert (document["rows"], document["width"], document["out"]) == (30, 16, "it.parquet")
+    assert np.stack(pl.read_parquet("it.parquet")["vector"].to_list()) == pytest.approx(wanted, abs=1e-6)
+    assert luban("embed", "texts.csv", "--from", folder, "--format", "parquet").code == 2
+
+
+def test_the_nearest_texts_come_first_and_a_text_is_nearest_to_itself(folder: Path) -> None:
+    texts = pl.read_csv("texts.csv")["headline"].to_list()
+    found = embed("texts.csv", from_=str(folder), find=texts[7], top=3).document["found"]
+    near = vectors(folder, texts) @ vectors(folder, [texts[7]])[0]
+    assert [line["row"] for line in found] == np.argsort(-near, kind="stable")[:3].tolist()
+    assert found[0]["row"] == 7 and found[0]["similarity"] == pytest.approx(1.0, abs=1e-5)
+    shown = luban("embed", "texts.csv", "--from", folder, "--find", texts[7], "--top", "2")
+    assert len(shown.lines) == 3 and texts[7] in shown.lines[1]
+
+
+def test_a_missing_text_is_an_empty_one(folder: Path) -> None:
+    pl.DataFrame({"headline": ["goal match", None, "bank"], "n": [1, 2, 3]}).write_csv("gap.csv")
+    assert luban("embed", "gap.csv", "--from", folder, "--text", "headline", "--out", "gap.csv.out").code == 0
+    assert len(Path("gap.csv.out").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--labels", "sport", "texts.csv"), "in the place of a bundle"),
+        (("--from", "tiny", "texts.csv"), "in the place of a bundle"),
+        (("--from", "tiny", "--labels", "sport", "texts.csv"), "one of two labels or more"),
+        (("--from", "tiny", "--labels", "a,b,a", "texts.csv"), "'a' stands there twice"),
+        (("--from", "tiny", "--labels", "a,b", "--text", "headlin", "texts.csv"), "Did you mean 'headline'"),
+        (("--from", "tiny", "--labels", "a,b", "numbers.csv"), "no column holds texts"),
+        (("--from", "tiny", "--labels", "a,b", "several.csv"), "several columns hold texts: one, two"),
+        (("a", "b", "c"), "3 places were named"),
+        (("texts.csv",), "there is no bundle"),
+    ],
+)
+def test_what_is_wrong_is_named(folder: Path, arguments: tuple[str, ...], said: str) -> None:
+    pl.DataFrame({"n": [1.5, 2.5, 3.5]}).write_csv("numbers.csv")
+    pl.DataFrame({"one": ["a goal", "a bank"], "two": ["the cup", "the trade"]}).write_csv("several.csv")
+    done = luban("predict", *arguments)
+    assert done.code == 2
+    assert said in done.told
+
+
+def test_a_description_follows_the_equals_sign() -> None:
+    assert unlabelled.described(["a = b = c", " d "]) == {"a": "b = c", "d": "d"}
+    with pytest.raises(UsageError, match="has no name"):
+        unlabelled.described(["=b", "c"])
