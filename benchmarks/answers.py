@@ -5,9 +5,10 @@ separated classes, and a solver that is stopped) or when test rows, which nothin
 
 - underfitting, overfitting, boosting that ends early: the Brier score (of values the squared error, in variances) is
   0.02 and 2 standard errors above that of the sound fit.
-- miscalibration: a line through the logarithms of the odds, fitted on other test rows, moves probabilities by 0.05 on
-  average, and lowers the log loss by 2 standard errors.
-- underperforming-group: the error in the part is 0.15 and 2 standard errors above that of the others.
+- miscalibration: what comes true is 0.05 and 2 standard errors off what is said, on average; or a line through the
+  logarithms of the odds, fitted on other test rows, moves probabilities by 0.05 and lowers the log loss by 2 standard
+  errors.
+- underperforming-group: the error in the part is 0.15 above that of all, and 2 standard errors above that of others.
 - seed-instability: scores of six fits with other rows and seeds deviate by a quarter of their gain.
 
 Others are latent: an alarm there is neither right nor wrong. So are sound fits that do one of these harms all the same;
@@ -21,19 +22,25 @@ on fits with a fault that counts), false-alarms (sound fits with an alarm), late
 edits that `luban fit` then tries: repaired (harmful faults for which one was kept, and test rows are answered better,
 their interval above zero), regressions-accepted (kept, and test rows are answered worse by more than a standard error),
 healthy-touched (sound fits whose recipe was changed).
+
+Two processes share the cases, a thread each.
 """
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 
 import numpy as np
 
 import harness
-from fits import Case, Ran, faulty, healthy, run
+from fits import GENERATED, REAL, Case, Ran, faulty, healthy, run
 from luban.evidence.intervals import wilson
+from luban.recipe.recipe import Candidate
 from luban.training.fitting import fit_candidate
 
 TUNING_FROM = 1000
@@ -42,41 +49,44 @@ MOVED = 0.05
 GROUP = 0.15
 UNSTABLE = 0.25
 FITS = 6
+PROCESSES = 2
 STRUCTURAL = ("collinear-features", "separable-classes")
 CURABLE = ("underfitting", "overfitting", "estimator-not-converged", "collinear-features", "separable-classes")
 """Faults for which a recipe can express an edit that `luban fit` tries."""
 QUICK_TABLES = ("wine", "diabetes", "two classes", "diabetes high")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Judged:
-    """A case with what was found. truth: structural, harmful, latent or healthy."""
+    """A case with what was found. truth: structural, harmful, latent or healthy. alarms: the primary one first.
 
-    case: Case
-    ran: Ran
+    kept: whether an edit was. gain, error: how much better test rows are answered after it, and its standard error.
+    """
+
+    name: str
+    fault: str
     truth: str
+    alarms: tuple[str, ...]
+    kept: bool
+    gain: float
+    error: float
+    seconds: float
+
+    @classmethod
+    def of(cls, case: Case, ran: Ran, truth: str) -> Judged:
+        assert ran.mended is not None and ran.after is not None, "edits were tried"
+        gain, error = _mean(losses(ran, ran.outputs) - losses(ran, ran.after))
+        alarms = tuple(each.condition for each in ran.found.judged if each.severity != "note")
+        kept = any(repair.accepted for repair in ran.mended.repairs)
+        return cls(case.name, case.fault, truth, alarms, kept, gain, error, ran.seconds)
 
     @property
     def counts(self) -> bool:
         return self.truth in ("structural", "harmful")
 
     @property
-    def alarms(self) -> list[str]:
-        return [each.condition for each in self.ran.found.judged if each.severity != "note"]
-
-    @property
     def named(self) -> bool:
-        return self.alarms[:1] == [self.case.fault]
-
-    @property
-    def kept(self) -> bool:
-        return self.ran.mended is not None and any(repair.accepted for repair in self.ran.mended.repairs)
-
-    @property
-    def better(self) -> tuple[float, float]:
-        """How much better test rows are answered after the edits, and its standard error."""
-        assert self.ran.after is not None, "edits were tried"
-        return _mean(losses(self.ran, self.ran.outputs) - losses(self.ran, self.ran.after))
+        return self.alarms[:1] == (self.fault,)
 
 
 def losses(ran: Ran, outputs: np.ndarray) -> np.ndarray:
@@ -90,7 +100,7 @@ def losses(ran: Ran, outputs: np.ndarray) -> np.ndarray:
 def judge(case: Case) -> Judged:
     """A case with a fault."""
     ran = run(case, mending=True)
-    return Judged(case, ran, "structural" if structural(case) else "harmful" if harmful(case, ran) else "latent")
+    return Judged.of(case, ran, "structural" if structural(case) else "harmful" if harmful(case, ran) else "latent")
 
 
 def structural(case: Case) -> bool:
@@ -105,18 +115,27 @@ def harmful(case: Case, ran: Ran) -> bool:
         return worse_there(ran, (ran.frame["part"] == case.group).to_numpy())
     if case.fault == "seed-instability":
         return unstable(ran)
-    sound = run(replace(case, fault="", settings=case.sound))
-    return worse(ran, sound)
+    return worse(ran, sound_outputs(case, ran))
 
 
-def worse(ran: Ran, sound: Ran) -> bool:
+def sound_outputs(case: Case, ran: Ran) -> np.ndarray:
+    """(test rows, outputs) of the model without the fault, fitted on the same rows."""
+    own = f"model.{case.model}."
+    settings = {path.removeprefix(own): value for path, value in case.sound.items() if path.startswith(own)}
+    training, candidate = ran.ground.training, Candidate(model=case.model, settings=settings)
+    rows = training.batch.take(np.flatnonzero(training.folds[0] >= 0))
+    form = fit_candidate(rows, training.work, candidate, seed=case.seed, threads=1)
+    return np.asarray(form.outputs(training.batch.inputs[training.test]), dtype=np.float64)
+
+
+def worse(ran: Ran, outputs: np.ndarray) -> bool:
     """Whether test rows are answered worse than by another fit of the same rows."""
-    value, error = _mean(losses(ran, ran.outputs) - losses(sound, sound.outputs))
+    value, error = _mean(losses(ran, ran.outputs) - losses(ran, outputs))
     return value > max(HARM, 2 * error)
 
 
 def untrue(ran: Ran) -> bool:
-    """Whether probabilities are corrected to good effect by what other test rows say."""
+    """Whether probabilities are off on average, or are corrected to good effect by what other test rows say."""
     from sklearn.linear_model import LogisticRegression
 
     if ran.target.dtype.kind == "f" or len(ran.target) < 40:
@@ -124,6 +143,9 @@ def untrue(ran: Ran) -> bool:
     said, true = ran.outputs.max(axis=1), ran.outputs.argmax(axis=1) == ran.target
     if ran.outputs.shape[1] == 2:
         said, true = ran.outputs[:, 1], ran.target == 1
+    off, of_chance = _mean(true - said)
+    if abs(off) > max(MOVED, 2 * of_chance):
+        return True
     said = np.clip(said, 1e-6, 1 - 1e-6)
     odds, corrected = np.log(said / (1 - said))[:, None], np.empty(len(said))
     half = np.arange(len(said)) % 2
@@ -151,7 +173,7 @@ def worse_there(ran: Ran, inside: np.ndarray) -> bool:
     if min(inside.sum(), (~inside).sum()) < 5:
         return False
     (there, error), (elsewhere, other) = _mean(wrong[inside]), _mean(wrong[~inside])
-    return there - elsewhere > max(GROUP, 2 * float(np.hypot(error, other)))
+    return there - wrong.mean() > GROUP and there - elsewhere > 2 * float(np.hypot(error, other))
 
 
 def unstable(ran: Ran) -> bool:
@@ -167,7 +189,7 @@ def unstable(ran: Ran) -> bool:
         scores.append(float((np.asarray(form.outputs(inputs)).argmax(axis=1) == ran.target).mean()))
     shares = np.bincount(ran.target) / len(ran.target)
     gain, deviation = float(np.mean(scores)) - float(shares.max()), float(np.std(scores, ddof=1))
-    return deviation > UNSTABLE * gain and gain > deviation
+    return deviation > UNSTABLE * gain
 
 
 def _mean(values: np.ndarray) -> tuple[float, float]:
@@ -180,42 +202,54 @@ def judged_sound(cases: list[Case]) -> list[Judged]:
     runs = [run(case, mending=True) for case in cases]
     best = min(runs, key=lambda ran: losses(ran, ran.outputs).mean())
     return [
-        Judged(case, ran, "latent" if worse(ran, best) or untrue(ran) else "healthy")
+        Judged.of(case, ran, "latent" if worse(ran, best.outputs) or untrue(ran) else "healthy")
         for case, ran in zip(cases, runs, strict=True)
     ]
 
 
+Unit = tuple[int, int, str]
+"""The seed, and the number of a faulty case, or -1 and the table whose sound fits are meant."""
+
+
+def judged(unit: Unit, few: bool) -> list[Judged]:
+    """What one process does at a time. few: of the sound fits only some."""
+    seed, number, table = unit
+    if number >= 0:
+        return [judge(list(faulty(seed))[number])]
+    return judged_sound([case for case in healthy(seed, few) if case.table == table])
+
+
+def units(options: harness.Options) -> list[Unit]:
+    """All of it; to look at a third of the faults, and of the sound fits those of one seed."""
+    tuning = options.seed >= TUNING_FROM
+    cases = list(enumerate(faulty(options.seed)))
+    if options.quick:
+        cases = [(number, case) for number, case in cases if case.table in QUICK_TABLES]
+    faults = [(options.seed, number, "") for number, _ in (cases[::3] if tuning or options.quick else cases)]
+    tables = QUICK_TABLES if options.quick else (*REAL, *GENERATED)
+    further = [] if tuning or options.quick else [(options.seed + 1, -1, table) for table in tables]
+    return [*faults, *((options.seed, -1, table) for table in tables), *further]
+
+
 def figures(options: harness.Options) -> list[harness.Figure]:
     found: list[Judged] = []
-    cases = list(faulty(options.seed, options.quick))
-    if options.quick:
-        cases = [case for case in cases if case.table in QUICK_TABLES][::3]
-    elif options.seed >= TUNING_FROM:
-        # To look at, half of them do.
-        cases = cases[::2]
-    for case in cases:
-        found.append(judge(case))
-        _tell(found[-1])
-    once = options.quick or options.seed >= TUNING_FROM
-    seeds = range(options.seed, options.seed + (1 if once else 2))
-    of_tables: dict[tuple[str, int], list[Case]] = defaultdict(list)
-    for case in healthy(seeds, options.quick):
-        if not options.quick or case.table in QUICK_TABLES:
-            of_tables[case.table, case.seed].append(case)
-    for group in of_tables.values():
-        several = judged_sound(group)
-        found += several
-        for one in several:
-            _tell(one)
+    asked, few = units(options), options.quick or options.seed >= TUNING_FROM
+    processes = 1 if options.quick else min(PROCESSES, len(os.sched_getaffinity(0)))
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        # A second seed adds other tables for a part of the models.
+        for several in pool.map(judged, asked, [few or seed > options.seed for seed, _, _ in asked]):
+            found += several
+            for one in several:
+                _tell(one)
     return [*_detection(found), *_repairs(found)]
 
 
 def _tell(one: Judged) -> None:
     primary = ", ".join(one.alarms) or "silent"
-    right = one.named if one.case.fault else not one.alarms
+    right = one.named if one.fault else not one.alarms
     mark = "  " if right else "~ " if one.truth == "latent" else "! "
-    repaired = "; an edit was kept" if one.kept else ""
-    harness.say(f"{mark}{one.truth:10} {one.case.name}: {primary}{repaired} ({one.ran.seconds:.1f} s)")
+    repaired = f"; an edit was kept: {one.gain:+.3f}" if one.kept else ""
+    harness.say(f"{mark}{one.truth:10} {one.name}: {primary}{repaired} ({one.seconds:.1f} s)")
 
 
 def _detection(found: list[Judged]) -> list[harness.Figure]:
@@ -224,14 +258,14 @@ def _detection(found: list[Judged]) -> list[harness.Figure]:
     latent = [one for one in found if one.truth == "latent"]
     by_fault: dict[str, list[bool]] = defaultdict(list)
     for one in counted:
-        by_fault[one.case.fault].append(one.named)
+        by_fault[one.fault].append(one.named)
     shares = {name: sum(each) / len(each) for name, each in by_fault.items() if len(each) >= 4}
     worst = min(shares, key=lambda name: shares[name], default=None)
     least = harness.Figure("worst-condition", None, goal=(">=", 0.75), reason="no fault has four cases")
     if worst is not None:
         named = by_fault[worst]
         least = _share("worst-condition", named, (">=", 0.75), f"'{worst}' is the primary finding")
-    right = [alarm == one.case.fault for one in counted for alarm in one.alarms]
+    right = [alarm == one.fault for one in counted for alarm in one.alarms]
     return [
         _share("alarm-recall", [bool(one.alarms) for one in counted], (">=", 0.97), "faults that count"),
         _share("named-first", [one.named for one in counted], (">=", 0.90), "the primary finding is the fault"),
@@ -244,12 +278,12 @@ def _detection(found: list[Judged]) -> list[harness.Figure]:
 
 
 def _repairs(found: list[Judged]) -> list[harness.Figure]:
-    curable = [one for one in found if one.truth == "harmful" and one.case.fault in CURABLE]
+    curable = [one for one in found if one.truth == "harmful" and one.fault in CURABLE]
     kept = [one for one in found if one.kept]
-    won = [one.kept and one.better[0] > 1.96 * one.better[1] for one in curable]
-    lost = [one for one in kept if one.better[0] < -one.better[1]]
+    won = [one.kept and one.gain > 1.96 * one.error for one in curable]
+    lost = [one for one in kept if one.gain < -one.error]
     for one in lost:
-        harness.say(f"worse by a repair: {one.case.name}")
+        harness.say(f"worse by a repair: {one.name}")
     return [
         _share("repaired", won, (">=", 0.80), "harmful faults that a recipe can cure, by their test rows"),
         harness.Figure("regressions-accepted", float(len(lost)), goal=("<=", 0), how=f"of {len(kept)} accepted"),

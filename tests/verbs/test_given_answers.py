@@ -77,6 +77,19 @@ def test_rows_without_a_target_count_for_nothing_in_it(bundle: Bundle) -> None:
     assert "underperforming-group" not in conditions(diagnose(bundle, against=frame))
 
 
+def test_rows_of_texts_alone_have_no_parts(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    words = {"sport": ["goal", "team", "match", "coach", "score"], "money": ["bank", "loan", "rate", "share", "tax"]}
+    topics = random.choice(["sport", "money"], 120)
+    texts = [" ".join([*random.choice(words[topic], 6), *random.choice(words["money"], 2)]) for topic in topics]
+    frame = pl.DataFrame({"text": texts, "topic": topics})
+    settings = {"split.folds": 2, "train.repeats": 1}
+    place = tmp_path / "texts.luban"
+    made = luban.fit(frame, "topic", model="linear", column={"text": "text"}, set=settings, out=place, threads=1)
+    found = evaluate(made, frame)
+    assert "no column parts" in dict(found.not_run)["underperforming-group"]
+
+
 def test_newer_rows_that_say_their_target_are_looked_at_beside_the_shift(bundle: Bundle) -> None:
     found = diagnose(bundle, against=broken(visits(600, 1), "Kiel"))
     assert {"concept-shift", "underperforming-group"} <= set(conditions(found))

@@ -78,5 +78,5 @@ condition = Condition(
     tasks=_answers.ONE_ANSWER,
     sees="answers",
     proof="structural",
-    silences=("estimator-not-converged",),
+    silences=("estimator-not-converged", "miscalibration"),
 )

@@ -106,4 +106,6 @@ condition = Condition(
     examine=examine,
     tasks=_answers.ONE_ANSWER,
     sees="answers",
+    # A part that is answered wrong is answered too surely, and makes all probabilities seem so.
+    silences=("miscalibration",),
 )

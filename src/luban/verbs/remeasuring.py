@@ -123,7 +123,10 @@ def answered(
         console.say(f"{unknown:,} words have a tag that the bundle does not know; their answers count as wrong")
     weight, groups = _beside(dataset.frame, bundle)
     places = np.searchsorted(kept, some)
-    frame = pl.concat(looked).filter(pl.Series(known[places]))
+    told = known[places]
+    slices: tuple[Slice, ...] = ()
+    if looked[0].width:
+        slices = judging.slices(pl.concat(looked).filter(pl.Series(told)), answerer.schema, int(told.sum()))
     return Rows(
         dataset.name,
         joined_answers([answers for _, answers in parts]).take(known),
@@ -133,8 +136,8 @@ def answered(
         weight=None if weight is None else weight[kept][known],
         groups=None if groups is None else groups[kept][known],
         of=dataset.rows if len(kept) < dataset.rows else None,
-        looked=(np.cumsum(known) - 1)[places[known[places]]],
-        slices=judging.slices(frame, answerer.schema, len(frame)),
+        looked=(np.cumsum(known) - 1)[places[told]],
+        slices=slices,
     )
 
 
