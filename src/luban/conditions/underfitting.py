@@ -5,9 +5,10 @@ Signal: the mean error on the training rows less that of quick models (a linear 
 held-out rows; the error is 0 or 1 of classes, and of values relative to the best constant answer. Threshold: 2
 standard errors of the difference (luban's catalogue), and at least 0.02, below which it matters to nobody; and the
 held-out rows, the same for both, must be answered worse by as much, row by row. Silent where training rows are answered
-much better than held-out ones (a gap of 0.1 is no lack of capacity), and where quick models were not held out alike:
-rows that share groups, or that have an order in time. Repair: models of more capacity, more rounds or epochs, a weaker
-penalty. Proven by effect: errors on training and on held-out rows fall.
+much better than held-out ones: a gap of 0.1 and more is no lack of capacity, unless the lack is larger than the gap.
+Silent also where quick models were not held out alike (rows that share groups, or that have an order in time), and
+where classes are balanced, so that the model is to err otherwise than they do. Repair: models of more capacity, more
+rounds or epochs, a weaker penalty. Proven by effect: errors on training and on held-out rows fall.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ def examine(judgement: Judgement) -> list[Finding]:
         raise judgement.lacks("train")
     if judgement.beside is None:
         raise judgement.lacks("beside")
+    if judgement.settings.get("train.class_weight") == "balanced":
+        raise ValueError("classes are balanced, so that its errors weigh otherwise than those of quick models")
     places = judgement.beside.places
     if len(places) < FEWEST:
         raise ValueError(f"{len(places)} held-out rows are too few to compare models; {FEWEST} are needed")
@@ -47,7 +50,8 @@ def examine(judgement: Judgement) -> list[Finding]:
     bound = max(STANDARD_ERRORS * float(np.hypot(_error(train), _error(quick))), LEAST)
     worse = own - quick
     as_much = max(STANDARD_ERRORS * _error(worse), LEAST)
-    if beyond <= bound or worse.mean() <= as_much or own.mean() - train.mean() >= GAP:
+    gap = float(own.mean() - train.mean())
+    if beyond <= bound or worse.mean() <= as_much or gap >= max(GAP, beyond):
         return []
     named = "wrong" if judgement.task != "regression" else "the error, in shares of that of a constant answer,"
     shown = f"{train.mean():.1%} {named}" if judgement.task != "regression" else f"{named} is {train.mean():.2f}"

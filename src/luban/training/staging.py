@@ -11,7 +11,10 @@ from luban.forms.trees import Trees
 from luban.protocols import Form, Metric, Work
 from luban.recipe.recipe import Candidate
 
-STAGES = 20
+EVEN, EARLY = 10, 10
+"""Stages at even distances, whose last but one is nine tenths of the rounds, and others at even ratios: where there are
+too many rounds by far, the best number of them lies close to the start.
+"""
 MOST = 1_000
 """Rows of either kind that are looked at, at most."""
 TASKS = ("binary", "multiclass", "regression")
@@ -24,7 +27,8 @@ def staged(candidate: Candidate, form: Form, fitted: Batch, held_out: Batch, wor
     if not isinstance(form, Trees):
         return None
     rounds = len(form.roots) // len(form.base)
-    ends = np.unique(np.ceil(np.linspace(0, rounds, STAGES + 1)[1:]).astype(np.int64))
+    even, early = np.linspace(0, rounds, EVEN + 1)[1:], np.geomspace(1, rounds, EARLY + 1)[:-1]
+    ends = np.unique(np.ceil(np.concatenate([even, early]) - 1e-9).astype(np.int64))
     train, (losses, briers) = _each(form, fitted, ends, work)[0], _each(form, held_out, ends, work)
     by_name = {"loss": losses} if briers is None else {"loss": losses, "brier": briers}
     return Stages(
