@@ -27,10 +27,16 @@ TUNING = {
     "gru bbc": Program(data="bbc", network="gru", width=32, epochs=8, rate=5e-3),
     "cnn fashion": Program(data="fashion", network="cnn", epochs=6, rate=2e-3),
     "cnn gunpoint": Program(data="gunpoint", network="cnn", epochs=40, batch=16, rate=2e-3),
+    "autoencoder cancer": Program(data="cancer", network="autoencoder", width=16, epochs=20),
+    "batch norm cancer": Program(data="cancer", normalise="batch", depth=3, optimizer="sgd", rate=0.05, epochs=15),
+    "batch norm wine": Program(data="wine", normalise="batch", depth=4, epochs=40, batch=16, rate=5e-3),
+    "deep cancer": Program(data="cancer", depth=5, width=32, rate=2e-3, epochs=20),
+    "gru gunpoint": Program(data="gunpoint", network="gru", width=24, epochs=40, batch=16, rate=5e-3),
+    "transformer gunpoint": Program(data="gunpoint", network="transformer", width=16, epochs=20, batch=16, rate=2e-3),
 }
 """Programs that thresholds may be chosen on, with seeds from 1000 on.
 
-Of texts, pictures and series there are two networks each; the one whose name comes first in the alphabet is here.
+Of every kind of network that is reported there is one here, on other data.
 """
 
 REPORTED = {

@@ -68,7 +68,9 @@ def test_weights_that_begin_small_may_become_as_large_as_usual():
     assert examine(NAME, Trace(parameters=(small,), losses=[0.5] * 50, constant_loss=1.0, watched=watched)) == []
 
 
-@pytest.mark.parametrize("latest, fires", [(0.4, True), (0.25, False), (0.28, False)])
-def test_a_loss_that_was_good_and_is_lost_again_is_found(latest, fires):
-    losses = [1.0] * 10 + [0.2] * 60 + [latest] * 30
+@pytest.mark.parametrize(
+    "best, latest, fires", [(0.2, 0.7, True), (0.2, 0.5, False), (0.01, 0.3, False), (0.9, 0.99, False)]
+)
+def test_a_loss_that_was_good_and_is_lost_again_is_found(best, latest, fires):
+    losses = [1.0] * 10 + [best] * 60 + [latest] * 30
     assert bool(examine(NAME, _grown(1.0, losses))) is fires

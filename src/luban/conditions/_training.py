@@ -43,6 +43,16 @@ _CAUSES_FIRST = (
 )
 BURST = 5
 """Watched steps that show how a training begins."""
+RISE = 0.2
+
+
+def rise(trace: Trace) -> float:
+    """By how much a loss must rise to count: a fifth of the first loss, or of a constant answer's where that is larger.
+
+    Late in a training, or in one that goes on from trained weights, tiny losses double often.
+    """
+    finite = [loss for loss in trace.losses if math.isfinite(loss)]
+    return RISE * max(finite[0] if finite else 0.0, trace.constant_loss or 0.0)
 
 
 def symptoms(cause: str) -> tuple[str, ...]:

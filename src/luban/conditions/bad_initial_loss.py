@@ -1,11 +1,11 @@
 """A first loss far from that of the best constant answer: the network starts out sure, and wrong (Karpathy, 2019).
 
-Signal: the loss of the first step over the loss of the best constant answer to the targets that were seen. Threshold:
-outside of 0.5 to 3; healthy programs began between 0.86 and 1.10, and weights that were 15 times too large at 298 and
-more (measured for luban's catalogue). Silent where the loss function or the targets are not known, where the best
-constant answer has a loss near zero, and below 0.5 for a network that brought weights that were trained before, which
-is no fault: only the upper end is severe. Repair: draw the weights again by He's or Glorot's rule; scale the inputs;
-take away a penalty that outweighs the loss; normalise.
+Signal: the smallest loss of the first three steps, since one batch may hold odd rows, over the loss of the best
+constant answer to the targets that were seen. Threshold: outside of 0.5 to 3; healthy programs began between 0.86 and
+1.10, and weights that were 15 times too large at 298 and more (measured for luban's catalogue). Silent where the loss
+function or the targets are not known, where the best constant answer has a loss near zero, and below 0.5 for a network
+that brought weights that were trained before, which is no fault: only the upper end is severe. Repair: draw the weights
+again by He's or Glorot's rule; scale the inputs; take away a penalty that outweighs the loss; normalise.
 Proven structurally.
 """
 
@@ -19,6 +19,8 @@ from luban.evidence.trace import Trace
 from luban.protocols import Condition
 
 HIGHEST = 3.0
+FIRST = 3
+"""Steps of which the smallest loss counts."""
 SMALLEST = 1e-6
 """Loss of a constant answer below which the ratio says nothing."""
 
@@ -26,18 +28,19 @@ SMALLEST = 1e-6
 def examine(trace: Trace) -> list[Finding]:
     if trace.constant_loss is None:
         raise ValueError("the loss of a constant answer is not known: loss=... and the targets of each step tell it")
-    if not trace.losses or not math.isfinite(trace.losses[0]):
+    if not trace.losses or not all(map(math.isfinite, trace.losses[:FIRST])):
         raise ValueError("there is no first loss")
     if trace.constant_loss < SMALLEST:
         raise ValueError("the targets that were seen are all equal")
-    ratio = trace.losses[0] / trace.constant_loss
+    first = min(trace.losses[:FIRST])
+    ratio = first / trace.constant_loss
     if ratio <= HIGHEST:
         return []
     return _training.found(
         condition.id,
         "severe",
-        Signal("first loss over that of a constant answer", ratio, HIGHEST, 1),
-        f"the first loss is {trace.losses[0]:.4g}, {ratio:,.3g} times that of the best constant answer, "
+        Signal("first loss over that of a constant answer", ratio, HIGHEST, len(trace.losses[:FIRST])),
+        f"the first loss is {first:.4g}, {ratio:,.3g} times that of the best constant answer, "
         f"{trace.constant_loss:.4g} (threshold {HIGHEST:g}): the weights begin too large, and much of the training "
         "goes into making them small. Draw them by He's or Glorot's rule, the last layer small.",
         step=0,

@@ -2,8 +2,9 @@
 
 Signal: by how much the root mean square of what a layer gives out grows from one layer to the next, at the median of
 the layers; or the median gradient norm of the latest watched steps over that of the first ones, while the loss rises.
-Thresholds: 10 times a layer over at least three layers; 10 times with the smoothed loss 1.2 times its best. The largest
-norm alone says nothing: healthy runs reach 394 times the median (measured for luban's catalogue). Silent where the loss
+Thresholds: 10 times a layer over at least three layers; 10 times with the smoothed loss 1.2 times its best, and by as
+much as counts (`_training.rise`): a network that leaves a plateau has steep gradients and is well. The largest norm
+alone says nothing: healthy runs reach 394 times the median (measured for luban's catalogue). Silent where the loss
 falls, whatever the gradient does. Repair: gradient clipping, smaller steps, weights by the rule. Proven by effect.
 """
 
@@ -56,7 +57,9 @@ def _growing_gradients(trace: Trace) -> list[Finding]:
     if len(norms) < 12 or len(means) < 5 or min(means) <= 0:
         return []
     early, late = median(norms[: max(len(norms) // 10, 3)]), median(norms[-max(len(norms) // 10, 3) :])
-    if early <= 0 or late <= GROWTH * early or means[-1] <= RISEN * min(means):
+    if early <= 0 or late <= GROWTH * early:
+        return []
+    if means[-1] <= RISEN * min(means) or means[-1] - min(means) <= _training.rise(trace):
         return []
     return _training.found(
         condition.id,

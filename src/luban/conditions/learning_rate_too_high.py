@@ -5,10 +5,11 @@ five watched steps; the smoothed loss over the larger of the first loss and that
 layer's weights became within the first thousand steps; and by how much the smoothed loss has risen above its best.
 Thresholds: 1, where healthy programs stay below 0.14, with three times their rate below 0.51, and injected faults begin
 at 3.5 (measured for luban's catalogue and its benchmark's tuning programs; SageMaker's 10 is too lax); 10; 5, or 2 with
-a loss that is no better than a constant answer's; and 1.5 times the best with a tenth of a constant answer's loss on
-top. The last two are for rates that a warm-up brings in, under which weights grow as fast as the steps: by the end of
-it, networks on tables of the tuning programs had grown 1.9 times at most with a rate by range test, and 5 to 30 times
-with one that cost them their score; and their loss was 1.4 times its best at most, and then 0.03 of a constant's.
+a loss that is no better than a constant answer's; and half of the way from the best back to a constant answer's loss.
+The last two are for rates that a warm-up brings in, under which weights grow as fast as the steps: by the end of it,
+networks on tables of the tuning programs had grown 1.9 times at most with a rate by range test, and 5 to 30 times with
+one that cost them their score. A small loss doubles often, and is as small as before: what counts is what was lost of
+all that was learned.
 Silent for biases, for embeddings, and for weights that begin at zero, whose share means nothing; weights that begin
 small are measured by what their number of inputs asks for. Repair: what the recipe sets far from what is usual, since
 units that are mostly off make a loss as wild; a learning rate by a range test; clipping; a tenth of the rate. Proven by
@@ -31,7 +32,8 @@ GROWN, GROWN_IN_VAIN = 5.0, 2.0
 IN_VAIN = 0.95
 """Share of a constant answer's loss from which nothing was learned."""
 BEGINNING = 1_000
-LOST, LOST_BESIDE = 1.5, 0.1
+LOST, LEARNED = 0.5, 0.7
+"""What was lost is a share of what was learned, where the loss was once below this share of a constant answer's."""
 WINDOWS = 10
 
 
@@ -104,15 +106,16 @@ def _lost(trace: Trace) -> list[Finding]:
     if len(means) < 3 or min(means) <= 0 or level <= 0:
         return []
     best, latest = min(means), means[-1]
-    if latest <= LOST * best or latest - best <= LOST_BESIDE * level:
+    if best > LEARNED * level or latest - best <= LOST * (level - best):
         return []
+    lost = (latest - best) / (level - best)
     return _training.found(
         condition.id,
         "severe",
-        Signal("smoothed loss over its best", latest / best, LOST, len(losses)),
+        Signal("share that was lost of what was learned", lost, LOST, len(losses)),
         f"the smoothed loss was {best:.4g} around step {trace.number(means.index(best) * len(losses) // len(means))} "
-        f"and is {latest:.4g} again, {latest / best:.2g} times as much (threshold {LOST:g}): the steps became too "
-        f"large for what was learned. {_CURE}",
+        f"and is {latest:.4g} again: {lost:.0%} of the way back to {level:.4g}, where nothing is known (threshold "
+        f"{LOST:.0%}): the steps became too large for what was learned. {_CURE}",
         step=trace.number(len(losses) - 1),
         edits=_edits(trace),
     )

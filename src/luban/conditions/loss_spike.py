@@ -18,8 +18,6 @@ from luban.protocols import Condition
 
 DEVIATIONS = 6.0
 JUMP = 1.5
-SHARE = 0.2
-"""Of the first loss, by which it must jump: late in a training tiny losses double often."""
 WINDOWS = 40
 STEPS = 100
 BEFORE = 5
@@ -36,7 +34,7 @@ def examine(trace: Trace) -> list[Finding]:
         calm = middles[at - BEFORE : at]
         level = median(calm)
         scatter = 1.4826 * median(abs(value - level) for value in calm)
-        limit = max(level + DEVIATIONS * scatter, JUMP * level, level + SHARE * losses[0])
+        limit = max(level + DEVIATIONS * scatter, JUMP * level, level + _training.rise(trace))
         high = middles[at : at + LONG]
         if level > 0 and min(high) > limit and max(high) < math.inf:
             value = (min(high) - level) / max(scatter, 1e-9 * level)
