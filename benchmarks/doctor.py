@@ -44,6 +44,8 @@ HARM = 0.03
 SOUND_SEEDS = 3
 TUNING_FROM = 1000
 PAIRS = 30
+TURNS = 41
+"""Pairs of trainings that overheads are measured by."""
 PROCESSES = 2
 LONGEST_QUICK = 30
 QUICK = ("mlp digits", "values", "gelu digits", "silu iris")
@@ -244,7 +246,7 @@ def _share(name: str, hits: list[bool], goal: harness.Goal | None, how: str) -> 
 
 
 def _overheads(options: harness.Options) -> list[harness.Figure]:
-    """CPU time of the same training with and without a watch, in turn."""
+    """CPU time of the same training with and without a watch, in turns."""
     found = []
     for name, program, most in (
         ("small-steps", replace(Program(), epochs=20), 1.08),
@@ -254,16 +256,13 @@ def _overheads(options: harness.Options) -> list[harness.Figure]:
             reason = "a quick run is too short for times"
             found.append(harness.Figure(f"overhead-{name}", None, goal=("<=", most), reason=reason))
             continue
-        ratios = []
-        for seed in range(11):
-            times = [run(program, seed, watching=watching).seconds for watching in (True, False)]
-            ratios.append(times[0] / times[1])
-        low, high = np.quantile(ratios, (0.1, 0.9))
-        found.append(
-            harness.Figure(
-                f"overhead-{name}", median(ratios), float(low), float(high), ("<=", most), "median of the runs"
-            )
+        ratio, low, high = harness.paired(
+            lambda program=program: run(program, options.seed).seconds,  # type: ignore[misc]
+            lambda program=program: run(program, options.seed, watching=False).seconds,  # type: ignore[misc]
+            TURNS,
         )
+        how = f"median of {TURNS} pairs of trainings, in turns, with the interval of the sign test"
+        found.append(harness.Figure(f"overhead-{name}", ratio, low, high, ("<=", most), how))
     return found
 
 

@@ -78,6 +78,21 @@ class Figure:
         }
 
 
+def paired(first: Callable[[], float], second: Callable[[], float], rounds: int) -> tuple[float, float, float]:
+    """The median ratio of two measurements taken in turns, and its 95% interval by the sign test's order statistics.
+
+    Both are made once before, which is not counted.
+    """
+    first(), second()
+    ratios = []
+    for number in range(rounds):
+        pair = (first(), second()) if number % 2 else tuple(reversed((second(), first())))
+        ratios.append(pair[0] / pair[1])
+    ordered = sorted(ratios)
+    outer = max(0, int(rounds / 2 - 0.98 * math.sqrt(rounds)) - 1) if rounds > 5 else 0
+    return ordered[rounds // 2], ordered[outer], ordered[rounds - 1 - outer]
+
+
 def main(doc: str | None, figures: Callable[[Options], Sequence[Figure]], cases: Sequence[str] = ()) -> NoReturn:
     """Runs a benchmark as a program: reads the options, prints the figures, exits 0, or 4 for a missed goal.
 

@@ -17,7 +17,6 @@ import json
 import math
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,18 +148,6 @@ def by_hand(case: Case, epochs: int, seed: int, parts: dict[str, float] | None =
     return time.process_time() - started
 
 
-def paired(first: Callable[[], float], second: Callable[[], float], rounds: int) -> tuple[float, float, float]:
-    """The median ratio of two measurements taken in turns, and its 95% interval by the sign test's order statistics."""
-    first(), second()
-    ratios = []
-    for number in range(rounds):
-        pair = (first(), second()) if number % 2 else tuple(reversed((second(), first())))
-        ratios.append(pair[0] / pair[1])
-    ordered = sorted(ratios)
-    outer = max(0, int(rounds / 2 - 0.98 * math.sqrt(rounds)) - 1) if rounds > 5 else 0
-    return ordered[rounds // 2], ordered[outer], ordered[rounds - 1 - outer]
-
-
 def figures(options: harness.Options) -> list[harness.Figure]:
     import torch
 
@@ -175,7 +162,7 @@ def figures(options: harness.Options) -> list[harness.Figure]:
         epochs = max(1, round((0.4 if options.quick else SECONDS) / max(one, 1e-3)))
         step = parts["steps"] / steps
         small = step < SMALL
-        ratio, low, high = paired(
+        ratio, low, high = harness.paired(
             lambda case=case, epochs=epochs: by_luban(case, epochs, options.seed),  # type: ignore[misc]
             lambda case=case, epochs=epochs: by_hand(case, epochs, options.seed),  # type: ignore[misc]
             rounds,

@@ -89,7 +89,7 @@ def test_the_cause_is_told_first_and_explains_what_follows_from_it(capsys):
     assert primary.condition == "unscaled-features"
     assert "bad-initial-loss" in primary.explains
     assert [one.condition for one in watch.findings if one.condition in primary.explains] == []
-    assert "bad-initial-loss" in watch._found
+    assert "bad-initial-loss" in watch._findings.found
     said = capsys.readouterr().err
     assert said.startswith("luban: severe: unscaled-features: ")
     assert "inputs = (inputs - train.mean(0)) / train.std(0)" in said
@@ -346,7 +346,7 @@ def test_of_answers_and_targets_a_little_is_kept_for_a_while():
             kept = watch._recorder.observer.answer
             assert kept.shape == (52, 5000) and not kept.requires_grad
             assert kept.untyped_storage().nbytes() < answers.untyped_storage().nbytes()
-            assert len(watch._batches) == (step + 1) % 10
+            assert len(watch._beginning.batches) == (step + 1) % 10
     assert watch.trace.answering.shape == (5000,)
 
 

@@ -199,24 +199,25 @@ def _trained(program: Program, seed: int, watching: bool, log: Log | None = None
                 picked = order[at : at + program.batch]
                 if len(picked) < 2:
                     continue
+                inputs, targets = x[picked], y[picked]
                 if program.zero_gradients and number % program.accumulation == 0:
                     optimizer.zero_grad()
-                answers = model(x[picked]).float()
-                loss = loss_function(answers, y[picked])
+                answers = model(inputs).float()
+                loss = loss_function(answers, targets)
                 (loss / program.accumulation).backward()
                 if (number + 1) % program.accumulation:
                     continue
                 if program.clip is not None and program.clips:
                     torch.nn.utils.clip_grad_norm_(model.parameters(), program.clip)
                 if log is not None:
-                    log.before_step(float(loss), answers, y[picked])
+                    log.before_step(float(loss), answers, targets)
                 optimizer.step()
                 if scheduler is not None and program.steps_schedule:
                     scheduler.step()
                 steps += 1
                 finite = finite and math.isfinite(float(loss))
                 if watching:
-                    w.step(loss, x[picked], y[picked])
+                    w.step(loss, inputs, targets)
                 elif log is not None:
                     log.after_step(optimizer.param_groups[0]["lr"])
             value, score = _held_out(program, model, loss_function, held, wanted, classes)

@@ -70,7 +70,7 @@ def train(
 
 def found(watch: Watch, name: str) -> Finding | None:
     """What a watch found under this name, be it a cause or explained by one."""
-    return watch._found.get(name)
+    return watch._findings.found.get(name)
 
 
 def examine(name: str, trace: Trace) -> list[Finding]:
