@@ -128,7 +128,7 @@ def seen(bundle: Any, case: Case) -> set[str]:
 
 def correction(bundle: Any, newer: pl.DataFrame) -> float:
     """How much lower the log loss is when probabilities are corrected by the ratio of the shares."""
-    shares = of_target(compare(bundle, newer.drop("y"), threads=1, console=SILENT))
+    shares = of_target(compare(bundle, newer.drop("y"), threads=1, console=SILENT)[0])
     if shares is None:
         return 0.0
     before = bundle.predict_proba(newer.drop("y")).to_numpy()

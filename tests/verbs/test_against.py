@@ -85,8 +85,9 @@ def test_other_shares_of_the_classes_are_found_and_explain_the_inputs(
     assert (found.condition, found.explains) == ("label-shift", ("covariate-shift",))
     assert f"'malignant' 37% to {share:.0%}" in found.text or not known
     (edit,) = found.edits
-    assert edit.path == "train.threshold"
-    assert 0 < edit.after < 0.5, "what is more frequent is answered earlier"
+    assert edit.path == "train.prior"
+    assert edit.after["malignant"] == pytest.approx(share, abs=0.06)
+    assert sum(edit.after.values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("share", [0.15, 0.2, 0.3, 0.5])

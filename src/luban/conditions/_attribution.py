@@ -7,11 +7,12 @@ to have the new shares: where the columns that changed are then half as far apar
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from luban.batch import Array
+from luban.conditions import _together
 from luban.conditions._spreads import CHANCE, DISTANCE, STABILITY, THRESHOLDS, VARIATION, Change, change, measured
 from luban.core.seed import derive
 from luban.evidence.reference import Spread
@@ -50,18 +51,32 @@ class Attributed:
 
     left: those that lie more than half as far apart as before when the shares are made equal.
     reason: why shares cannot be told.
+    pairs: columns that go together otherwise, which neither changed columns nor the shares explain.
     """
 
     changed: list[Change]
     shares: Shares | None
     left: list[Change]
     reason: str | None = None
+    pairs: tuple[_together.Pair, ...] = ()
 
 
 @functools.lru_cache(maxsize=1)
 def attributed(comparison: Comparison) -> Attributed:
     """What changed, and by what; computed once for all that ask."""
     before = measured(comparison)
+    found = _by_columns(comparison, before)
+    moved = frozenset(each.spread.name for each in before if each.counts)
+    shares = found.shares
+    pairs = _together.unlike(comparison, moved, None if shares is None else shares.now)
+    if pairs and shares is not None and not shares.seen:
+        # Answers tell shares only where the rows of a class are as they were.
+        return replace(found, shares=None, left=found.changed, pairs=tuple(pairs))
+    return replace(found, pairs=tuple(pairs))
+
+
+def _by_columns(comparison: Comparison, before: list[Change]) -> Attributed:
+    """What changed in single columns, and by what. before: how all of them lie."""
     changed = _largest_first(before)
     try:
         shares = of_target(comparison)

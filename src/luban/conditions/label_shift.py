@@ -1,18 +1,19 @@
 """Other shares of the classes (or other values of the target) than those that were learned from.
 
 Signal: the total variation between the shares of the classes then and now. Where newer rows say their class it is
-counted (chi-squared); else it is estimated from how often each class is answered and how often test rows of each class
-got that answer (black box shift estimation; Lipton, Wang and Smola, 2018). For values: the distance of Kolmogorov and
-Smirnov. Threshold 0.1, and beyond chance: p < 0.01, or what 99 of 100 draws without a change stay below.
+counted (chi-squared); else it is estimated from how often each class is answered and how often held-out rows of each
+class got that answer (black box shift estimation; Lipton, Wang and Smola, 2018). For values: the distance of Kolmogorov
+and Smirnov. Threshold 0.1, and beyond chance: p < 0.01, or what 99 of 100 draws without a change stay below.
 Silent where inputs changed in a way that other shares of the target do not explain (the changed columns are more than
 half as far apart, chance set aside, when the older rows are weighed to the new shares), for then answers say nothing
-about shares; below 30 newer rows; and where the model tells classes apart too badly. Advice: multiply the probabilities
-by the ratio of the shares (Saerens, Latinne and Decaestecker, 2002), which for two classes is another threshold.
+about shares; where columns go together otherwise; below 30 newer rows; and where the model tells classes apart too
+badly. Repair: multiply the probabilities by the ratio of the shares (Saerens, Latinne and Decaestecker, 2002), which
+`--corrected` does, or fit again with rows that are weighed to them, by `train.prior`.
 """
 
 from __future__ import annotations
 
-import math
+import numpy as np
 
 from luban.conditions._attribution import Shares, attributed
 from luban.conditions._spreads import again, demand_rows
@@ -23,8 +24,8 @@ from luban.recipe.edit import RecipeEdit
 SEVERE = 3.0
 MOST = 4
 """Classes that are told."""
-ENDS = (0.01, 0.99)
-"""A threshold is moved no further."""
+LEAST = 0.001
+"""The smallest share that a class is corrected to."""
 
 
 def examine(comparison: Comparison) -> list[Finding]:
@@ -39,7 +40,7 @@ def examine(comparison: Comparison) -> list[Finding]:
         f"the {'targets' if shares.seen else 'answers'} of the newer rows show other shares: {shares.measure} "
         f"{shares.value:.2f}, 95% interval {shares.low:.2f} to {shares.high:.2f} (threshold {shares.chance:.2f}). "
     )
-    edits = _threshold(comparison, shares)
+    edits = _prior(comparison, shares)
     if comparison.classes:
         text += _classes(comparison, shares)
     else:
@@ -75,18 +76,15 @@ def _classes(comparison: Comparison, shares: Shares) -> str:
     return f"{told}. Multiply the probabilities of {', '.join(factors)}, and divide by their sum."
 
 
-def _threshold(comparison: Comparison, shares: Shares) -> tuple[RecipeEdit, ...]:
-    """For two classes: the threshold at which corrected probabilities reach the one that was used."""
-    if len(comparison.classes) != 2 or not (shares.before[:2] > 0).all() or not (shares.now[:2] > 0).all():
+def _prior(comparison: Comparison, shares: Shares) -> tuple[RecipeEdit, ...]:
+    """The edit by which rows are weighed to the new shares; none where a class that is known has no row now."""
+    known = shares.now[: len(comparison.classes)]
+    if not comparison.classes or not (known >= LEAST).all():
         return ()
-    used = comparison.recipe.train.threshold
-    before = used if isinstance(used, float) and 0 < used < 1 else 0.5
-    odds = math.log(before / (1 - before)) - math.log(
-        (shares.now[1] / shares.now[0]) / (shares.before[1] / shares.before[0])
-    )
-    after = round(min(max(1 / (1 + math.exp(-odds)), ENDS[0]), ENDS[1]), 3)
-    name = comparison.classes[1]
-    return (RecipeEdit("train.threshold", used, after, f"'{name}' has {shares.now[1]:.0%} of the newer rows"),)
+    after = {name: round(float(share / known.sum()), 4) for name, share in zip(comparison.classes, known, strict=True)}
+    most = int(np.argmax(known - shares.before[: len(known)]))
+    reason = f"'{comparison.classes[most]}' has {known[most]:.0%} of the newer rows"
+    return (RecipeEdit("train.prior", dict(comparison.recipe.train.prior), after, reason),)
 
 
 condition = Condition(

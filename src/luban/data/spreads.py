@@ -17,7 +17,7 @@ import polars as pl
 from luban.batch import Array
 from luban.data import values
 from luban.data.check import conform
-from luban.evidence.reference import Reference, Spread
+from luban.evidence.reference import Pairs, Reference, Spread
 from luban.features import boolean
 from luban.schema.schema import Column, Schema
 
@@ -36,6 +36,8 @@ KINDS: dict[str, Literal["number", "category", "length"]] = {
     "text": "length",
 }
 """How the columns of a data type are compared."""
+MOST_PAIRED = 40
+"""Columns of which every two are kept, those with the most bins."""
 WHY_NOT = {"datetime": "newer rows have later times, as they should"}
 
 
@@ -55,7 +57,7 @@ def reference(frame: pl.DataFrame, schema: Schema, target: Spread | None, codes:
     )
     left = [column for column in schema.inputs if column.name not in compared.names]
     uncompared = {column.name: WHY_NOT.get(column.kind, "no spread is kept of it") for column in left[:MOST_COLUMNS]}
-    return Reference(len(frame), columns, target, uncompared=uncompared)
+    return Reference(len(frame), columns, target, uncompared=uncompared, pairs=_pairs(columns, read, codes, width))
 
 
 def of_target(name: str, target: Array, classes: tuple[str, ...]) -> Spread:
@@ -66,6 +68,31 @@ def of_target(name: str, target: Array, classes: tuple[str, ...]) -> Spread:
     return Spread(name, "category", classes, np.array([*counts, 0, int((target < 0).sum())])[:, None])
 
 
+def _pairs(spreads: tuple[Spread, ...], frame: pl.DataFrame, codes: Array | None, width: int) -> Pairs | None:
+    """How the columns of numbers went together; None of fewer than two, and of few rows, which would be told singly."""
+    numbers = [each for each in spreads if each.kind == "number" and each.bounds]
+    chosen = sorted(numbers, key=lambda each: -len(each.bounds))[:MOST_PAIRED]
+    if len(chosen) < 2:
+        return None
+    if len(chosen) * (len(chosen) - 1) // 2 * width > MOST_COUNTS:
+        codes, width = None, 1
+    scored = np.stack([scores(each)[placed(each, values.floats(frame[each.name]))] for each in chosen], axis=1)
+    strata = np.zeros(len(frame), dtype=np.int64) if codes is None else codes
+    first, second = np.triu_indices(len(chosen), 1)
+    sums = (scored[strata == stratum] for stratum in range(width))
+    return Pairs(tuple(each.name for each in chosen), np.stack([(rows.T @ rows)[first, second] for rows in sums]))
+
+
+def scores(spread: Spread) -> Array:
+    """(bins,) the score of a row in each bin, as in `Pairs`.
+
+    >>> scores(Spread("age", "number", (20.0,), np.array([[30], [10], [5]]))).round(3).tolist()
+    [-0.125, 0.375, 0.0]
+    """
+    shares = spread.counts.sum(axis=1)[:-1] / max(int(spread.counts[:-1].sum()), 1)
+    return np.append(np.cumsum(shares) - shares / 2 - 0.5, 0.0)
+
+
 def with_answers(reference: Reference, said: Mapping[str, Array], target: Array) -> Reference:
     """The same with the spreads of answers to test rows. said: (test rows,) numbers by name. target: of these rows."""
     codes, width = None, 1
@@ -73,6 +100,35 @@ def with_answers(reference: Reference, said: Mapping[str, Array], target: Array)
         codes, width = strata(reference.target, target), len(reference.target.bounds) + 1
     answers = tuple(spread(name, "number", numbers, codes, width) for name, numbers in said.items())
     return replace(reference, answers=answers)
+
+
+def toward(reference: Reference, ratio: Array) -> Reference:
+    """What would be kept of rows of which each class is so many times as frequent, in whole numbers.
+
+    ratio: (classes,). What is kept without strata stays as it is, and so do answers, of which none is kept.
+    """
+
+    def many(counts: Array, axis: int) -> Array:
+        if counts.shape[axis] < len(ratio):
+            return counts
+        shape = [1] * counts.ndim
+        shape[axis] = -1
+        padded = np.append(ratio, np.ones(counts.shape[axis] - len(ratio))).reshape(shape)
+        return np.asarray((counts * padded).round().astype(np.int64))
+
+    columns = tuple(replace(each, counts=many(each.counts, 1)) for each in reference.columns)
+    target, pairs = reference.target, reference.pairs
+    if pairs is not None and len(pairs.products) >= len(ratio):
+        whole = np.append(ratio, np.ones(len(pairs.products) - len(ratio)))
+        pairs = replace(pairs, products=pairs.products * whole[:, None])
+    return replace(
+        reference,
+        columns=columns,
+        target=None if target is None else replace(target, counts=many(target.counts, 0)),
+        pairs=pairs,
+        confusion=None if reference.confusion is None else many(reference.confusion, 0),
+        answers=(),
+    )
 
 
 def strata(target: Spread, encoded: Array) -> Array:

@@ -28,6 +28,7 @@ All of it is imported from `luban.protocols`.
 from luban.protocols.conditions import Comparison as Comparison
 from luban.protocols.conditions import Condition as Condition
 from luban.protocols.conditions import Examination as Examination
+from luban.protocols.conditions import Sides as Sides
 from luban.protocols.features import Encoder as Encoder
 from luban.protocols.features import Feature as Feature
 from luban.protocols.features import Shape as Shape

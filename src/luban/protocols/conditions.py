@@ -67,7 +67,7 @@ class Comparison:
     answers: what the bundle says about the newer rows.
     target: (newer rows,) as in a Batch, -1 or NaN where it is not known; None where the newer rows have no such column.
     known: the spread of the target of the older rows, and the bins of the newer ones; None where either is not known.
-    confusion: (classes, classes) how many test rows of a class (line) got an answer (column); for classes.
+    confusion: (classes, classes) how many held-out rows of a class (line) got an answer (column); for classes.
     tested: the accuracy, or the mean absolute error, on the test rows.
     telling: columns without which the score was shown to be lower; None where that was not measured.
     slices: parts of the newer rows, by their columns.
@@ -123,3 +123,19 @@ class Condition:
     during: Callable[[Trace], list[Finding]] | None = None
     judged: Callable[[Judgement], list[Finding]] | None = None
     code: str = ""
+class Sides:
+    """Older and newer rows as numbers, where a person gave the older ones. At most 2,000 of either side.
+
+    inputs: (rows, numbers) float64, the older rows first. newer: (rows,) boolean. sources: the column of each number.
+    target: (rows,) as in a Batch; None where one of the sides does not say it.
+    """
+
+    inputs: Array
+    newer: Array
+    sources: tuple[str, ...]
+    target: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+    sides: rows of both sides, where the older ones were given.
+    sides: Sides | None = None

@@ -77,6 +77,8 @@ class Train(Optimisation):
     """With the loss `quantile`: the shares of cases that shall lie below what is answered; the middle one predicts."""
     class_weight: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its share."""
+    prior: dict[str, float] = Field(default_factory=dict)
+    """The share of each class among the rows to come, where it is another: rows are weighed to have these shares."""
     calibration: Literal["auto", "none", "temperature", "isotonic"] = "auto"
     """How probabilities are corrected on rows not used to fit; `auto` only where that is shown to help."""
     threshold: Literal["auto", "metric", "cost"] | float = "auto"

@@ -68,10 +68,26 @@ def diagnose(document: Document, style: Style) -> list[str]:
     lines += ["", *parts.stories(document, style, all_notes=True)]
     for cure in listed(document, "cures"):
         lines += paragraph(f"against {text(cure.get('condition', ''))}: {text(cure.get('code', ''), 200)}", style)
+    lines += _repaired(document, style)
     not_run = listed(document, "not_run")
     if not_run:
         rows = [[text(line.get("condition", "")), text(line.get("reason", ""), 200)] for line in not_run]
         lines += ["", *table(["not looked for", "why"], rows, style, indent=0)]
+    return lines
+
+
+def _repaired(document: Document, style: Style) -> list[str]:
+    """What was written against a shift."""
+    lines: list[str] = []
+    if weighed := mapping(document.get("weighed")):
+        told = f"{count(weighed.get('rows'), 'row')} with weights in '{text(weighed.get('column', ''), 60)}', "
+        told += f"worth {number(weighed.get('worth'), 0)} rows of equal weight; the largest weighs "
+        told += f"{number(weighed.get('largest'), 1)}: {text(weighed.get('path', ''), 200)}"
+        lines += paragraph(told, style)
+    if "corrected" in document:
+        lines += paragraph(f"a corrected bundle: {text(document['corrected'], 200)}", style)
+    elif document.get("repairs") == []:
+        lines += paragraph("no bundle was corrected: no other shares of the classes were found", style)
     return lines
 
 

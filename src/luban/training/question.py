@@ -14,6 +14,8 @@ from luban.recipe.recipe import Recipe
 if TYPE_CHECKING:
     import polars as pl
 
+    from luban.batch import Array
+
 MOST_CODES = 20
 """Whole numbers of up to so many different values are taken for codes of classes."""
 ROWS_A_CODE = 5
@@ -106,6 +108,8 @@ def suits(task: str, recipe: Recipe) -> None:
         wanted.append(("train.loss", train.loss, _LOSSES.get(train.loss, VALUES)))
     if train.class_weight != "none":
         wanted.append(("train.class_weight", train.class_weight, CLASSES))
+    if train.prior:
+        wanted.append(("train.prior", ", ".join(train.prior), frozenset({"binary", "multiclass"})))
     if train.threshold != "auto":
         wanted.append(("train.threshold", train.threshold, frozenset({"binary"})))
     for key, value, tasks in wanted:
@@ -127,6 +131,33 @@ def suits(task: str, recipe: Recipe) -> None:
             where="--set train.cost",
             fix="add --set train.threshold=cost",
         )
+
+
+def ratios(prior: Mapping[str, float], classes: tuple[str, ...], codes: Array) -> Array:
+    """(classes,) how much more frequent each class is by `train.prior` than among known codes.
+
+    Raises UsageError for a prior that does not say a share above 0 of every class, or of another one.
+
+    >>> import numpy as np
+    >>> ratios({"a": 1, "b": 1}, ("a", "b"), np.array([0, 0, 0, 1])).round(3).tolist()
+    [0.667, 2.0]
+    """
+    import numpy as np
+
+    for name, share in prior.items():
+        if name not in classes:
+            raise UsageError(f"there is no class '{name}'. {did_you_mean(name, classes)}", where="train.prior")
+        if not 0 < share < float("inf"):
+            raise UsageError(f"the share of '{name}' must be above 0, not {share}.", where="train.prior")
+    missing = [name for name in classes if name not in prior]
+    if missing:
+        raise UsageError(
+            f"it says nothing of the class '{missing[0]}'.", where="train.prior", fix="give the share of every class"
+        )
+    shares = np.array([prior[name] for name in classes], dtype=np.float64)
+    before = np.bincount(codes[codes >= 0], minlength=len(classes)).astype(np.float64)
+    found = shares / shares.sum() / np.maximum(before, 1.0) * max(before.sum(), 1.0)
+    return np.asarray(found)
 
 
 def _asked(task: str, target: pl.Series | None) -> str:

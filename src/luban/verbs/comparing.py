@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from luban.batch import Answers, Array, Ragged, dense, joined_answers
+from luban.batch import Answers, Array, PerRow, Ragged, dense, joined_answers
 from luban.bundle.folder import AGAIN
 from luban.core import registry
 from luban.core.console import Console
 from luban.core.errors import BundleError, DataError
 from luban.core.seed import derive
 from luban.data import loader, spreads, values
+from luban.data.dataset import Dataset
 from luban.data.open import open_dataset
 from luban.evidence.judgement import Judgement
 from luban.evidence.measurement import Measurement
 from luban.evidence.reference import PLACE, Reference, Spread
 from luban.protocols import Comparison, Condition
-from luban.verbs import judging, judging_given
+from luban.training import question
+from luban.verbs import judging, judging_given, sides
 from luban.verbs.answering import SLICE
 from luban.verbs.bundle import Bundle
 from luban.verbs.measuring import Tested
 from luban.verbs.preparing import Prepared, sampled
+from luban.verbs.sides import Encoded
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,10 +47,13 @@ def conditions() -> tuple[Condition, ...]:
     return tuple(condition for condition in found if condition.sees == "newer rows")
 
 
-def kept(prepared: Prepared, tested: Tested | None = None) -> dict[str, Any]:
+def kept(
+    prepared: Prepared, tested: Tested | None = None, held_out: tuple[Answers, PerRow] | None = None
+) -> dict[str, Any]:
     """The document `evidence/reference.json`: how training rows lie, and the answers to test rows; never a row.
 
-    Empty for a task whose rows are not compared.
+    held_out: the answers to training rows that were held out, and their target. Empty for a task whose rows are not
+    compared.
     """
     task, classes = prepared.task.name, prepared.classes
     if not any(task in condition.tasks for condition in conditions()):
@@ -59,7 +66,20 @@ def kept(prepared: Prepared, tested: Tested | None = None) -> dict[str, Any]:
     found = spreads.reference(frame, prepared.schema, spread, strata)
     if tested is not None:
         found = spreads.with_answers(found, said(tested.answers, task, classes), tested.target)
+        seen = [(tested.answers, tested.target), *([] if held_out is None else [held_out])]
+        found = replace(found, confusion=_counted(seen, len(classes)) if task in ("binary", "multiclass") else None)
+    if prepared.recipe.train.prior and target is not None:
+        found = spreads.toward(found, question.ratios(prepared.recipe.train.prior, classes, target))
     return {"reference": found.to_json()}
+
+
+def _counted(seen: Sequence[tuple[Answers, PerRow]], classes: int) -> Array:
+    """(classes, classes) how many rows of a class (line) got an answer (column)."""
+    counts = np.zeros((classes, classes), dtype=np.int64)
+    for answers, target in seen:
+        codes, told = dense(target), dense(answers.prediction)
+        np.add.at(counts, (codes[codes >= 0], told[codes >= 0]), 1)
+    return counts
 
 
 def said(answers: Answers, task: str, classes: tuple[str, ...]) -> dict[str, Array]:
@@ -72,8 +92,13 @@ def said(answers: Answers, task: str, classes: tuple[str, ...]) -> dict[str, Arr
     return {"prediction": answers.prediction} if answers.prediction.dtype.kind == "f" else {}
 
 
-def compare(bundle: Bundle, data: Any, *, threads: int | None, console: Console) -> Comparison:
-    """The newer rows beside what the bundle keeps. Raises DataError for rows that it cannot answer."""
+def compare(
+    bundle: Bundle, data: Any, *, older: Dataset | None = None, threads: int | None, console: Console
+) -> tuple[Comparison, Encoded | None]:
+    """The newer rows beside what the bundle keeps, and beside the older rows, where these are given.
+
+    Raises DataError for rows that it cannot answer.
+    """
     answerer = bundle.answerer if threads is None else bundle.answering(threads)
     task, recipe = answerer.task.name, bundle.recipe
     dataset = open_dataset(data, like=bundle.schema, console=console)
@@ -83,18 +108,18 @@ def compare(bundle: Bundle, data: Any, *, threads: int | None, console: Console)
     frame, answers = _answered(bundle, dataset.frame, chosen, threads, dataset.where)
     evidence = bundle.stored.evidence
     reference = Reference.from_json(evidence["reference"]) if "reference" in evidence else None
-    older = None if reference is None else reference.target
+    learned = None if reference is None else reference.target
     if reference is not None:
         _demand_fitting(reference, bundle)
     counted = _confusion(bundle)
-    if older is None and counted is not None:
+    if learned is None and counted is not None:
         counts = np.array([*counted.sum(axis=1), 0, 0])[:, None]
-        older = Spread(str(recipe.target), "category", bundle.classes, counts)
+        learned = Spread(str(recipe.target), "category", bundle.classes, counts)
     target = known = None
     if task in WITH_TARGET and recipe.target in frame.columns:
         target = dense(answerer.task.encode(frame[recipe.target], bundle.classes))
-        if older is not None:
-            known = older, _bins(older, target, frame[recipe.target])
+        if learned is not None:
+            known = learned, _bins(learned, target, frame[recipe.target])
     columns: tuple[tuple[Spread, Array], ...] = ()
     of_answers: tuple[tuple[Spread, Array], ...] = ()
     if reference is not None:
@@ -104,7 +129,9 @@ def compare(bundle: Bundle, data: Any, *, threads: int | None, console: Console)
         of_answers = tuple(
             (each, spreads.placed(each, now[each.name])) for each in reference.answers if each.name in now
         )
-    return Comparison(
+    there = target if target is not None and values.known(target).any() else None
+    encoded = None if older is None else sides.encode(bundle, older, frame, there)
+    comparison = Comparison(
         bundle="BUNDLE" if bundle.path is None else str(bundle.path),
         data=name_of(data),
         recipe=recipe,
@@ -114,15 +141,17 @@ def compare(bundle: Bundle, data: Any, *, threads: int | None, console: Console)
         columns=columns,
         said=of_answers,
         answers=answers,
-        target=target if target is not None and values.known(target).any() else None,
-        known=known if target is not None and values.known(target).any() else None,
-        confusion=counted,
+        target=there,
+        known=None if there is None else known,
+        confusion=counted if reference is None or reference.confusion is None else reference.confusion,
         tested=_tested(bundle, ERROR.get(task)),
         telling=_telling(evidence.get("importance")),
         rows=dataset.rows,
         seed=recipe.seed,
         slices=judging.slices(frame, bundle.schema, len(frame)) if target is not None else (),
+        sides=None if encoded is None else encoded.sides,
     )
+    return comparison, encoded
 
 
 def judged(bundle: Bundle, comparison: Comparison) -> Judgement | None:
@@ -144,8 +173,9 @@ def not_compared(comparison: Comparison) -> list[tuple[str, str]]:
     if comparison.reference is None:
         return []
     told = [f"column '{name}': {why}" for name, why in comparison.reference.uncompared.items()]
-    together = "columns that change together, each alone as before, show only in the answers: the bundle holds no rows"
-    return [("covariate-shift", reason) for reason in (*told, together)]
+    if comparison.sides is None:
+        told.append("how rows lie in all columns together takes the rows that the bundle learned from: --data DATA")
+    return [("covariate-shift", reason) for reason in told]
 
 
 def _answered(
@@ -170,6 +200,12 @@ def _demand_fitting(reference: Reference, bundle: Bundle) -> None:
     """Raises BundleError where what is kept is not of the columns and classes of the bundle."""
     fitting = all(spreads.is_of(each, bundle.schema) for each in reference.columns)
     fitting &= all(each.kind == "number" for each in reference.answers)
+    if reference.pairs is not None:
+        widths = {each.name: (1, each.counts.shape[1]) for each in reference.columns if each.kind == "number"}
+        strata = len(reference.pairs.products)
+        fitting &= all(strata in widths.get(name, ()) for name in reference.pairs.columns)
+    if reference.confusion is not None:
+        fitting &= len(reference.confusion) == len(bundle.classes)
     if reference.target is not None:
         fitting &= reference.target.bounds == bundle.classes or (
             reference.target.kind == "number" and not bundle.classes

@@ -41,6 +41,9 @@ def diagnose(
     positive: str | None = None,
     test: Any = None,
     against: Any = None,
+    data: Any = None,
+    weighed: str | Path | None = None,
+    corrected: str | Path | None = None,
     column: Mapping[str, str] | None = None,
     group: str | None = None,
     order: str | None = None,
@@ -59,11 +62,17 @@ def diagnose(
         with a column of steps or epochs and one of losses, where nothing is said of rows.
     against: newer rows that a bundle shall answer: whether they are still like those that it learned from; where they
         say their target, also whether probabilities come true and no part of them is answered much worse.
+    data: the rows that the bundle learned from; with them columns are looked at together.
+    weighed: where `data` is written, as CSV or Parquet, with a column of weights by which it lies as the newer rows do.
+    corrected: where a bundle is written whose probabilities are corrected to the shares of the classes among the newer
+        rows, where they were found to be others.
     require: `no-severe` or `no-warning`; GateError when it is not met.
     """
     gates.parse(require)
+    _demand(place, against, data, weighed, corrected)
     of_rows = {
         "--target": target, "--task": task, "--positive": positive, "--test": test, "--against": against,
+        "--data": data, "--weighed": weighed, "--corrected": corrected,
         "--column": column, "--group": group, "--order": order, "--weight": weight, "--recipe": recipe, "--set": set,
     }  # fmt: skip
     if is_bundle(place):
@@ -73,7 +82,7 @@ def diagnose(
             )
         found = opened(place)
         if against is not None:
-            result = _compared(found, against, threads, console)
+            result = _compared(found, against, data, weighed, corrected, threads, console)
             gates.check(require, [], result.findings, result.to_json())
             return result
         evidence = found.stored.evidence.get("findings", {})
@@ -98,6 +107,21 @@ def diagnose(
         result = _examined(place, asked, test, threads, console)
     gates.check(require, [], result.findings, result.to_json())
     return result
+
+
+def _demand(place: Any, against: Any, data: Any, weighed: Any, corrected: Any) -> None:
+    """Raises UsageError for options that need others."""
+    for option, value, needed, there in (
+        ("--data", data, "--against", against),
+        ("--weighed", weighed, "--data", data),
+        ("--corrected", corrected, "--against", against),
+    ):
+        if value is not None and (there is None or not is_bundle(place)):
+            raise UsageError(
+                f"it goes with a bundle and {needed}.",
+                where=option,
+                fix="luban diagnose BUNDLE --against NEWER" + (" --data OLDER" if option != "--corrected" else ""),
+            )
 
 
 def _examined(place: Any, recipe: Any, test: Any, threads: int | None, console: Console) -> Diagnosed:
@@ -127,26 +151,43 @@ def _examined(place: Any, recipe: Any, test: Any, threads: int | None, console: 
     return Diagnosed(tuple(found), tuple(not_run), about)
 
 
-def _compared(bundle: Bundle, data: Any, threads: int | None, console: Console) -> Diagnosed:
+def _compared(
+    bundle: Bundle, against: Any, data: Any, weighed: Any, corrected: Any, threads: int | None, console: Console
+) -> Diagnosed:
     from threadpoolctl import threadpool_limits
 
-    from luban.verbs import comparing
+    from luban.data.open import open_dataset
+    from luban.training import domains
+    from luban.verbs import comparing, correcting, sides
     from luban.verbs.examine import findings
 
     task = bundle.stored.facts["task"]
-    about: dict[str, Any] = {"bundle": str(bundle.path), "against": comparing.name_of(data), "task": task}
+    about: dict[str, Any] = {"bundle": str(bundle.path), "against": comparing.name_of(against), "task": task}
     wanted = comparing.conditions()
     if not any(task in condition.tasks for condition in wanted):
         why = f"newer rows are not compared where the task is {task}"
         return Diagnosed((), tuple((condition.id, why) for condition in wanted), about)
-    comparison = comparing.compare(bundle, data, threads=threads, console=console)
-    told = comparing.judged(bundle, comparison)
+    if weighed is not None:
+        sides.check(Path(weighed))
+    if corrected is not None:
+        correcting.demand(bundle, corrected)
+    older = None if data is None else open_dataset(data, like=bundle.schema, console=console)
+    comparison, encoded = comparing.compare(bundle, against, older=older, threads=threads, console=console)
+    judged = comparing.judged(bundle, comparison)
     with threadpool_limits(threads):
         found, not_run = findings(comparison)
-        if told is not None:
+        if judged is not None:
             # Rows that say their target tell too whether they are answered well.
-            of_answers, not_judged = findings(told)
+            of_answers, not_judged = findings(judged)
             found, not_run = attributed([*found, *of_answers]), [*not_run, *not_judged]
+        if encoded is not None and weighed is not None:
+            told = domains.of_sides(encoded.sides, comparison.seed)
+            about["weighed"] = vars(sides.weigh(encoded, told, bundle, weighed))
+        if corrected is not None:
+            made = correcting.correct(bundle, comparison, against, found, corrected, console)
+            about["repairs"] = [] if made is None else [made.repair.to_json()]
+            if made is not None and made.bundle is not None:
+                about["corrected"] = str(made.bundle.path)
     not_run += [
         (each.id, f"it is not looked for where the task is {task}") for each in wanted if task not in each.tasks
     ]

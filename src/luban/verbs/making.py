@@ -229,6 +229,9 @@ def _predictor(ground: searching.Ground, allowed: Limits, ask: mending.Ask | Non
     encoder = prepared.encoder(training.view(members[0]))
     importance = shuffling.importance(prepared, encoder, answer, chosen, allowed.deadline)
     looked = trainings.looked(folder, found.asked, members)
+    assert training.batch.target is not None, "rows are held out to be compared with a target"
+    held_out = prepared.task.answers(chosen.outputs, chosen.threshold), training.batch.target[training.held_out(0)]
+    kept = comparing.kept(prepared, tested, held_out)
     finished = [outcome.candidate for outcome in outcomes[1:] if outcome.status == "finished"]
     shown = [outcome.to_json(score) for outcome, score in zip(outcomes, found.scores, strict=True)]
     return writing.Made(
@@ -259,7 +262,7 @@ def _predictor(ground: searching.Ground, allowed: Limits, ask: mending.Ask | Non
                if everything else {}),
         },
         unfinished=[line for line in shown if line["status"] != "finished"],
-        evidence={"importance": importance, "runtime": exported.to_json(), **comparing.kept(prepared, tested)},
+        evidence={"importance": importance, "runtime": exported.to_json(), **kept},
         findings=(*exporting.findings(exported, members), *looked.findings, *mended.cured),
         repairs=(*mended.repairs, *looked.repairs),
         judged=found.judged,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from luban.batch import Array, PerRow
+from luban.batch import Array, PerRow, dense
 from luban.core import registry
 from luban.core.errors import DataError, UsageError
 from luban.core.seed import derive
@@ -120,6 +120,8 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         divided = replace(divided, reason="the data came split")
     if recipe.train.rows is not None and recipe.train.rows < len(divided.train):
         divided = replace(divided, train=sampled(divided.train, recipe.train.rows, derive(recipe.seed, "rows")))
+    if recipe.train.prior and target is not None:
+        weight = _toward(recipe, classes, dense(target), weight, divided, sum(parts) - len(tested) * (not own))
     inputs = [column.name for column in schema.inputs]
     if not inputs:
         raise DataError("no column is left to learn from.", where=dataset.where, fix=f"luban inspect {dataset.where}")
@@ -142,6 +144,18 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         dropped={**dataset.dropped, **divided.dropped},
         given_schema=given_schema,
     )
+
+
+def _toward(
+    recipe: Recipe, classes: tuple[str, ...], codes: Array, weight: Array | None, divided: Division, own: int
+) -> Array:
+    """(rows,) the weights times how much more frequent the class of a row is by `train.prior` than in training rows.
+
+    own: how many rows are the data's; test rows of their own, behind them, are as they come.
+    """
+    ratio = np.append(question.ratios(recipe.train.prior, classes, codes[divided.train]), 1.0)[codes]
+    ratio[own:] = 1.0
+    return ratio if weight is None else weight * ratio
 
 
 def _texts(dataset: Dataset, schema: Schema) -> bool:
