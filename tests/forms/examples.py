@@ -20,6 +20,7 @@ from luban.forms.linked import Linked
 from luban.forms.mixture import Mixture
 from luban.forms.neighbours import Neighbours
 from luban.forms.placed import Placed
+from luban.forms.prior import Prior
 from luban.forms.rescaled import NUMBERS, Rescaled
 from luban.forms.several import Several
 from luban.forms.stack import Stack
@@ -76,6 +77,7 @@ def examples() -> dict[str, Form]:
         ),
         "stack-of-labels": Stack((affine, Constant(np.array([0.6, 0.4]), WIDTH))),
         "stack-of-classes": Stack((affine, Constant(np.array([0.6, 0.4]), WIDTH)), normalise=True),
+        "prior": Prior(three, np.array([0.2, 1.5, 3.0])),
         "temperature-of-classes": Temperature(three, 2.5),
         "temperature-of-labels": Temperature(labels, 0.5, labels=True),
         "trees-binary": forest(1, 1, "binary"),

@@ -17,6 +17,7 @@ from luban.forms._choice import Choice, Trial
 from luban.forms.affine import Affine
 from luban.forms.isotonic import Isotonic, Line
 from luban.forms.neighbours import Neighbours
+from luban.forms.prior import corrected
 from luban.forms.temperature import Temperature
 from luban.forms.trees import MOST_DEEP, Trees, float32_not_above
 from luban.protocols import State
@@ -83,6 +84,15 @@ def test_a_network_is_its_layers_one_after_the_other() -> None:
     form = example("dense-tanh")
     (inner, bias), (outer, last) = form.layers
     assert form.outputs(ROWS) == pytest.approx((np.tanh(ROWS @ inner + bias) @ outer + last) * 2.0 + 10.0)
+
+
+def test_a_prior_gives_what_bayes_gives_for_other_shares() -> None:
+    # Of two normals with equal shares; then the second is nine times as frequent as the first.
+    x = np.linspace(-3, 3, 13)
+    first, second = np.exp(-((x + 1) ** 2) / 2), np.exp(-((x - 1) ** 2) / 2)
+    learned = np.stack([first, second], axis=1) / (first + second)[:, None]
+    expected = 0.9 * second / (0.1 * first + 0.9 * second)
+    assert corrected(learned, np.array([0.2, 1.8]))[:, 1] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("temperature", [0.2, 1.0, 5.0])

@@ -177,6 +177,10 @@ def damaged(place: Path, change: Any) -> package.Bundle:
         lambda kept: kept["target"].update(bounds=["a", "b"]),
         lambda kept: kept["target"]["counts"][0].__setitem__(0, -1),
         lambda kept: kept.pop("rows"),
+        lambda kept: kept["pairs"]["products"][0].pop(),
+        lambda kept: kept["pairs"]["columns"].__setitem__(0, "elsewhere"),
+        lambda kept: kept["confusion"].pop(),
+        lambda kept: kept.update(confusion=[[1]]),
     ],
 )
 def test_a_reference_that_luban_would_not_write_is_refused(change: Any, fitted: Fitted, cancer: pl.DataFrame) -> None:

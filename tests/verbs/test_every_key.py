@@ -126,6 +126,7 @@ CASES = {
     "also": case(["grade"], lambda recipe: prepared(recipe).task.name),
     "drop": case(["town"], lambda recipe: [column.name for column in prepared(recipe).schema.inputs]),
     "weight": case("heavy", lambda recipe: prepared(recipe).weight),
+    "train.prior": case({"early": 0.9, "late": 0.1}, lambda recipe: prepared(recipe).weight),
     "split.kind": case("random", lambda recipe: prepared(recipe).division.split),
     "split.group": case("town", lambda recipe: prepared(recipe).division.groups, split__group="patient"),
     "split.order": case("age", lambda recipe: prepared(recipe).division.test, split__kind="time", split__order="seen"),

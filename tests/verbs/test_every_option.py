@@ -25,6 +25,7 @@ from luban.verbs import diagnose, fit
 from origins import tiny
 from verbs.program import Done, luban
 
+CANCER = "sample:breast-cancer"
 COMMON = {"--json", "--quiet", "--debug"}
 
 
@@ -230,6 +231,27 @@ def diagnose_against(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert (document["against"], document["rows"]) == ("sample:breast-cancer", 569)
 
 
+def diagnose_data(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    asked = ("diagnose", fitted.bundle("cancer"), "--against", "sample:breast-cancer", "--json")
+    told = ["--data" in line["reason"] for line in luban(*asked).document["not_run"]]
+    assert any(told)
+    assert not any("--data" in line["reason"] for line in luban(*asked, "--data", CANCER).document["not_run"])
+
+
+def diagnose_weighed(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    asked = ("diagnose", fitted.bundle("cancer"), "--against", CANCER, "--data", CANCER, "--weighed", "w.csv", "--json")
+    document = luban(*asked).document["weighed"]
+    assert document["path"] == "w.csv"
+    assert Path("w.csv").read_text().splitlines()[0].endswith(document["column"])
+
+
+def diagnose_corrected(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    asked = ("diagnose", fitted.bundle("cancer"), "--against", CANCER, "--json")
+    assert "repairs" not in luban(*asked).document
+    assert luban(*asked, "--corrected", "c.luban").document["repairs"] == [], "no other shares, so nothing to correct"
+    assert not Path("c.luban").exists()
+
+
 def diagnose_threads(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert reach("diagnose").made["threads"] is None
     assert reach("diagnose", "--threads", "2").made["threads"] == 2
@@ -403,6 +425,9 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("fit", "--require"): fit_require,
     ("diagnose", "--test"): diagnose_test,
     ("diagnose", "--against"): diagnose_against,
+    ("diagnose", "--data"): diagnose_data,
+    ("diagnose", "--weighed"): diagnose_weighed,
+    ("diagnose", "--corrected"): diagnose_corrected,
     ("diagnose", "--threads"): diagnose_threads,
     ("diagnose", "--require"): diagnose_require,
     ("evaluate", "--require"): evaluate_require,

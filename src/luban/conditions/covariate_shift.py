@@ -117,13 +117,13 @@ def _told_apart(comparison: Comparison, found: Attributed) -> Domains | None:
 def _with_shares(sides: Sides, shares: Array, seed: int) -> Sides:
     """Fewer older rows, of which each class has its new share."""
     assert sides.target is not None, "the classes of older rows are known"
-    older = ~sides.newer
     codes = np.where(sides.target >= 0, sides.target, len(shares) - 1)
-    before = np.bincount(codes[older], minlength=len(shares)) / older.sum()
+    before = np.bincount(codes, minlength=len(shares)) / len(codes)
     ratio = np.divide(shares, before, out=np.zeros(len(shares)), where=before > 0)
     kept = np.random.default_rng(derive(seed, "shares of sides")).random(len(codes)) < (ratio / ratio.max())[codes]
-    rows = sides.newer | kept
-    return Sides(sides.inputs[rows], sides.newer[rows], sides.sources, sides.target[rows])
+    rows = sides.newer.copy()
+    rows[~sides.newer] = kept
+    return Sides(sides.inputs[rows], sides.newer[rows], sides.sources, sides.target[kept])
 
 
 def _weight(comparison: Comparison) -> tuple[RecipeEdit, ...]:

@@ -105,7 +105,8 @@ def with_answers(reference: Reference, said: Mapping[str, Array], target: Array)
 def toward(reference: Reference, ratio: Array) -> Reference:
     """What would be kept of rows of which each class is so many times as frequent, in whole numbers.
 
-    ratio: (classes,). What is kept without strata stays as it is, and so do answers, of which none is kept.
+    ratio: (classes,). What is kept without strata stays as it is. Answers are left out, since they would be others, and
+    pairs, whose scores would be.
     """
 
     def many(counts: Array, axis: int) -> Array:
@@ -117,15 +118,12 @@ def toward(reference: Reference, ratio: Array) -> Reference:
         return np.asarray((counts * padded).round().astype(np.int64))
 
     columns = tuple(replace(each, counts=many(each.counts, 1)) for each in reference.columns)
-    target, pairs = reference.target, reference.pairs
-    if pairs is not None and len(pairs.products) >= len(ratio):
-        whole = np.append(ratio, np.ones(len(pairs.products) - len(ratio)))
-        pairs = replace(pairs, products=pairs.products * whole[:, None])
+    target = reference.target
     return replace(
         reference,
         columns=columns,
         target=None if target is None else replace(target, counts=many(target.counts, 0)),
-        pairs=pairs,
+        pairs=None,
         confusion=None if reference.confusion is None else many(reference.confusion, 0),
         answers=(),
     )

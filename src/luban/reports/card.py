@@ -55,6 +55,8 @@ def _intended(view: View) -> str:
 def _score(view: View) -> str:
     tested, validated = view.measurements("test", "given"), view.measurements("validation")
     if not tested and not validated:
+        if view.recipe.targets:
+            return "It was not measured: the rows that it was made for do not say their target."
         return "There is no target to measure it by."
     told = []
     headline = view.headline

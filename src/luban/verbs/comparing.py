@@ -130,7 +130,7 @@ def compare(
             (each, spreads.placed(each, now[each.name])) for each in reference.answers if each.name in now
         )
     there = target if target is not None and values.known(target).any() else None
-    encoded = None if older is None else sides.encode(bundle, older, frame, there)
+    encoded = None if older is None else sides.encode(bundle, older, frame)
     comparison = Comparison(
         bundle="BUNDLE" if bundle.path is None else str(bundle.path),
         data=name_of(data),

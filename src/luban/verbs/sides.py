@@ -53,8 +53,8 @@ class Encoded:
         return self.narrowed(self.preprocessor.transform(conform(frame, self.schema, where=self.older.where)))
 
 
-def encode(bundle: Bundle, older: Dataset, newer: pl.DataFrame, target: Array | None) -> Encoded:
-    """Both sides as numbers, by what the older rows teach. newer: rows as they were read; target: theirs.
+def encode(bundle: Bundle, older: Dataset, newer: pl.DataFrame) -> Encoded:
+    """Both sides as numbers, by what the older rows teach. newer: rows as they were read.
 
     Raises DataError for older rows without a column of the bundle.
     """
@@ -73,11 +73,10 @@ def encode(bundle: Bundle, older: Dataset, newer: pl.DataFrame, target: Array | 
     few = domains.narrowed(inputs, preprocessor.sources, seed)
     after = conform(newer[some], schema, where="the newer rows")
     numbers = np.concatenate([few(inputs), few(preprocessor.transform(after))])
-    name = bundle.recipe.target
-    both = None
-    if target is not None and name in before.columns:
-        both = np.concatenate([dense(bundle.answerer.task.encode(before[name], bundle.classes)), target[some]])
-    sides = Sides(numbers, np.arange(len(numbers)) >= len(chosen), few.sources, both)
+    name, target = bundle.recipe.target, None
+    if bundle.classes and name in before.columns:
+        target = dense(bundle.answerer.task.encode(before[name], bundle.classes))
+    sides = Sides(numbers, np.arange(len(numbers)) >= len(chosen), few.sources, target)
     return Encoded(sides, older, chosen, schema, preprocessor, few)
 
 
