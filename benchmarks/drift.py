@@ -20,7 +20,7 @@ false-alarms-<condition>; false-alarms-beside (with the rows that were learned f
 Repairs: correction (how much lower the log loss is after `--corrected`, in unseen label shifts that were found, mean
 and its interval over cases); correction-improves (share of them with a lower loss); correction-accepted and
 correction-accepted-improves (where classes are known: share that is kept, and share of those kept whose loss is lower
-on further rows of the same shares); weighing and weighing-improves (rows chosen by one column, so that the meaning of
+on rows of the same shares that are drawn anew); weighing and weighing-improves (rows chosen by one column, so that the meaning of
 inputs stays: the gain of a fit to rows of `--weighed` in log loss, or in mean absolute error as a share, and how often
 it is above 0); weighing-harms (share whose paired interval lies below 0).
 """
@@ -143,7 +143,7 @@ def shares(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """As many rows as `drawn` has, of which one class, or the upper half of values, has so much more.
 
-    And as many again, of which none is among the first.
+    And as many again, drawn anew from the same rows.
     """
     target = pool["y"].to_numpy()
     if table == VALUES:
@@ -153,10 +153,9 @@ def shares(
         inside = target == classes[int(random.integers(len(classes)))]
     count = len(pool) * 4 // 5
     more = round(count * min(inside.mean() + gain, 0.95))
-    sides = [random.permutation(np.flatnonzero(part)) for part in (inside, ~inside)]
     found = []
-    for half in (0, 1):
-        rows = [*random.choice(sides[0][half::2], more), *random.choice(sides[1][half::2], count - more)]
+    for _ in range(2):
+        rows = [*random.choice(np.flatnonzero(inside), more), *random.choice(np.flatnonzero(~inside), count - more)]
         found.append(pool[[int(row) for row in rows]])
     return found[0], found[1]
 

@@ -55,6 +55,20 @@ class Examination:
 
 
 @dataclass(frozen=True, eq=False)
+class Sides:
+    """Older and newer rows as numbers, where a person gave the older ones. At most 2,000 of either side.
+
+    inputs: (rows, numbers) float64, the older rows first. newer: (rows,) boolean. sources: the column of each number.
+    target: (older rows,) as in a Batch; None where they do not say it.
+    """
+
+    inputs: Array
+    newer: Array
+    sources: tuple[str, ...]
+    target: Array | None
+
+
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """What conditions of the deployment look at: newer rows, beside what a bundle keeps of those it learned from.
 
@@ -71,6 +85,7 @@ class Comparison:
     tested: the accuracy, or the mean absolute error, on the test rows.
     telling: columns without which the score was shown to be lower; None where that was not measured.
     slices: parts of the newer rows, by their columns.
+    sides: rows of both sides, where the older ones were given.
     """
 
     bundle: str
@@ -90,6 +105,7 @@ class Comparison:
     rows: int
     seed: int
     slices: tuple[Slice, ...] = ()
+    sides: Sides | None = None
 
     def __len__(self) -> int:
         return len(self.answers.prediction)
@@ -123,19 +139,3 @@ class Condition:
     during: Callable[[Trace], list[Finding]] | None = None
     judged: Callable[[Judgement], list[Finding]] | None = None
     code: str = ""
-class Sides:
-    """Older and newer rows as numbers, where a person gave the older ones. At most 2,000 of either side.
-
-    inputs: (rows, numbers) float64, the older rows first. newer: (rows,) boolean. sources: the column of each number.
-    target: (rows,) as in a Batch; None where one of the sides does not say it.
-    """
-
-    inputs: Array
-    newer: Array
-    sources: tuple[str, ...]
-    target: Array | None
-
-
-@dataclass(frozen=True, eq=False)
-    sides: rows of both sides, where the older ones were given.
-    sides: Sides | None = None
