@@ -20,9 +20,9 @@ false-alarms-<condition>; false-alarms-beside (with the rows that were learned f
 Repairs: correction (how much lower the log loss is after `--corrected`, in unseen label shifts that were found, mean
 and its interval over cases); correction-improves (share of them with a lower loss); correction-accepted and
 correction-accepted-improves (where classes are known: share that is kept, and share of those kept whose loss is lower
-on rows of the same shares that are drawn anew); weighing and weighing-improves (rows chosen by one column, so that the meaning of
-inputs stays: the gain of a fit to rows of `--weighed` in log loss, or in mean absolute error as a share, and how often
-it is above 0); weighing-harms (share whose paired interval lies below 0).
+on rows of the same shares that are drawn anew); weighing and weighing-improves (rows chosen by one column, so that the
+meaning of inputs stays: the gain of a fit to rows of `--weighed` in log loss, or in mean absolute error as a share, and
+how often it is above 0); weighing-harms (share whose paired interval lies below 0).
 """
 
 from __future__ import annotations
