@@ -137,8 +137,7 @@ def test_of_few_rows_nothing_is_said(fitted: Fitted, cancer: pl.DataFrame) -> No
     result = package.diagnose(fitted.bundle("cancer"), against=cancer.head(29))
     assert result.findings == ()
     reasons = dict(reversed(result.not_run))
-    assert set(reasons) == set(SHIFTS)
-    assert all(reason == "29 newer rows are too few to compare; 30 are needed." for reason in reasons.values())
+    assert {reasons[name] for name in SHIFTS} == {"29 newer rows are too few to compare; 30 are needed."}
 
 
 def test_data_is_not_compared_with_data(visits: Path) -> None:
@@ -234,4 +233,5 @@ def test_a_new_meaning_that_changed_the_shares_accounts_for_them(fitted: Fitted,
     here = pl.Series(np.random.default_rng(9).random(len(newer)) < 0.25)
     newer = newer.with_columns(diagnosis=pl.when(here).then(pl.lit("malignant")).otherwise(pl.col("diagnosis")))
     (found,) = package.diagnose(fitted.bundle("cancer"), against=newer).findings
-    assert (found.condition, found.explains) == ("concept-shift", ("label-shift",))
+    assert found.condition == "concept-shift"
+    assert "label-shift" in found.explains
