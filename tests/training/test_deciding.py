@@ -64,6 +64,15 @@ def test_little_time_gives_few_epochs_and_no_limit_the_usual_ones():
     assert deciding.epochs(steps=100, step_seconds=0.1, left=0.0)[0] == 1
 
 
+def test_half_an_epoch_or_more_is_begun_where_the_time_may_end_it():
+    # 17 s are planned for: 1.7 epochs of 10 s, or 1.4 of 12 s.
+    counts = [
+        deciding.epochs(100, second, 20.0, cut_short=short)[0] for second in (0.1, 0.12) for short in (True, False)
+    ]
+    assert counts == [2, 1, 1, 1]
+    assert deciding.epochs(100, 10.0, 20.0, cut_short=True)[0] == 1
+
+
 def test_batches_grow_with_the_rows():
     sizes = [deciding.sizes(Train(), rows, None).train.batch_size for rows in (20, 500, 2_000, 1_000_000)]
     assert sizes == [8, 16, 64, 128]

@@ -25,6 +25,6 @@ class TransformerSettings(Section):
     @classmethod
     def _share_the_width(cls, heads: int, others: ValidationInfo) -> int:
         width = others.data.get("width")
-        if width is not None and width % (2 * heads):
+        if isinstance(width, int) and width % (2 * heads):
             raise PydanticCustomError("heads", f"the width, {width}, should be a multiple of twice the heads")
         return heads

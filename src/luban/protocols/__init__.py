@@ -43,6 +43,7 @@ from luban.protocols.models import Entry as Entry
 from luban.protocols.models import Model as Model
 from luban.protocols.models import NetworkModel as NetworkModel
 from luban.protocols.models import Pretrained as Pretrained
+from luban.protocols.models import Sizing as Sizing
 from luban.protocols.models import Work as Work
 from luban.protocols.samples import Sample as Sample
 from luban.protocols.sources import Reading as Reading

@@ -129,3 +129,16 @@ class Pretrained(Protocol):
 
     def epochs(self, steps: int) -> tuple[int, str]:
         """How many epochs, of so many steps, where the recipe leaves it open, and why."""
+
+
+@runtime_checkable
+class Sizing(Protocol):
+    """A network whose size can be left to the rows and to the time that they may take."""
+
+    def sized(
+        self, settings: Section, work: Work, length: float, seconds: float | None
+    ) -> tuple[Mapping[str, Any], str]:
+        """What the settings leave open, decided, by name, and why; nothing where nothing is open.
+
+        length: steps of a row on average, those that are wanted too. seconds: the wall time of the whole run, or None.
+        """

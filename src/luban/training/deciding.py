@@ -94,12 +94,20 @@ class Choices:
 
 
 def decide(
-    batch: Batch, work: Work, candidate: Candidate, train: Train, *, seed: int, seconds: float | None = None
+    batch: Batch,
+    work: Work,
+    candidate: Candidate,
+    train: Train,
+    *,
+    seed: int,
+    seconds: float | None = None,
+    cut_short: bool = False,
 ) -> Choices:
     """What is open in the training of a candidate on these rows, decided.
 
     train: the recipe's part; what the candidate has recorded of its own stands before it. seconds: wall time for the
-    whole training, or None. Deterministic but for what is measured: the precision of slow steps, and epochs by time.
+    whole training, or None. cut_short: whether it ends within an epoch where the time is over.
+    Deterministic but for what is measured: the precision of slow steps, and epochs by time.
     """
     import torch
 
@@ -145,7 +153,7 @@ def decide(
         left = None if seconds is None else seconds - (time.monotonic() - began)
         steps = math.ceil(order.steps / train.accumulate)
         usual = None if before is None else before.epochs(steps)
-        count, reasons["epochs"] = epochs(steps, step_seconds * train.accumulate, left, usual)
+        count, reasons["epochs"] = epochs(steps, step_seconds * train.accumulate, left, usual, cut_short=cut_short)
         train = train.model_copy(update={"epochs": count})
     if train.augment == "auto":
         names, why = augmenting.usual(work, len(batch))
@@ -320,18 +328,26 @@ def precision(module: nn.Module, parts: list[Part], loss: Loss, seconds: float, 
 
 
 def epochs(
-    steps: int, step_seconds: float, left: float | None, usual: tuple[int, str] | None = None
+    steps: int,
+    step_seconds: float,
+    left: float | None,
+    usual: tuple[int, str] | None = None,
+    *,
+    cut_short: bool = False,
 ) -> tuple[int, str]:
     """How many epochs, and why. steps: of an epoch. left: wall seconds, or None without a limit.
 
     usual: how many at most, and why, for weights that were learned before; more would forget what they know.
+    cut_short: whether the last one may be ended by the time. Then half an epoch or more is begun: at three quarters of
+    the steps a falling rate is a seventh of what it was, and one epoch where there is time for nearly two wastes half.
     """
     wanted = int(np.clip(math.ceil(STEPS / max(steps, 1)), FEWEST_EPOCHS, MOST_EPOCHS))
     reason = f"about {STEPS:,} steps, in {FEWEST_EPOCHS} to {MOST_EPOCHS} epochs of {steps:,}"
     wanted, reason = usual or (wanted, reason)
     if left is None:
         return wanted, reason
-    affordable = max(int(USED * left / max(steps * step_seconds, 1e-9)), 1)
+    passes = USED * left / max(steps * step_seconds, 1e-9)
+    affordable = max(int(passes + 0.5 if cut_short else passes), 1)
     # A limit is there to be used: more epochs than usual help where there is time.
     most = wanted if usual else LONGER * wanted
     if affordable < most:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from luban.evidence.trace import Trace
 from luban.recipe.recipe import Candidate
 from luban.training import halving
 from luban.training.distributed import ALONE, Team
-from luban.training.work_folder import HELD_BACK, Training, Unit, WorkFolder
+from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
 
 if TYPE_CHECKING:
     from luban.training.deciding import Choices
@@ -56,8 +57,7 @@ class NetworkFit:
         return derive(self.training.seed, "fit", self.unit.candidate.label, self.unit.part, self.unit.repeat)
 
     def rows(self) -> Batch:
-        fitted_on, _ = self.training.rows(self.unit)
-        return self.training.batch if fitted_on.all() else self.training.batch.take(fitted_on)
+        return _rows(self.training, self.unit.part, self.unit.repeat)
 
     def choices(self, seconds: float | None = None) -> Choices:
         """What is open in its training, decided: once, by whoever comes first, and then found again."""
@@ -66,13 +66,15 @@ class NetworkFit:
         seen, candidate = self.training, self.unit.candidate
 
         def decide() -> dict[str, Any]:
-            # On all training rows, with a seed of the candidate's own: whichever unit comes first decides alike.
-            rows = seen.batch.take(seen.folds[0] != HELD_BACK)
+            # On the same rows, with a seed of the candidate's own: whichever unit comes first decides alike.
+            rows = _rows(seen, 0 if seen.one_part else WHOLE, 0)
             own = derive(seen.seed, "deciding", candidate.label)
             asked, reasons = candidate, {}
             while True:
                 try:
-                    found = deciding.decide(rows, seen.work, asked, seen.train, seed=own, seconds=seconds)
+                    found = deciding.decide(
+                        rows, seen.work, asked, seen.train, seed=own, seconds=seconds, cut_short=seen.one_part
+                    )
                     return replace(found, reasons={**found.reasons, **reasons}).to_json()
                 except (RuntimeError, MemoryError) as error:
                     if not halving.ran_out(error):
@@ -150,6 +152,22 @@ class NetworkFit:
             to_mark=to_mark,
             recipe=tracing.settings(self.unit.candidate, choices),
         )
+
+
+_ROWS: weakref.WeakValueDictionary[tuple[Training, int, int], Batch] = weakref.WeakValueDictionary()
+"""Rows that somebody holds. They may be as large as memory allows, so nothing is held for its own sake."""
+
+
+def _rows(training: Training, part: int, repeat: int) -> Batch:
+    """The rows of a part; the same object as long as somebody holds it, so that its texts are cut into tokens once."""
+    # Which candidate it is makes no difference to the rows.
+    fitted_on, _ = training.rows(Unit(Candidate(model=""), part, repeat))
+    if fitted_on.all():
+        return training.batch
+    found = _ROWS.get((training, part, repeat))
+    if found is None:
+        found = _ROWS[training, part, repeat] = training.batch.take(fitted_on)
+    return found
 
 
 @contextmanager

@@ -75,9 +75,9 @@ class Unit:
         return cls(Candidate.model_validate(document["candidate"]), document["part"], document["repeat"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Training:
-    """The rows of a run as numbers: training rows first, then test rows.
+    """The rows of a run as numbers: training rows first, then test rows. Equal only to itself.
 
     folds: (repeats, rows) int64; the fold that holds a row out, -1 for rows that only train, HELD_BACK for test rows.
     train: the recipe's part, for what is trained by gradients.

@@ -89,6 +89,8 @@ def _trained(fit: NetworkFit, threads: int, seconds: float | None, train: Train,
     began = time.monotonic()
     if seconds is not None and fit.training.work.task == TASK:
         seconds *= LEARNING_TO_WRITE / LEARNING
+    # Held until the end: to decide, to look and to train ask for the same rows.
+    held = fit.rows()
     # Decided here, where it is known how much time there is.
     fit.choices(seconds)
     # Cutting parts short at different epochs could not be repeated; one part can.
@@ -100,6 +102,7 @@ def _trained(fit: NetworkFit, threads: int, seconds: float | None, train: Train,
             fit = fit.of(_treated(fit, asked, ask))
         fit.tell_choices()
         trained = train(fit, asked)
+    del held
     if trained.until_step is not None:
         fit.folder.ended_early(fit.unit, trained.until_step)
     return trained.form

@@ -5,8 +5,9 @@ Each step is taught with what truly came before it (teacher forcing, Williams an
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,22 @@ def letters(values: pl.Series, features: Features) -> Tensors:
     return Tensors({values.name: text.encode(values, state)})
 
 
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Pairs of texts in tokens that were learned from them.
+
+    state: of the tokens, of which there are `words`. read: what is read in the same ones, at most `reads` of each; None
+    where it has tokens of its own. before, after: what was written before each step, and what comes at it.
+    """
+
+    state: State
+    words: int
+    read: Ragged | None
+    reads: int
+    before: Ragged
+    after: Ragged
+
+
 def inner(batch: Batch, work: Work, candidate: Candidate) -> tuple[Batch, Work, Callable[[Form], Form]]:
     """The rows and the work as the network sees them, and the form that answers with texts.
 
@@ -49,27 +66,41 @@ def inner(batch: Batch, work: Work, candidate: Candidate) -> tuple[Batch, Work, 
     """
     settings: Any = registry.find("models", candidate.model).Settings.model_validate(dict(candidate.settings))
     assert isinstance(batch.target, Ragged), "texts are written like those of the training rows"
-    text = registry.find("features", "text").tensor
     ((name, read),) = collate.parts(batch.inputs).items()
     shape = work.shapes[name]
     shared = shape.kind == "tokens" and shape.size == (LETTERS,)
-    wanted = pl.Series(batch.target.texts(), dtype=pl.String)
-    of_both = pl.concat([text.spelled(read), wanted]) if shared else wanted
-    state = text.fit(of_both, Features(vocabulary=settings.vocabulary, longest=settings.longest + 1))
-    before, after = steps(wanted, state)
-    (words,) = text.shape(state).size
-    merges, longest, reads = state.arrays["merges"], int(after.lengths.max()), 0
-    if shared:
-        reads = max(shape.longest // tokens.LONGEST_PIECE, 2)
-        name, read = name + collate.OWN, text.again(read, State({"longest": reads}, state.arrays))
-        shape = Shape("tokens", (words,), longest=int(read.lengths.max()))
+    reads = max(shape.longest // tokens.LONGEST_PIECE, 2) if shared else 0
+    found = cut(read if isinstance(read, Ragged) else None, batch.target, reads, settings.vocabulary, settings.longest)
+    merges, longest, beams = found.state.arrays["merges"], int(found.after.lengths.max()), settings.beams
+    if found.read is not None:
+        name, read = name + collate.OWN, found.read
+        shape = Shape("tokens", (found.words,), longest=int(found.read.lengths.max()))
 
     def outer(form: Form) -> Form:
-        written: Form = registry.find("forms", "written")(form, merges, longest, settings.beams, reads)
+        written: Form = registry.find("forms", "written")(form, merges, longest, beams, reads)
         return written
 
-    inputs = Tensors({name: read, name + collate.WRITTEN: before})
-    return replace(batch, inputs=inputs, target=after), replace(work, outputs=words, shapes={name: shape}), outer
+    inputs = Tensors({name: read, name + collate.WRITTEN: found.before})
+    seen = replace(work, outputs=found.words, shapes={name: shape})
+    return replace(batch, inputs=inputs, target=found.after), seen, outer
+
+
+@functools.lru_cache(maxsize=1)
+def cut(read: Ragged | None, target: Ragged, reads: int, vocabulary: int, longest: int) -> Cut:
+    """The pairs in tokens, cut once for all that ask about the same rows: to decide, to look, and to train.
+
+    read: letter by letter, to be cut as well where `reads` is not 0. target: the bytes of the texts.
+    """
+    # Ragged rows are equal only to themselves, so nothing is ever mistaken for something else.
+    text = registry.find("features", "text").tensor
+    wanted = pl.Series(target.texts(), dtype=pl.String)
+    spelled = text.spelled(read) if reads else None
+    of_both = wanted if spelled is None else pl.concat([spelled, wanted])
+    state = text.fit(of_both, Features(vocabulary=vocabulary, longest=longest + 1))
+    before, after = steps(wanted, state)
+    (words,) = text.shape(state).size
+    again = None if spelled is None else text.encode(spelled, State({"longest": reads}, state.arrays))
+    return Cut(state, words, again, reads, before, after)
 
 
 def steps(texts: pl.Series, state: State) -> tuple[Ragged, Ragged]:

@@ -208,6 +208,7 @@ def _predictor(ground: searching.Ground, allowed: Limits, ask: mending.Ask | Non
     tensor_work = None if training.tensors is None else training.tensors[1]
     simple = simplest.baseline(prepared.task, recipe.train.metric or prepared.task.compared_by, training)
     asked = search.candidates(recipe.model, training.work, simple, tensor_work=tensor_work)
+    asked = [searching.in_size(ground, candidate, allowed.seconds) for candidate in asked]
     if allowed.workers > 1 and not any(map(by_gradient, asked)):
         ground.console.say(
             f"--workers {allowed.workers} changes nothing here: it trains networks, and no model here is one"

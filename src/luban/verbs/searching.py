@@ -14,11 +14,11 @@ from luban.evidence.finding import Finding
 from luban.protocols import Form
 from luban.recipe.edit import changed
 from luban.recipe.recipe import Candidate, Recipe
-from luban.training import search
+from luban.training import search, sizing
 from luban.training.choosing import Chosen, HeldOut, choose
 from luban.training.pool import Pool
 from luban.training.search import Outcome
-from luban.training.work_folder import Training, WorkFolder
+from luban.training.work_folder import Training, Unit, WorkFolder
 from luban.verbs import judging, measuring
 from luban.verbs.preparing import Prepared
 from luban.verbs.repairing import Examined
@@ -75,6 +75,18 @@ class Searched:
     def members(self) -> list[Candidate]:
         """The candidates that answer."""
         return [member.candidate for member in self.chosen.members]
+
+
+def in_size(ground: Ground, candidate: Candidate, seconds: float | None) -> Candidate:
+    """The candidate in a size for the rows and the time, which the history tells with its reason."""
+    found = sizing.sized(candidate, ground.training, seconds)
+    if found.choices:
+        ground.console.say(f"{found.candidate.label}: {found.reason}")
+        unit = Unit(found.candidate, ground.training.ships(found.candidate)).name
+        reasons = dict.fromkeys(found.choices, found.reason)
+        told = {"unit": unit, "label": found.candidate.label, "choices": dict(found.choices), "reasons": reasons}
+        ground.folder.tell(told)
+    return found.candidate
 
 
 def searched(ground: Ground, recipe: Recipe, asked: Sequence[Candidate]) -> Searched:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
@@ -15,12 +16,29 @@ from luban.recipe.recipe import Section
 if TYPE_CHECKING:
     from torch import nn
 
+Auto = Literal["auto"]
+PACE = {64: 40_000, 128: 25_000, 256: 11_000}
+"""Letters, read and written, that a pair of each width learns from in a CPU second of one slow core, by trial."""
+LEARNS = 0.5
+"""Share of the time of a run that is left for learning, beside reading, the other models, and writing."""
+PASSES = 8
+"""Passes over the rows from which a wider pair learns more than a narrower one that makes more of them."""
+FEW_PASSES = 10
+"""Passes up to which dropout costs more than it gives: nothing is learned by heart yet, and a step takes a sixth more.
+"""
+DROPOUT = 0.1
+WIDE = 128
+"""The widest pair where no time was asked for."""
+
 
 class Settings(TransformerSettings):
     """What can be set about encoders with decoders."""
 
-    width: _networks.Units = 64
-    """How many numbers each step is, all through; for `transformer` a multiple of twice the heads."""
+    width: _networks.Units | Auto = Field("auto", union_mode="left_to_right")  # type: ignore[assignment]
+    """How many numbers each step is, all through; for `transformer` a multiple of twice the heads. `auto` takes the
+    most with which there is time to learn from so many letters."""
+    dropout: _networks.Share | Auto = Field("auto", union_mode="left_to_right")  # type: ignore[assignment]
+    """Share of what each block adds that is set to 0, while it trains; `auto` takes none where there are few passes."""
     kind: Literal["transformer", "lstm"] = "transformer"
     """Attention within both and between them, or two LSTMs, of which the second looks at the states of the first."""
     positions: Literal["rotary", "learned"] = "rotary"
@@ -57,12 +75,48 @@ class EncoderDecoder:
             return f"it reads one column, here are {len(_networks.shapes(work))} parts."
         return _networks.declines(self.takes, work)
 
+    def sized(
+        self, settings: Section, work: Work, length: float, seconds: float | None
+    ) -> tuple[Mapping[str, Any], str]:
+        assert isinstance(settings, Settings)
+        if "auto" not in (settings.width, settings.dropout):
+            return {}, ""
+        letters = max(work.rows * length, 1.0)
+        widths = tuple(PACE) if settings.width == "auto" else (settings.width,)
+        passes = {width: math.inf if seconds is None else LEARNS * seconds * _pace(width) / letters for width in widths}
+        # Without a limit nobody waits for the widest: rows alone decide, as far as the middle one.
+        able = [width for width in widths if passes[width] >= PASSES and (seconds is not None or width <= WIDE)]
+        width = max(able, default=min(widths))
+        many = seconds is None or passes[width] > FEW_PASSES
+        found = {"width": _shared(width, settings.heads), "dropout": DROPOUT if many else 0.0}
+        told = "nobody limits the time" if seconds is None else f"about {passes[width]:.1f} passes over {letters:,.0f}"
+        told += "" if seconds is None else f" letters in --time {seconds:g}s; a wider one wants {PASSES}"
+        return {key: value for key, value in found.items() if getattr(settings, key) == "auto"}, told
+
     def build(self, work: Work, settings: Section) -> nn.Module:
         assert isinstance(settings, Settings)
         from luban.models.encoder_decoder.network import SequenceToSequence
 
         ((name, shape),) = _networks.shapes(work).items()
-        return SequenceToSequence(name, shape, work.outputs, settings)
+        return SequenceToSequence(name, shape, work.outputs, closed(settings))
+
+
+def closed(settings: Settings) -> Settings:
+    """The settings where nobody decided what was open: those of the smallest pair."""
+    width = _shared(min(PACE), settings.heads) if settings.width == "auto" else settings.width
+    return settings.model_copy(
+        update={"width": width, "dropout": DROPOUT if settings.dropout == "auto" else settings.dropout}
+    )
+
+
+def _shared(width: int, heads: int) -> int:
+    """The width, or the next that the heads share equally, in pairs."""
+    return math.ceil(width / (2 * heads)) * 2 * heads
+
+
+def _pace(width: int) -> float:
+    """Letters a second at any width: between those that were tried, the pace of the next wider one."""
+    return float(PACE[min((known for known in PACE if known >= width), default=max(PACE))])
 
 
 model = EncoderDecoder()
