@@ -79,3 +79,30 @@ def test_targets_that_were_left_untranslated_are_named(copies, severity):
 @pytest.mark.parametrize("copies", [0, 3, 300])
 def test_translations_a_few_names_and_a_task_of_copying_are_sound(copies):
     assert find(NAME, translated(copies=copies), task="sequence-to-sequence") == []
+
+
+def emptied(rows, written, count=300):
+    """The pairs; in the first rows something else is written."""
+    pairs = translated(count)
+    return pairs.with_columns(y=pl.Series([*[written] * rows, *pairs["y"].to_list()[rows:]], dtype=pl.String))
+
+
+@pytest.mark.parametrize(("rows", "severity"), [(20, "warning"), (60, "severe")])
+def test_targets_that_say_nothing_are_named(rows, severity):
+    (found,) = find(NAME, emptied(rows, "- ..."), task="sequence-to-sequence")
+    assert (found.severity, found.where.column, found.edits) == (severity, "y", ())
+    assert found.evidence.value > found.evidence.threshold == 0.02
+    assert set(found.where.rows) <= set(range(rows))
+    assert "neither a letter nor a digit" in found.text
+
+
+@pytest.mark.parametrize("written", ["", "  ", None])
+def test_rows_without_a_text_to_be_written_are_told_in_a_note(written):
+    (found,) = find(NAME, emptied(60, written), task="sequence-to-sequence")
+    assert (found.severity, found.evidence.value, found.evidence.n) == ("note", 0.2, 300)
+    assert "60 of 300 rows" in found.text
+
+
+@pytest.mark.parametrize(("rows", "written"), [(3, "-"), (290, "!!!"), (3, None), (60, "第一"), (60, "7")])
+def test_a_few_such_targets_a_task_of_signs_and_other_alphabets_are_sound(rows, written):
+    assert find(NAME, emptied(rows, written), task="sequence-to-sequence") == []

@@ -32,3 +32,40 @@ def test_a_straight_line_is_known_from_half_of_the_rows():
 def test_of_few_rows_nothing_is_said():
     with pytest.raises(ValueError, match="too few to judge by"):
         condition(NAME).examine(look(values(30)))
+
+
+DIGITS = ("null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun")
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def counted(rows, times=1):
+    """Numbers of three digits in English and in German, each of them so often."""
+    numbers = np.random.default_rng(0).permutation(1000)[:rows]
+    digits = [(n // 100, n // 10 % 10, n % 10) for n in numbers.tolist()]
+    pairs = pl.DataFrame({
+        "read": [" ".join(WORDS[d] for d in each) for each in digits],
+        "y": [" ".join(DIGITS[d] for d in each) for each in digits],
+    })  # fmt: skip
+    return pl.concat([pairs] * times)
+
+
+def test_a_memory_of_texts_that_is_still_getting_better_is_told():
+    (found,) = find(NAME, counted(200), task="sequence-to-sequence")
+    assert (found.severity, found.edits) == ("note", ())
+    assert found.evidence.value > found.evidence.threshold == 3
+    assert "160 training rows" in found.text
+
+
+def test_texts_that_come_again_and_again_are_known_from_half_of_them():
+    assert find(NAME, counted(10, times=40), task="sequence-to-sequence", columns={"read": "text"}) == []
+
+
+def test_texts_that_have_nothing_to_do_with_each_other_would_not_gain_by_more():
+    pairs = counted(200)
+    mixed = pairs.with_columns(y=pl.Series(np.random.default_rng(1).permutation(pairs["y"].to_numpy())))
+    assert find(NAME, mixed, task="sequence-to-sequence") == []
+
+
+def test_of_few_texts_nothing_is_said():
+    with pytest.raises(ValueError, match="too few to judge by"):
+        condition(NAME).examine(look(counted(30), task="sequence-to-sequence"))

@@ -14,6 +14,8 @@ label: the rows are named, for a person to look at.
 Where a text is to be written for another one, it is looked for targets that are copies of what is read, which teach a
 network not to translate (Khayrallah and Koehn, 2018). Threshold 2% of the training rows and at least 5 of them, letters
 of both cases equal; silent where most targets are copies, for then that is what is asked. One text alone may be a name.
+And for targets that say nothing, such as "-" or "...": they have neither letter nor digit, and teach to write that. The
+same thresholds. Rows whose target is empty teach nothing, for they are left out; of so large a share a note tells it.
 """
 
 from __future__ import annotations
@@ -43,14 +45,16 @@ CHANCE = 2.0
 """Standard errors of chance."""
 WRITTEN = "sequence-to-sequence"
 COPIES, MOST_COPIES, FEWEST_COPIES = 0.02, 0.5, 5
-"""Share of targets that are copies of what is read from which they are told, and up to which; and the fewest."""
+"""Share of targets that copy what is read, or say nothing, from which they are told; up to which; and the fewest."""
+NO_TARGET = "no target"
+"""The reason for which rows without a target are left out."""
 JUDGED = 100
 """Rows below which an area near 0.5 may be mere bad luck."""
 
 
 def examine(examination: Examination) -> list[Finding]:
     if examination.task.name == WRITTEN:
-        return _copies(examination)
+        return [*_copies(examination), *_empty(examination)]
     probe = probing.out_of_fold(examination)
     area, error = probing.ranking(probe)
     if area - 0.5 < CHANCE * error:
@@ -79,6 +83,46 @@ def _copies(examination: Examination) -> list[Finding]:
                 f"{int(copied.sum()):,} targets ({share:.1%}, threshold {COPIES:.0%}) are the text that is read, for "
                 f"example in row {rows[0]}. They teach a model to leave texts as they are. Write what is wanted, or "
                 "leave these rows out."
+            ),
+        )
+    ]
+
+
+def _empty(examination: Examination) -> list[Finding]:
+    """Targets that say nothing; a note where there are none of these, but many are missing."""
+    target, column = examination.train_target, examination.recipe.target
+    if not isinstance(target, Ragged) or not len(target):
+        return []
+    silent = np.array([not any(letter.isalnum() for letter in text) for text in target.texts()], bool)
+    share = float(silent.mean())
+    if silent.sum() >= FEWEST_COPIES and COPIES < share <= MOST_COPIES:
+        rows = examination.train_rows[np.flatnonzero(silent)[:100]]
+        return [
+            Finding(
+                condition=condition.id,
+                severity="severe" if share > SEVERE else "warning",
+                where=Where(column=column, rows=tuple(int(row) for row in rows)),
+                evidence=Signal("share of targets without a letter or digit", share, COPIES, len(silent)),
+                text=(
+                    f"{int(silent.sum()):,} targets ({share:.1%}, threshold {COPIES:.0%}) have neither a letter nor a "
+                    f"digit, for example in row {rows[0]}. They teach a model to write nothing. Write what is wanted, "
+                    "or leave the field empty: such rows are left out."
+                ),
+            )
+        ]
+    missing = examination.left_out.get(NO_TARGET, 0)
+    rows_in_all = examination.rows + missing
+    if missing < FEWEST_COPIES or missing / rows_in_all <= COPIES:
+        return []
+    return [
+        Finding(
+            condition=condition.id,
+            severity="note",
+            where=Where(column=column),
+            evidence=Signal("share of rows without a target", missing / rows_in_all, COPIES, rows_in_all),
+            text=(
+                f"{missing:,} of {rows_in_all:,} rows ({missing / rows_in_all:.1%}, threshold {COPIES:.0%}) have no "
+                "text to be written, and are left out. With their texts a model could learn from them too."
             ),
         )
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from luban.batch import Answers, Array, Inputs, PerRow
@@ -33,6 +33,7 @@ class Examination:
     unscaled, unscaled_test: (rows, width) encoded with medians for missing values and indicators for categories,
         but not scaled. names: the column from which each of the `width` outputs comes.
     split, split_reason: the split that was used and why; its columns are in the schema as `group` and `time`.
+    left_out: how many rows are on neither side, by reason.
     """
 
     recipe: Recipe
@@ -52,6 +53,7 @@ class Examination:
     split_reason: str
     rows: int
     seed: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

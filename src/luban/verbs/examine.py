@@ -48,6 +48,7 @@ def examine(prepared: Prepared) -> Examination:
         split_reason=division.reason,
         rows=len(division.train) + len(division.test),
         seed=prepared.recipe.seed,
+        left_out=division.dropped,
     )
 
 
