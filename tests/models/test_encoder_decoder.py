@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -182,6 +184,45 @@ def test_greedy_takes_the_likeliest_token_each_time() -> None:
             choices = (1, END, 4, 5, 6)
             text.append(max(choices, key=lambda token: log_probability(row, (*text, token))))
         assert written.tokens == tuple(token for token in text if token != END)
+
+
+@pytest.mark.parametrize("beams", [1, 2, 5])
+def test_of_one_token_the_likeliest_is_written(beams: int) -> None:
+    for row, written in enumerate(beam(following, TWO_ROWS, 1, beams)):
+        best = max((1, END, 4, 5, 6), key=lambda token: log_probability(row, (token,)))
+        assert written.tokens == (() if best == END else (best,))
+        assert written.ended == (best == END)
+        assert written.log_probability == pytest.approx(log_probability(row, (best,)), abs=1e-5)
+
+
+def test_beams_beyond_the_texts_that_there_are_change_nothing() -> None:
+    # Of five tokens and their continuations there are 5 + 4 * 5 texts of two tokens or fewer: the rest stays unlikely.
+    every, many = (beam(following, TWO_ROWS, 2, beams) for beams in (25, 60))
+    assert [text.tokens for text in every] == [text.tokens for text in many]
+    assert all(math.isfinite(text.log_probability) for text in many)
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_no_row_is_no_text(beams: int) -> None:
+    none = States(torch.zeros(0, 1, 1), torch.ones(0, 1, dtype=torch.bool))
+    assert beam(following, none, 4, beams) == []
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_what_never_ends_is_cut_and_what_ends_at_once_is_empty(beams: int) -> None:
+    def ending(sooner: float) -> Callable[[States, torch.Tensor], tuple[torch.Tensor, States]]:
+        def outputs(states: States, token: torch.Tensor) -> tuple[torch.Tensor, States]:
+            found, after = following(states, token)
+            found[:, END] = sooner
+            return found, after
+
+        return outputs
+
+    for text in beam(ending(-torch.inf), TWO_ROWS, 6, beams):
+        assert (len(text.tokens), text.ended) == (6, False)
+    for text in beam(ending(1e4), TWO_ROWS, 6, beams):
+        assert (text.tokens, text.ended) == ((), True)
+        assert text.log_probability == pytest.approx(0.0, abs=1e-3)
 
 
 @pytest.mark.slow

@@ -59,7 +59,12 @@ def test_the_reason_names_passes_letters_and_time():
     assert found.candidate.label == "encoder-decoder(width=64, dropout=0.0)"
     for word in ("passes", "200,000 letters", "--time 30s"):
         assert word in found.reason
-    assert "limits" in sized(Candidate(model="encoder-decoder"), texts(2_000), None).reason
+
+
+def test_without_a_limit_it_takes_no_longer_than_it_must():
+    found = sized(Candidate(model="encoder-decoder"), texts(2_000), None)
+    assert found.choices == {"width": WIDTHS[0], "dropout": encoder_decoder.DROPOUT}
+    assert "no --time was given" in found.reason
 
 
 def test_what_was_asked_for_stays_and_a_size_that_stands_is_not_asked_about_again():

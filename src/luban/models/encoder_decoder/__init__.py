@@ -17,18 +17,16 @@ if TYPE_CHECKING:
     from torch import nn
 
 Auto = Literal["auto"]
-PACE = {64: 40_000, 128: 25_000, 256: 11_000}
+PACE = {64: 38_000, 128: 24_000, 256: 11_000}
 """Letters, read and written, that a pair of each width learns from in a CPU second of one slow core, by trial."""
 LEARNS = 0.5
 """Share of the time of a run that is left for learning, beside reading, the other models, and writing."""
 PASSES = 8
-"""Passes over the rows from which a wider pair learns more than a narrower one that makes more of them."""
+"""Passes over the rows for which a wider pair must have time: below it a narrower one makes more of them."""
 FEW_PASSES = 10
 """Passes up to which dropout costs more than it gives: nothing is learned by heart yet, and a step takes a sixth more.
 """
 DROPOUT = 0.1
-WIDE = 128
-"""The widest pair where no time was asked for."""
 
 
 class Settings(TransformerSettings):
@@ -83,14 +81,15 @@ class EncoderDecoder:
             return {}, ""
         letters = max(work.rows * length, 1.0)
         widths = tuple(PACE) if settings.width == "auto" else (settings.width,)
-        passes = {width: math.inf if seconds is None else LEARNS * seconds * _pace(width) / letters for width in widths}
-        # Without a limit nobody waits for the widest: rows alone decide, as far as the middle one.
-        able = [width for width in widths if passes[width] >= PASSES and (seconds is not None or width <= WIDE)]
-        width = max(able, default=min(widths))
+        # Where nobody says how long it may take, it takes no longer than it must.
+        passes = {} if seconds is None else {width: LEARNS * seconds * _pace(width) / letters for width in widths}
+        width = max((width for width in passes if passes[width] >= PASSES), default=min(widths))
         many = seconds is None or passes[width] > FEW_PASSES
         found = {"width": _shared(width, settings.heads), "dropout": DROPOUT if many else 0.0}
-        told = "nobody limits the time" if seconds is None else f"about {passes[width]:.1f} passes over {letters:,.0f}"
-        told += "" if seconds is None else f" letters in --time {seconds:g}s; a wider one wants {PASSES}"
+        told = "the smallest, since no --time was given"
+        if seconds is not None:
+            told = f"about {passes[width]:.1f} passes over {letters:,.0f} letters in --time {seconds:g}s"
+            told += f"; a wider one is for {PASSES} passes or more" if width < max(widths) else ""
         return {key: value for key, value in found.items() if getattr(settings, key) == "auto"}, told
 
     def build(self, work: Work, settings: Section) -> nn.Module:
