@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from exporting import one_table
 from fitted import Fitted
-from forking import Nursery
+from forking import Nursery, Programs
 from luban.training import pool
 
 
@@ -32,3 +33,21 @@ def quick_workers() -> Iterator[None]:
             patch.setattr(pool, "start", nursery.start)
         yield
     nursery.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_exports() -> Iterator[None]:
+    """Graphs of networks are drawn with one table of operators."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Whoever needs no network does not wait for torch.
+        if "torch" in sys.modules:
+            patch.setattr(*one_table())
+        yield
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
+    """Programs that need not import anything; see `forking`."""
+    found = Programs.within(tmp_path_factory.mktemp("programs"))
+    yield found
+    found.nursery.close()

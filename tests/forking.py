@@ -1,10 +1,7 @@
-"""Workers of the fits within a test: forks of one process that has imported what workers import and fitted nothing.
+"""Forks of one process that has imported what is slow to import, and fitted nothing: see `forked` for what they become.
 
-A worker takes two seconds of a core to import what it trains with, and hundreds of tests fit. What a fork runs is what
-`python -m luban.training.worker` runs. Programs that tests start, such as the commands of the documentation, start
-their workers as they do everywhere.
-
-    python forking.py      serves: a line of stdin for each worker that is wanted, a line with its id as the answer
+A worker takes two seconds of a core to import what it trains with, a program as long again, and hundreds of tests fit.
+What a fork runs is what the process that it stands for runs: `python -m luban.training.worker`, `luban`, `python`.
 """
 
 from __future__ import annotations
@@ -15,19 +12,19 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-ENDS = {"stdin": os.O_RDONLY, "stdout": os.O_WRONLY, "stderr": os.O_WRONLY | os.O_APPEND, "status": os.O_WRONLY}
-"""What a worker opens of whoever wants it, and how; its status is written when it has ended."""
+SERVER = Path(__file__).with_name("forked.py")
 
 
 class Forked:
-    """A worker: what `subprocess.Popen` has of one that `luban.training.pool` uses."""
+    """A fork: what `subprocess.Popen` has of a process that `luban.training.pool` and tests use."""
 
-    def __init__(self, pid: int, stdin: BinaryIO, stdout: BinaryIO, status: BinaryIO) -> None:
+    def __init__(self, pid: int, status: BinaryIO, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None):
         self.pid, self.stdin, self.stdout = pid, stdin, stdout
         self._status = status
         self.returncode: int | None = None
@@ -36,124 +33,125 @@ class Forked:
         """Its status once it has ended, negative where a signal ended it."""
         if self.returncode is None:
             if not select.select([self._status], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired("luban.training.worker", timeout or 0.0)
+                raise subprocess.TimeoutExpired("a fork", timeout or 0.0)
             self.returncode = int(self._status.read())
             self._status.close()
         return self.returncode
 
+    def poll(self) -> int | None:
+        """Its status; None while it runs."""
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(0.0)
+        return self.returncode
+
     def terminate(self) -> None:
-        self._send(signal.SIGTERM)
+        self.send(signal.SIGTERM)
 
     def kill(self) -> None:
-        self._send(signal.SIGKILL)
+        self.send(signal.SIGKILL)
 
-    def _send(self, number: signal.Signals) -> None:
+    def send(self, number: int) -> None:
         if self.returncode is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
 
 class Nursery:
-    """The process that is forked, started when the first worker is wanted."""
+    """The process that is forked, started when the first fork is wanted.
 
-    def __init__(self) -> None:
+    programs: whether it has imported what programs import beside what workers do. wishes: where it also reads the
+    wishes of `typed`.
+    """
+
+    def __init__(self, *, programs: bool = False, wishes: Path | None = None) -> None:
+        self._arguments = [*(["programs"] if programs else []), *([str(wishes)] if wishes is not None else [])]
         self._process: subprocess.Popen[bytes] | None = None
+        self._ends: tuple[BinaryIO, BinaryIO] | None = None
+
+    @classmethod
+    def of(cls, orders: BinaryIO, answers: BinaryIO) -> Nursery:
+        """One that is there, by the ends of the pipes to it and from it."""
+        found = cls()
+        found._ends = orders, answers
+        return found
+
+    def open(self) -> tuple[BinaryIO, BinaryIO]:
+        """Where orders are written and answers are read; it starts where it has not."""
+        from luban.training.pool import THREAD_VARIABLES
+
+        if self._ends is None:
+            alone = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
+            command = [sys.executable, str(SERVER), *self._arguments]
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=alone)
+            assert self._process.stdin is not None and self._process.stdout is not None
+            self._ends = self._process.stdin, self._process.stdout
+        return self._ends
 
     def start(self, arguments: Sequence[str], threads: int) -> Forked:
         """As `luban.training.pool.start`."""
         from luban.training.pool import THREAD_VARIABLES
 
-        if self._process is None:
-            alone = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
-            self._process = subprocess.Popen(
-                [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=alone
-            )
-        (stdin, to_worker), (from_worker, stdout), (ended, status) = os.pipe(), os.pipe(), os.pipe()
-        given = stdin, stdout, 2, status
-        wanted = {
-            "arguments": list(arguments),
-            "environment": {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
-            "folder": os.getcwd(),
-            "ends": {name: f"/proc/{os.getpid()}/fd/{end}" for name, end in zip(ENDS, given, strict=True)},
-        }
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(wanted).encode() + b"\n")
-        self._process.stdin.flush()
-        pid = int(self._process.stdout.readline())
-        for end in (stdin, stdout, status):
+        (stdin, to_worker), (from_worker, stdout) = os.pipe(), os.pipe()
+        ends = {name: f"/proc/{os.getpid()}/fd/{end}" for name, end in (("0", stdin), ("1", stdout), ("2", 2))}
+        environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+        forked = self._fork("worker", arguments, Path.cwd(), environment, ends)
+        for end in (stdin, stdout):
             os.close(end)
-        return Forked(pid, os.fdopen(to_worker, "wb"), os.fdopen(from_worker, "rb"), os.fdopen(ended, "rb"))
+        forked.stdin, forked.stdout = os.fdopen(to_worker, "wb"), os.fdopen(from_worker, "rb")
+        return forked
+
+    def run(self, program: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Forked:
+        """`luban` or `python` in a folder. What it prints is written to `<folder>.out` and `<folder>.err`."""
+        out, err = folder.with_suffix(".out"), folder.with_suffix(".err")
+        for place in (out, err):
+            place.write_bytes(b"")
+        ends = {"0": os.devnull, "1": str(out), "2": str(err)}
+        return self._fork(program, arguments, folder, {**os.environ, **environment}, ends)
+
+    def _fork(
+        self,
+        program: str,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        ends: Mapping[str, str],
+    ) -> Forked:
+        orders, answers = self.open()
+        ended, status = os.pipe()
+        wanted = {
+            "program": program,
+            "arguments": list(arguments),
+            "environment": dict(environment),
+            "folder": str(folder),
+            "ends": {**ends, "status": f"/proc/{os.getpid()}/fd/{status}"},
+        }
+        orders.write(json.dumps(wanted).encode() + b"\n")
+        orders.flush()
+        pid = int(answers.readline())
+        os.close(status)
+        return Forked(pid, os.fdopen(ended, "rb"))
 
     def close(self) -> None:
         if self._process is not None:
             self._process.communicate()
 
 
-def serve() -> None:
-    """Forks a worker for each line of stdin, until it ends."""
-    import torch
+@dataclass(frozen=True)
+class Programs:
+    """`luban` and `python` as forks. environment: what a shell must know to find them by their names."""
 
-    from luban.core.process import end_with_parent
-    from luban.training import fitting, worker
+    nursery: Nursery
+    environment: dict[str, str]
 
-    del torch
-    end_with_parent()
-    fitting.warm_up()
-    ended: dict[int, tuple[int, int]] = {}
-    while True:
-        for ready in select.select([0, *ended], [], [])[0]:
-            if ready != 0:
-                pid, status = ended.pop(ready)
-                os.write(status, str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
-                os.close(status)
-                os.close(ready)
-                continue
-            line = _line()
-            if not line:
-                return
-            wanted = json.loads(line)
-            ends = {name: os.open(wanted["ends"][name], how) for name, how in ENDS.items()}
-            pid = os.fork()
-            if pid == 0:
-                _become(worker, wanted, ends)
-            for name in ("stdin", "stdout", "stderr"):
-                os.close(ends[name])
-            ended[os.pidfd_open(pid)] = (pid, ends["status"])
-            os.write(1, f"{pid}\n".encode())
-
-
-def _line() -> bytes:
-    """The next line of stdin; empty at its end. Nothing after it is read: a fork must not inherit it."""
-    read = b""
-    while not read.endswith(b"\n"):
-        more = os.read(0, 1 << 16)
-        if not more:
-            return b""
-        read += more
-    return read
-
-
-def _become(worker: Any, wanted: dict[str, Any], ends: dict[str, int]) -> None:
-    """Runs the worker in this fork, and ends it."""
-    code = 1
-    try:
-        for number, name in enumerate(("stdin", "stdout", "stderr")):
-            os.dup2(ends[name], number)
-        os.closerange(3, 1 + max(ends.values()))
-        os.environ.clear()
-        os.environ.update(wanted["environment"])
-        os.chdir(wanted["folder"])
-        worker.main(*wanted["arguments"])
-        code = 0
-    # Whatever it was, this process must not go on as the one that is forked.
-    except Exception:  # noqa: BLE001
-        sys.excepthook(*sys.exc_info())
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-if __name__ == "__main__":
-    sys.path.remove(str(Path(__file__).parent))
-    serve()
+    @classmethod
+    def within(cls, folder: Path) -> Programs:
+        """They are written into the folder."""
+        os.mkfifo(folder / "wishes")
+        script = Path(__file__).with_name("typed.py").read_text(encoding="utf-8")
+        for name in ("luban", "python"):
+            (folder / name).write_text(f"#!{sys.executable} -IS\n{script}", encoding="utf-8")
+            (folder / name).chmod(0o755)
+        environment = {"LUBAN_FORKS": str(folder / "wishes"), "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+        nursery = Nursery(programs=True, wishes=folder / "wishes")
+        nursery.open()
+        return cls(nursery, environment)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from documentation.pages import PAGES, ROOT, Block, blocks, commands
+from forking import Programs
 
 ENVIRONMENT = {
     **os.environ,
@@ -24,11 +25,15 @@ RUN = [
 ]
 SAME = {"README.zh-CN.md": "README.md"}
 """Pages whose code must equal another's, and so runs with it."""
+SHORT = "--time 6"
+"""How long is searched where a page searches longer: that it runs is what is held here."""
 
 
-def run(arguments: list[str], folder: Path) -> str:
+def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> str:
     """What it prints, warnings and the like first."""
-    done = subprocess.run(arguments, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        arguments, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, f"{arguments[-1]}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
     return done.stderr + done.stdout
 
@@ -43,7 +48,7 @@ def script(block: Block) -> str:
     lines = block.text.splitlines()
     if block.language == "console":
         lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    return "\n".join(line for line in lines if not line.startswith("make "))
+    return re.sub(r"--time \d+", SHORT, "\n".join(line for line in lines if not line.startswith("make ")))
 
 
 TOGETHER = {
@@ -59,8 +64,10 @@ guide repeats no other's and takes long, so each runs alone.
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pages", TOGETHER.values(), ids=TOGETHER)
-def test_what_pages_tell_to_type_runs(pages: list[Path], tmp_path: Path) -> None:
+def test_what_pages_tell_to_type_runs(pages: list[Path], programs: Programs, tmp_path: Path) -> None:
+    """The README's programs start as everywhere; those of other pages are forks, which need not import anything."""
     (tmp_path / "sh").mkdir()
+    environment = ENVIRONMENT if ROOT / "README.md" in pages else {**ENVIRONMENT, **programs.environment}
     for page in pages:
         if page.name in SAME:
             continue
@@ -70,9 +77,9 @@ def test_what_pages_tell_to_type_runs(pages: list[Path], tmp_path: Path) -> None
                 # The tour of the README makes files that the commands below it make too.
                 folder = tmp_path / block.language
                 folder.mkdir(exist_ok=True)
-                run(["bash", "-euo", "pipefail", "-c", script(block)], folder)
+                run(["bash", "-euo", "pipefail", "-c", script(block)], folder, environment)
             elif block.language == "python":
-                printed = run([sys.executable, "-c", block.text], tmp_path / "sh")
+                printed = run(["python", "-c", block.text], tmp_path / "sh", environment)
                 if follows is not None and follows.language == "text":
                     assert but_for_figures(printed) == but_for_figures(follows.text)
 

@@ -6,17 +6,16 @@ import importlib.util
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from documentation.pages import PAGES, ROOT
+from forking import Programs
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 EXAMPLES = sorted(ROOT.glob("examples/**/*.py"))
-ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def generate() -> ModuleType:
@@ -77,21 +76,20 @@ def test_every_setting_of_the_reference_has_a_meaning() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.stem)
-def test_each_example_runs(example: Path, tmp_path: Path) -> None:
+def test_each_example_runs(example: Path, programs: Programs, tmp_path: Path) -> None:
     # A slice of the data, and one epoch: that the example runs is what is held here.
-    environment = {**os.environ, "ROWS": "200", "EPOCHS": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "error", str(example)]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.strip()
+    environment = {"ROWS": "200", "EPOCHS": "1", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
+    process = programs.nursery.run("python", [str(example)], tmp_path, environment)
+    assert process.wait() == 0, tmp_path.with_suffix(".err").read_text(encoding="utf-8")[-3000:]
+    assert tmp_path.with_suffix(".out").read_text(encoding="utf-8").strip()
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
-def test_the_demo_shows_score_answer_and_what_to_try_next() -> None:
-    environment = {**ENVIRONMENT, "DEMO_TIME": "12"}
+def test_the_demo_shows_score_answer_and_what_to_try_next(programs: Programs) -> None:
+    environment = {**os.environ, **programs.environment, "DEMO_TIME": "6"}
     demo = ["bash", str(ROOT / "examples" / "demo.sh")]
-    done = subprocess.run(demo, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(demo, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "95% interval" in done.stdout
     assert "probability_malignant" in done.stdout

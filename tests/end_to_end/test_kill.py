@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import luban
+from forking import Programs
 
 FIT = ("fit", "iris.csv", "--target", "species", "--model", "linear,knn,random-forest", "--out", "iris.luban", "--json")
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "luban", *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-
-
-def run(folder: Path, *arguments: str) -> tuple[int, dict]:
-    process = start(folder, *arguments)
-    out, _ = process.communicate()
-    return process.returncode, json.loads(out)
+def run(programs: Programs, folder: Path, *arguments: str) -> tuple[int, dict]:
+    code = programs.nursery.run("luban", arguments, folder, {}).wait()
+    return code, json.loads(folder.with_suffix(".out").read_bytes())
 
 
 @pytest.fixture
@@ -39,34 +27,34 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def kill_often(folder: Path, kills: int, longest: float, seed: int) -> int:
+def kill_often(programs: Programs, folder: Path, kills: int, longest: float, seed: int) -> int:
     """Starts the fit and kills it after a random time, so often; each time it either continues or answers at once."""
     chance = random.Random(seed)
     killed = 0
     while killed < kills:
-        process = start(folder, *FIT)
+        process = programs.nursery.run("luban", FIT, folder, {})
         try:
-            process.communicate(timeout=chance.uniform(0.05, longest))
+            process.wait(timeout=chance.uniform(0.05, longest))
         except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.communicate()
+            process.kill()
+            process.wait()
             killed += 1
         bundle = folder / "iris.luban"
         if bundle.exists():
             # Whatever is there is whole; then the next chain of kills starts anew.
             assert luban.load(bundle).content_sha256
-            again = run(folder, *FIT)
+            again = run(programs, folder, *FIT)
             assert again[0] == 0
             bundle.rename(folder / f"finished-{killed}-{chance.random()}")
     return killed
 
 
-def check(place: Path, kills: int) -> None:
-    code, whole = run(place, *FIT)
+def check(programs: Programs, place: Path, kills: int) -> None:
+    code, whole = run(programs, place, *FIT)
     assert code == 0
     (place / "iris.luban").rename(place / "finished-whole")
-    assert kill_often(place, kills, whole["seconds"] * 0.7 + 0.5, seed=7) == kills
-    code, after = run(place, *FIT)
+    assert kill_often(programs, place, kills, whole["seconds"] * 0.7 + 0.5, seed=7) == kills
+    code, after = run(programs, place, *FIT)
     assert code == 0
     finished = [luban.load(path).content_sha256 for path in place.glob("finished-*")]
     assert {after["content_sha256"], *finished} == {whole["content_sha256"]}
@@ -75,32 +63,33 @@ def check(place: Path, kills: int) -> None:
 
 
 @pytest.mark.slow
-def test_twenty_kills_change_nothing_of_the_bundle(place):
-    check(place, 20)
+def test_twenty_kills_change_nothing_of_the_bundle(programs: Programs, place: Path) -> None:
+    check(programs, place, 20)
 
 
 @pytest.mark.soak
-def test_a_hundred_kills_change_nothing_of_the_bundle(place):
-    check(place, 100)
+def test_a_hundred_kills_change_nothing_of_the_bundle(programs: Programs, place: Path) -> None:
+    check(programs, place, 100)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_and_the_same_command_continues(place, number):
-    process = start(place, "fit", "iris.csv", "--target", "species", "--model", "auto", "--json")
+def test_a_signal_ends_it_and_the_same_command_continues(programs: Programs, place: Path, number: int) -> None:
+    arguments = ("fit", "iris.csv", "--target", "species", "--model", "auto", "--json")
+    process = programs.nursery.run("luban", arguments, place, {})
     units = place / "iris.luban.run" / "units"
     while process.poll() is None and len(list(units.glob("*"))) < 3:
         try:
             process.wait(timeout=0.05)
         except subprocess.TimeoutExpired:
             continue
-    os.kill(process.pid, number)
-    out, _ = process.communicate()
-    error = json.loads(out)
+    process.send(number)
+    process.wait()
+    error = json.loads(place.with_suffix(".out").read_bytes())
     assert process.returncode == 5 == error["exit_code"]
     assert "same command" in error["error"]["fix"]
     assert not (place / "iris.luban").exists()
     finished = {path.name for path in units.glob("*")}
     assert finished
-    code, document = run(place, *FIT)
+    code, document = run(programs, place, *FIT)
     assert code == 2, "another recipe does not continue what lies there"
     assert "--out" in document["error"]["fix"] and "--force" in document["error"]["fix"]

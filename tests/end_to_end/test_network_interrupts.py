@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import polars as pl
 import pytest
 
 import luban
+from forking import Forked, Programs
 
 pytest.importorskip("torch", reason="networks need the extra 'nets'")
 
@@ -39,12 +38,14 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "luban", *FIT, *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, start_new_session=True
-    )
+def start(programs: Programs, folder: Path, *arguments: str) -> Forked:
+    return programs.nursery.run("luban", [*FIT, *arguments], folder, {"OMP_NUM_THREADS": "1"})
+
+
+def told(process: Forked, code: int, folder: Path) -> dict[str, Any]:
+    """The document of a run, once it has ended with this code."""
+    assert process.wait() == code, folder.with_suffix(".err").read_text()[-2000:]
+    return dict(json.loads(folder.with_suffix(".out").read_bytes()))
 
 
 def history(folder: Path) -> list[dict[str, Any]]:
@@ -53,55 +54,54 @@ def history(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.endswith("}")]
 
 
-def interrupted(folder: Path, number: int, *arguments: str) -> dict[str, Any]:
+def interrupted(programs: Programs, folder: Path, number: int, *arguments: str) -> dict[str, Any]:
     """The document of a run that was sent a signal in its second epoch."""
-    process = start(folder, *arguments)
+    process = start(programs, folder, *arguments)
     while process.poll() is None and not any(line.get("epoch") == 0 for line in history(folder)):
         try:
             process.wait(timeout=0.02)
         except subprocess.TimeoutExpired:
             continue
-    os.kill(process.pid, number)
-    out, err = process.communicate()
-    assert process.returncode == 5, err.decode()[-2000:]
-    return dict(json.loads(out))
+    process.send(number)
+    return told(process, 5, folder)
 
 
-def finished(folder: Path, *arguments: str) -> dict[str, Any]:
-    process = start(folder, *arguments)
-    out, err = process.communicate()
-    assert process.returncode == 0, err.decode()[-2000:]
-    return dict(json.loads(out))
+def finished(programs: Programs, folder: Path, *arguments: str) -> dict[str, Any]:
+    return told(start(programs, folder, *arguments), 0, folder)
 
 
-def check(place: Path, number: int, *arguments: str) -> None:
-    error = interrupted(place, number, *arguments)
+def check(programs: Programs, place: Path, number: int, *arguments: str) -> None:
+    error = interrupted(programs, place, number, *arguments)
     assert "same command" in error["error"]["fix"]
     assert list((place / "rows.luban.run" / "networks").rglob("*.safetensors")), "its state is kept"
-    again = finished(place, *arguments)
+    again = finished(programs, place, *arguments)
     assert again["resumed"] is True
     stored = luban.load(place / "rows.luban").stored
-    told = [line for line in stored.history if "continues" in line]
-    assert len(told) == 1, "the training that was stopped went on, and no other had begun"
-    assert told[0]["epoch"] >= 1
-    assert told[0]["continues"] % STEPS, "in the middle of an epoch"
+    continued = [line for line in stored.history if "continues" in line]
+    assert len(continued) == 1, "the training that was stopped went on, and no other had begun"
+    assert continued[0]["epoch"] >= 1
+    assert continued[0]["continues"] % STEPS, "in the middle of an epoch"
     (place / "rows.luban").rename(place / "continued.luban")
-    whole = finished(place, *arguments)
+    whole = finished(programs, place, *arguments)
     assert whole["resumed"] is False
     assert again["content_sha256"] == whole["content_sha256"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_keeps_the_training_and_the_same_command_ends_with_the_same_bundle(number: int, place: Path) -> None:
-    check(place, number)
+def test_a_signal_keeps_the_training_and_the_same_command_ends_with_the_same_bundle(
+    number: int, programs: Programs, place: Path
+) -> None:
+    check(programs, place, number)
 
 
 @pytest.mark.slow
-def test_processes_that_train_together_stop_and_continue_alike_and_answer_as_one(place: Path) -> None:
-    check(place, signal.SIGTERM, "--workers", "2")
+def test_processes_that_train_together_stop_and_continue_alike_and_answer_as_one(
+    programs: Programs, place: Path
+) -> None:
+    check(programs, place, signal.SIGTERM, "--workers", "2")
     (place / "rows.luban").rename(place / "two.luban")
-    finished(place)
+    finished(programs, place)
     one, two = luban.load(place / "rows.luban"), luban.load(place / "two.luban")
     rows = pl.read_csv(place / "iris.csv")
     apart = one.predict_proba(rows).to_numpy() - two.predict_proba(rows).to_numpy()

@@ -41,7 +41,7 @@ def test_its_own_recipe_gives_it_again(first, tmp_path):
 
 
 def test_what_was_cut_short_by_time_is_given_again_by_its_recipe(tmp_path):
-    short = luban.fit("sample:iris", "species", time=9, out=tmp_path / "short.luban")
+    short = luban.fit("sample:iris", "species", time=5, out=tmp_path / "short.luban")
     again = luban.fit("sample:iris", recipe=short.path, out=tmp_path / "again.luban")
     assert again.content_sha256 == short.content_sha256
 
