@@ -167,8 +167,11 @@ def clipped(ratio: Array) -> tuple[Array, float]:
     >>> weights.tolist(), round(worth, 2)
     ([0.75, 0.75, 1.5], 2.67)
     """
-    weight = np.minimum(ratio / ratio.mean(), CLIP)
-    weight = weight / weight.mean()
+    weight = ratio / ratio.mean()
+    for _ in range(ROUNDS):
+        # What is cut off lowers the mean, by which the others then rise.
+        weight = np.minimum(weight, CLIP)
+        weight = weight / weight.mean()
     return weight, float(weight.sum() ** 2 / (weight**2).sum())
 
 
