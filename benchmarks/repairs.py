@@ -45,7 +45,7 @@ from luban.evidence.intervals import wilson
 from luban.protocols import Form, Shape, Work
 from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Candidate, Train
-from luban.training import treating
+from luban.training import treating, trying
 from luban.training.network_fit import NetworkFit
 from luban.training.work_folder import Training, Unit, WorkFolder
 
@@ -267,26 +267,26 @@ class Bench:
         fit, began = self.fit(case, changes), time.process_time()
         try:
             found = treating.treat(fit, _never, how="auto")
-            form = fit.of(found.candidate).run(_never).form
+            done, trained = treating.follow(fit.of(found.candidate), _never, known=found.known, how="auto")
         except TrainingError:
             return Ran(None, time.process_time() - began)
         seconds = time.process_time() - began
-        accepted = any(repair.accepted for repair in found.repairs)
-        return Ran(_outcomes(form, data(case.program.data, case.seed)), seconds, accepted)
+        accepted = done.unit.candidate != fit.unit.candidate
+        return Ran(_outcomes(trained.form, data(case.program.data, case.seed)), seconds, accepted)
 
     def random(self, case: Case, changes: dict[str, Any]) -> Ran:
         """As many trials as luban has, of edits drawn at random, under the same terms but that a signal goes."""
         fit, began = self.fit(case, changes), time.process_time()
-        patient = treating.patient_of(fit, _never)
-        now, error = treating.train_to_mark(patient, fit.unit.candidate)
+        patient = trying.patient_of(fit, _never)
+        now = trying.trained_to(patient, fit.unit.candidate, treating.FIRST)
         drawn = np.random.default_rng(derive(case.seed, "random", case.name, case.fault, case.severity))
         offered = _edits(fit)
         accepted = False
         for place in drawn.permutation(len(offered))[: treating.MOST_TRIES]:
-            other, failed = treating.train_to_mark(patient, treating.edited(now, offered[place]))
-            if treating.judge(patient, now, other, _ANY, offered[place]).accepted:
-                now, error, accepted = other, failed, True
-        if error is not None:
+            other = trying.trained_to(patient, trying.edited(now, offered[place]), treating.FIRST)
+            if trying.judge(patient, now, other, _ANY, offered[place]).accepted:
+                now, accepted = other, True
+        if now.error is not None:
             return Ran(None, time.process_time() - began)
         try:
             form = fit.of(now.candidate).run(_never).form

@@ -159,6 +159,7 @@ CHANGES = {
     "batch_size": 16,
     "epochs": 2,
     "accumulate": 3,
+    "later": ({"step": 9, "learning_rate": 0.001},),
 }
 
 

@@ -7,14 +7,15 @@ import pytest
 from luban.core.errors import Interrupted, TrainingError
 from luban.evidence.looking import look
 from luban.evidence.trace import Trace
-from luban.training import tracing
+from luban.training import pausing, tracing
+from luban.training.pausing import Pause
 from training.networks import decided, same, table, train
 
 
 def test_a_training_that_was_looked_at_goes_on_as_if_it_had_not_been(tmp_path):
     batch, work = table()
     how = decided(epochs=40)
-    paused = train(batch, work, how, folder=tmp_path, to_mark=True)
+    paused = train(batch, work, how, folder=tmp_path, pause=Pause(1))
     ended = train(batch, work, how, folder=tmp_path)
     alone = train(batch, work, how)
     assert paused.paused and not ended.paused
@@ -23,7 +24,7 @@ def test_a_training_that_was_looked_at_goes_on_as_if_it_had_not_been(tmp_path):
 
 def test_a_training_shorter_than_the_mark_is_looked_at_when_it_is_over(tmp_path):
     batch, work = table()
-    whole = train(batch, work, decided(epochs=2), to_mark=True)
+    whole = train(batch, work, decided(epochs=2), pause=Pause(1))
     assert not whole.paused
     assert same(whole, train(batch, work, decided(epochs=2)))
 
@@ -31,20 +32,20 @@ def test_a_training_shorter_than_the_mark_is_looked_at_when_it_is_over(tmp_path)
 def test_the_mark_stands_at_a_fifth_of_the_steps():
     batch, work = table()
     trace = Trace()
-    train(batch, work, decided(epochs=200), to_mark=True, trace=trace)
+    train(batch, work, decided(epochs=200), pause=Pause(1), trace=trace)
     assert trace.told.steps == 200 * 8
-    assert trace.numbers[-1] + 1 == tracing.mark(1600) == 320
+    assert trace.numbers[-1] + 1 == pausing.marks(1600)[0] == 320
     assert [step.step for step in trace.watched] == [*range(10), 25, 50, 100, 200]
 
 
 def test_a_kill_changes_nothing_of_the_trace(tmp_path):
     batch, work = table()
     how, whole, before, after = decided(epochs=30), Trace(), Trace(), Trace()
-    train(batch, work, how, trace=whole, to_mark=True)
+    train(batch, work, how, trace=whole, pause=Pause(1))
     count = iter(range(60))
     with pytest.raises(Interrupted):
-        train(batch, work, how, trace=before, to_mark=True, folder=tmp_path, interrupted=lambda: next(count) == 59)
-    train(batch, work, how, trace=after, to_mark=True, folder=tmp_path)
+        train(batch, work, how, trace=before, pause=Pause(1), folder=tmp_path, interrupted=lambda: next(count) == 59)
+    train(batch, work, how, trace=after, pause=Pause(1), folder=tmp_path)
     assert len(before.losses) == 60 < len(after.losses)
     assert (after.losses, after.checks, after.constant_loss) == (whole.losses, whole.checks, whole.constant_loss)
     # Over how many examples a unit was dead begins anew; all that was measured in a step is the same.
@@ -90,5 +91,5 @@ def test_a_sound_training_has_no_findings(optimizer):
     batch, work = table()
     trace = Trace()
     rate = {"adamw": 0.01, "sgd": 0.1}[optimizer]
-    train(batch, work, decided(epochs=60, optimizer=optimizer, learning_rate=rate), trace=trace, to_mark=True)
+    train(batch, work, decided(epochs=60, optimizer=optimizer, learning_rate=rate), trace=trace, pause=Pause(1))
     assert look(trace)[0] == []

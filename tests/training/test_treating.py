@@ -7,7 +7,7 @@ from luban.core.errors import TrainingError
 from luban.evidence.finding import Finding, Signal, Where
 from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Candidate
-from luban.training import treating
+from luban.training import treating, trying
 from luban.training.network_fit import NetworkFit
 from luban.training.treating import Treated
 from luban.training.work_folder import Training, Unit, WorkFolder
@@ -65,7 +65,7 @@ def test_whoever_is_asked_decides(tmp_path):
 
 
 def test_several_layers_of_sigmoids_get_another_activation_function(tmp_path):
-    deep = {"units": [16] * 8, "activation": "sigmoid"}
+    deep = {"units": [32] * 8, "activation": "sigmoid"}
     treated = treat(fit(tmp_path, deep))
     assert treated.findings[0].condition == "vanishing-gradient"
     assert treated.candidate.settings["activation"] == "relu" and treated.repairs[-1].accepted
@@ -95,15 +95,15 @@ def test_a_loss_that_is_not_finite_is_repaired_or_raised(tmp_path):
 
 def test_an_edit_that_does_not_help_is_taken_back(tmp_path):
     own = fit(tmp_path)
-    patient = treating.patient_of(own, lambda: False)
-    before, _ = treating.train_to_mark(patient, own.unit.candidate)
+    patient = trying.patient_of(own, lambda: False)
+    before = trying.trained_to(patient, own.unit.candidate, treating.FIRST)
     claim = Finding("not-learning", "severe", Where(), Signal("loss", 1.0, 0.9, 100), "it does not learn")
     for edit in (
         RecipeEdit("train.weight_decay", 0.01, 0.0101, "nothing changes"),
         RecipeEdit("train.learning_rate", "auto", 1e-9, "it gets worse"),
     ):
-        after, _ = treating.train_to_mark(patient, treating.edited(before, edit))
-        repair = treating.judge(patient, before, after, claim, edit)
+        after = trying.trained_to(patient, trying.edited(before, edit), treating.FIRST)
+        repair = trying.judge(patient, before, after, claim, edit)
         assert not repair.accepted and repair.reason.startswith("taken back")
 
 

@@ -3,8 +3,8 @@
 Signal: the share of a layer's units that were zero in each of the latest 200 examples or more. Threshold: more than
 half; healthy programs stay below a quarter (measured for luban's catalogue; SageMaker takes half too, while the share
 of zeros alone reaches 0.6 in healthy ones). Silent for fewer examples, for other activation functions, and where the
-steps were too large before the units died, which is then the cause. Repair: a smaller learning rate with fresh weights;
-GELU or LeakyReLU; normalisation. Proven by effect.
+steps were too large before the units died, which is then the cause. Repair: what the recipe sets far from what is
+usual; GELU or LeakyReLU; normalisation; a smaller learning rate. Proven by effect.
 """
 
 from __future__ import annotations
@@ -42,8 +42,10 @@ def examine(trace: Trace) -> list[Finding]:
         step=number,
         edits=_training.edits(
             trace,
+            *_training.holding_back(trace),
             ("model.activation", "gelu", "its gradient is never zero for good"),
             ("model.normalisation", "batch", "half of the values lie above zero"),
+            ("train.learning_rate", _training.rate(trace, 0.3), "smaller steps"),
         ),
     )
 

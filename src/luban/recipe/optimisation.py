@@ -13,6 +13,27 @@ from luban.recipe.section import Section
 Auto = Literal["auto"]
 
 
+class Change(Section):
+    """What changes on the way of a training; what is left out, or null, stays as it was."""
+
+    step: int = Field(ge=1)
+    """Steps that are done before it."""
+    learning_rate: float | None = Field(None, gt=0)
+    """The largest step size; the schedule goes on."""
+    weight_decay: float | None = Field(None, ge=0)
+    l1: float | None = Field(None, ge=0)
+    clip: float | None = Field(None, gt=0)
+    label_smoothing: float | None = Field(None, ge=0, lt=1)
+
+    def told(self) -> dict[str, float]:
+        """The keys that change, with their values.
+
+        >>> Change(step=1200, clip=0.5).told()
+        {'clip': 0.5}
+        """
+        return self.model_dump(exclude={"step"}, exclude_none=True)
+
+
 class Optimisation(Section):
     """Abstract. What the training loop of networks reads; `Train` adds what all models share."""
 
@@ -70,5 +91,8 @@ class Optimisation(Section):
     threads: int | Auto = Field("auto", union_mode="left_to_right")
     """Threads of a step: sums of several come out in another order. `auto` takes those that `--threads` allows where
     they are measured to be faster; on a busy machine one is."""
+    later: tuple[Change, ...] = ()
+    """Changes on the way, in the order of their steps: `[{step: 1200, clip: 0.5}]`; recorded by a run that went back to
+    an earlier state of a training and on from there."""
     checkpoint_seconds: float = Field(30.0, gt=0)
     """How often the state of a training is written; and at the end of an epoch, where that takes next to no time."""

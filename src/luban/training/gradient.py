@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,58 +23,39 @@ from luban.evidence.trace import Trace
 from luban.forms.network import Network
 from luban.protocols import Form, Task, Work
 from luban.recipe.recipe import Candidate, Train
-from luban.training import allocating, deciding, gathering, nonfinite, program, several, sharding, tracing
+from luban.training import allocating, deciding, gathering, nonfinite, optimizing, pausing, program, several, sharding
 from luban.training.augmenting import augmented
 from luban.training.beginning import begun
-from luban.training.checkpoint import Checkpoints, Saved, Writing, optimizer_tensors, restore_optimizer
+from luban.training.checkpoint import Checkpoints, Saved, Writing
 from luban.training.distributed import ALONE, Team
 from luban.training.gathering import Rows, rows_of
 from luban.training.inside import inside
 from luban.training.keeping import Kept
 from luban.training.loss import Loss, loss_of
-from luban.training.optimizing import factor, optimizer
+from luban.training.pausing import Pause
+from luban.training.progress import Held, Progress
 from luban.training.signals import Recorder, now
 from luban.training.tracing import Tracing
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
-MARK = "mark"
-"""How a training ended that is to be looked at before it goes on."""
+GOOD = "good"
+"""The folder, within that of the checkpoints, of the states at marks where no fault was seen."""
 Tell = Callable[[Mapping[str, Any]], None]
 """`tell(line)`: a line for the history of the run."""
-
-
-@dataclass
-class Progress:
-    """Where a training is: what a checkpoint holds beside tensors. place: batches of the epoch that are done."""
-
-    epoch: int = 0
-    place: int = 0
-    step: int = 0
-    loss: float = 0.0
-    best_loss: float = math.inf
-    best_epoch: int = -1
-    ended: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "best_loss": self.best_loss if math.isfinite(self.best_loss) else None}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Progress:
-        return cls(**{**document, "best_loss": math.inf if document["best_loss"] is None else document["best_loss"]})
 
 
 @dataclass(frozen=True)
 class Trained:
     """The form, and after how many steps time cut it short, or None.
 
-    paused: whether it stopped at the mark, where it is looked at, and not because it was done.
+    paused: the number of the mark at which it paused to be looked at; 0 where it is done.
     """
 
     form: Form
     until_step: int | None
-    paused: bool = False
+    paused: int = 0
 
 
 def fit(
@@ -90,7 +71,7 @@ def fit(
     interrupted: Callable[[], bool] = lambda: False,
     team: Team = ALONE,
     trace: Trace | None = None,
-    to_mark: bool = False,
+    pause: Pause | None = None,
     recipe: Mapping[str, Any] | None = None,
 ) -> Trained:
     """The trained network of a candidate.
@@ -99,8 +80,9 @@ def fit(
     folder: where checkpoints go and are found again; None keeps nothing. until: when the time is over, on the clock of
     `time.monotonic`. interrupted: asked after each step; when true it checkpoints and stops.
     team: the processes that train together. trace: an empty one, which tells afterwards what was seen, also where it
-    raises. to_mark: stops at `tracing.mark`, where a training is looked at, with its weights as they are there; the
-    same call without it goes on from there. recipe: what an edit can change, by path, for the trace.
+    raises. pause: when it stops at a mark, where it is looked at; at the first with its weights as they are there,
+    later with the best so far. The same call with another pause, or without, goes on from there. What it was at each
+    mark that it passed stays beside its checkpoints. recipe: what an edit can change, by path, for the trace.
 
     Raises TrainingError that names step, batch and layer for a loss that is not finite, Interrupted, ResourceError.
     """
@@ -117,15 +99,15 @@ def fit(
     torch.manual_seed(derive(seed, "training", team.rank))
     with allocating.kept():
         progress = _train(
-            module, work, rows, train, loss_of(task, train), seed, folder, until, tell, interrupted, team,
-            Trace() if trace is None else trace, recipe or {}, to_mark,
+            module, work, rows, train, task, seed, folder, until, tell, interrupted, team,
+            Trace() if trace is None else trace, recipe or {}, pause,
         )  # fmt: skip
     whole = {name: sharding.whole(tensor) for name, tensor in module.state_dict().items()}
     weights = {
         name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy() for name, tensor in whole.items()
     }
     form = answering(Network(candidate.model, dict(candidate.settings), work, weights, "identity"), task, rows)
-    return Trained(seen.outer(form), progress.step if progress.ended == "time" else None, progress.ended == MARK)
+    return Trained(seen.outer(form), progress.step if progress.ended == "time" else None, progress.paused)
 
 
 def answering(network: Network, task: Task, rows: Rows) -> Form:
@@ -142,7 +124,7 @@ def _train(
     work: Work,
     rows: Rows,
     train: Train,
-    loss: Loss,
+    task: Task,
     seed: int,
     folder: Path | None,
     until: float | None,
@@ -151,7 +133,7 @@ def _train(
     team: Team,
     trace: Trace,
     recipe: Mapping[str, Any],
-    to_mark: bool,
+    pause: Pause | None,
 ) -> Progress:
     """Trains the module in place; at the end it has the weights that answer."""
     import torch
@@ -159,51 +141,67 @@ def _train(
     assert isinstance(train.epochs, int), "the number of epochs is decided"
     assert isinstance(train.learning_rate, float), "the learning rate is decided"
     assert isinstance(train.patience, int), "the patience is decided"
+    assert isinstance(train.batch_size, int), "the sizes of batches are decided"
     device, _ = deciding.device(train.device)
     lower = torch.autocast(device, torch.bfloat16) if train.precision == "bfloat16" else nullcontext()
     team, network, how = team.joined(gathering.prepared(module, train).to(device), train, device)
-    optimiser = optimizer(module, train, train.learning_rate)
+    optimiser = optimizing.optimizer(module, train, train.learning_rate)
     learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
     order = gathering.order(rows, train, seed)
     steps = math.ceil(order.steps / train.accumulate) * train.epochs
     kept, recorder, progress = Kept(module, train.ema), Recorder(module), Progress()
     seen = Tracing(trace, module, optimiser, work, train, steps=steps, recipe=recipe)
-    mark = tracing.mark(steps) if to_mark else None
+    held = Held(module, optimiser, kept, seen, recorder)
+    marks = {mark: number for number, mark in enumerate(pausing.marks(steps), 1)}
+    closely = pausing.watched(steps, train.batch_size) if pause is not None else {}
     if how:
         tell({"processes": team.size, "how": how})
     checkpoints = Checkpoints(folder) if folder is not None else None
     saved = checkpoints.latest() if checkpoints is not None else None
     if saved is not None:
-        progress = _restore(saved, module, optimiser, kept, seen)
+        progress = held.restore(saved)
         # Where it was looked at, it only paused.
-        if progress.step != tracing.mark(steps):
+        if progress.step not in marks:
             tell({"continues": progress.step, "epoch": progress.epoch})
     team.check_alike(progress.step)
     writing = Writing(checkpoints, train.checkpoint_seconds, team)
+    good = Writing(Checkpoints(folder / GOOD) if folder is not None else None, 0.0, team)
+    holds = optimizing.at(train, progress.step)
+    optimizing.steer(optimiser, holds)
+    loss, changes = loss_of(task, holds), {change.step for change in train.later}
 
     def state() -> Saved:
-        return _state(progress, module, optimiser, kept, seen)
+        return held.state(progress)
 
     while progress.epoch < (train.until_epoch or train.epochs) and not progress.ended:
         module.train()
         epoch = order.epoch(progress.epoch)
         for step in gathering.steps(rows, epoch, progress.place, train, team):
-            if progress.step == mark:
-                # Where it is looked at again, it goes on from here.
-                writing.now(state)
-                progress.ended = MARK
-                break
+            if pause is not None and progress.step in marks:
+                number = marks[progress.step]
+                if team.agreed(team.leads and pause.here(number, trace)):
+                    # Where it is looked at again, it goes on from here.
+                    writing.now(state)
+                    progress.paused = number
+                    break
+                good.now(state)
+            if progress.step in changes:
+                holds = optimizing.at(train, progress.step)
+                optimizing.steer(optimiser, holds)
+                loss = loss_of(task, holds)
             # The layers of a network whose weights are shared out cannot be looked at one by one.
-            traced = tracing.wanted(progress.step)
-            started, watched = now(), (traced or recorder.watching(progress.step)) and not team.sharded
+            traced = pausing.wanted(progress.step) or closely.get(progress.step, False)
+            counted = traced or progress.step in closely
+            started, watched = now(), (counted or recorder.watching(progress.step)) and not team.sharded
             team.draws(seed, progress.step)
-            rate = train.learning_rate * factor(train.schedule, train.warmup, progress.step, steps)
+            assert isinstance(holds.learning_rate, float), "it is decided"
+            rate = holds.learning_rate * optimizing.factor(train.schedule, train.warmup, progress.step, steps)
             for parameters in optimiser.param_groups:
                 parameters["lr"] = rate * parameters["share"]
             value = 0.0
-            for number, part in enumerate(step.parts):
+            for place, part in enumerate(step.parts):
                 changed = augmented(part, train, work).on(device)
-                with recorder.armed() if watched and not number else nullcontext(), lower:
+                with recorder.armed(counted) if watched and not place else nullcontext(), lower:
                     share = loss(network, changed, step.total)
                 share.backward()
                 value += share.item()
@@ -211,13 +209,13 @@ def _train(
                 value, interrupted(), team.leads and until is not None and time.monotonic() > until
             )
             team.add_up(learning)
-            norm = team.clip(learning, train.clip)
+            norm = team.clip(learning, holds.clip)
             if not (math.isfinite(value) and math.isfinite(norm)):
                 seen.failed(progress.step, value)
                 raise nonfinite.explained(module, step, loss, progress.step, progress.epoch, value, norm)
             if watched:
                 recorder.before()
-                arrived = program.gradient_norm(learning) if train.clip is None else min(norm, train.clip)
+                arrived = program.gradient_norm(learning) if holds.clip is None else min(norm, holds.clip)
             optimiser.step()
             if watched:
                 recorder.after()
@@ -242,7 +240,7 @@ def _train(
                 writing.now(state)
                 raise Interrupted("the training was stopped.", fix="type the same command to continue")
             writing.within_epoch(state)
-        if progress.ended == MARK:
+        if progress.paused:
             break
         team.alike(module.buffers())
         _end_epoch(module, rows, train, loss, progress, kept, device, tell, team, seen)
@@ -252,10 +250,10 @@ def _train(
         elif not progress.ended and until is not None and team.agreed(time.monotonic() > until):
             progress.ended = "time"
         writing.at_epoch(state)
-    if to_mark and progress.ended != MARK:
+    if pause is not None and not progress.paused:
         writing.now(state)
     writing.wait()
-    if progress.ended == MARK:
+    if progress.paused == 1:
         kept.answer(module)
     else:
         kept.give_back(module)
@@ -292,34 +290,3 @@ def _end_epoch(
             progress.best_loss, progress.best_epoch = value, progress.epoch
             kept.best(module)
     tell(line)
-
-
-def _state(progress: Progress, module: nn.Module, optimiser: Any, kept: Kept, seen: Tracing) -> Saved:
-    import torch
-
-    tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
-    tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(optimiser).items()}
-    tensors |= {f"kept.{name}": tensor for name, tensor in kept.tensors().items()}
-    tensors["random"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        tensors["random.cuda"] = torch.cuda.get_rng_state()
-    values = {"progress": progress.to_json(), "seen": seen.to_json()}
-    return Saved(progress.step, values, {name: sharding.whole(tensor) for name, tensor in tensors.items()})
-
-
-def _restore(saved: Saved, module: nn.Module, optimiser: Any, kept: Kept, seen: Tracing) -> Progress:
-    import torch
-
-    def under(prefix: str) -> dict[str, Tensor]:
-        return {n.removeprefix(prefix): t for n, t in saved.tensors.items() if n.startswith(prefix)}
-
-    weights = module.state_dict()
-    module.load_state_dict({name: sharding.like(t, weights[name]) for name, t in under("module.").items()})
-    restore_optimizer(optimiser, under("optimizer."))
-    best = {name: sharding.like(t, weights.get(name.removeprefix("best."), t)) for name, t in under("kept.").items()}
-    kept.restore(best)
-    torch.set_rng_state(saved.tensors["random"])
-    if "random.cuda" in saved.tensors:
-        torch.cuda.set_rng_state(saved.tensors["random.cuda"])
-    seen.restore(saved.values["seen"])
-    return Progress.from_json(saved.values["progress"])

@@ -56,9 +56,11 @@ class Kept:
         self._best = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
 
     def give_back(self, module: nn.Module) -> None:
-        """Gives the module the best weights."""
+        """Gives the module the best weights; before the first epoch is over, those that would answer now."""
         if self._best:
             module.load_state_dict(self._best)
+        else:
+            self.answer(module)
 
     def tensors(self) -> dict[str, Tensor]:
         """All that is kept, by name."""

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from luban.core.process import end_with_parent
+from luban.evidence.trace import Trace
 from luban.training.network_fit import NetworkFit
+from luban.training.pausing import Pause
 from luban.training.together import outcome_of
 
 if TYPE_CHECKING:
@@ -38,11 +40,18 @@ class Launched:
     threads: int
     workers: int
 
-    def __call__(self, fit: NetworkFit, interrupted: Callable[[], bool]) -> Trained:
+    def __call__(
+        self,
+        fit: NetworkFit,
+        interrupted: Callable[[], bool],
+        *,
+        trace: Trace | None = None,
+        pause: Pause | None = None,
+    ) -> Trained:
         """The trained network. Raises what one of the processes raised, and TrainingError where they die too often."""
         outcome = outcome_of(fit)
         outcome.clear()
-        order = json.dumps({"unit": fit.unit.to_json(), "until": fit.until})
+        order = json.dumps(fit.order(pause))
         command = [sys.executable, "-m", "luban.training.launching", str(self.workers)]
         with (outcome.folder / "log").open("ab") as log:
             process = subprocess.Popen(
@@ -58,6 +67,8 @@ class Launched:
             except subprocess.TimeoutExpired:
                 if interrupted():
                     outcome.stop.touch()
+        if trace is not None:
+            outcome.tell(trace)
         return outcome.result()
 
     def _environment(self) -> dict[str, str]:

@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from luban.batch import Batch
 from luban.core.seed import derive
 from luban.evidence.trace import Trace
 from luban.recipe.recipe import Candidate
 from luban.training import halving
+from luban.training.checkpoint import Checkpoints, Saved
 from luban.training.distributed import ALONE, Team
+from luban.training.pausing import Pause
 from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
 
 if TYPE_CHECKING:
@@ -42,6 +44,20 @@ class NetworkFit:
     unit: Unit
     until: float | None = None
     resumes: bool = True
+
+    def order(self, pause: Pause | None) -> dict[str, Any]:
+        """What other processes are told, so that they take part in it, as JSON values."""
+        told = {"unit": self.unit.to_json(), "until": self.until, "resumes": self.resumes}
+        return {**told, "pause": None if pause is None else pause.to_json()}
+
+    @classmethod
+    def ordered(
+        cls, folder: WorkFolder, name: str, seed: int, order: Mapping[str, Any]
+    ) -> tuple[NetworkFit, Pause | None]:
+        """The fit that `order` told of, and when it pauses. folder, name, seed: where its rows lie."""
+        unit = Unit.from_json(order["unit"])
+        training = folder.training(name, seed).seen_by(unit.candidate)
+        return cls(folder, training, unit, order["until"], order["resumes"]), Pause.from_json(order["pause"])
 
     def of(self, candidate: Candidate) -> NetworkFit:
         """The same fit of another candidate."""
@@ -99,17 +115,34 @@ class NetworkFit:
             self.folder.decide_anew(self.unit.candidate, told.to_json())
             self.folder.tell({"unit": self.unit.name, "memory": reasons["batch_size"]})
 
+    def good(self) -> Saved | None:
+        """The state at the last mark at which no fault was seen, where there is one."""
+        from luban.training.gradient import GOOD
+
+        return Checkpoints(self._states(self.choices()) / GOOD).latest() if self.resumes else None
+
+    def go_on_from(self, state: Saved) -> None:
+        """Lets a training that has not begun go on from where another one was."""
+        own = Checkpoints(self._states(self.choices()))
+        if own.latest() is None:
+            own.write(state)
+            own.wait()
+
+    def _states(self, choices: Choices) -> Path:
+        # What was begun with larger steps is not gone on with.
+        return self.place / CHECKPOINTS / f"{choices.train.batch_size}x{choices.train.accumulate}"
+
     def run(
         self,
         interrupted: Callable[[], bool],
         team: Team = ALONE,
         *,
         trace: Trace | None = None,
-        to_mark: bool = False,
+        pause: Pause | None = None,
     ) -> Trained:
         """The trained network; its checkpoints are found again. Steps that do not fit into memory are halved.
 
-        trace, to_mark: see `gradient.fit`.
+        trace, pause: see `gradient.fit`.
 
         Raises ResourceError where one row does not fit. Among several processes it raises what memory ran out with,
         and whoever starts them again finds steps that are halved.
@@ -117,7 +150,7 @@ class NetworkFit:
         while True:
             choices = self.choices()
             try:
-                return self._fit(choices, interrupted, team, trace, to_mark)
+                return self._fit(choices, interrupted, team, trace, pause)
             except (RuntimeError, MemoryError) as error:
                 if not halving.ran_out(error):
                     raise
@@ -126,12 +159,9 @@ class NetworkFit:
                     raise
 
     def _fit(
-        self, choices: Choices, interrupted: Callable[[], bool], team: Team, trace: Trace | None, to_mark: bool
+        self, choices: Choices, interrupted: Callable[[], bool], team: Team, trace: Trace | None, pause: Pause | None
     ) -> Trained:
         from luban.training import gradient, tracing
-
-        # What was begun with larger steps is not gone on with.
-        folder = self.place / CHECKPOINTS / f"{choices.train.batch_size}x{choices.train.accumulate}"
 
         def tell(line: Mapping[str, Any]) -> None:
             if team.leads and self.resumes:
@@ -143,13 +173,13 @@ class NetworkFit:
             self.unit.candidate,
             choices.train,
             seed=self.seed,
-            folder=folder if self.resumes else None,
+            folder=self._states(choices) if self.resumes else None,
             until=self.until,
             tell=tell,
             interrupted=interrupted,
             team=team,
             trace=trace,
-            to_mark=to_mark,
+            pause=pause,
             recipe=tracing.settings(self.unit.candidate, choices),
         )
 
@@ -168,6 +198,27 @@ def _rows(training: Training, part: int, repeat: int) -> Batch:
     if found is None:
         found = _ROWS[training, part, repeat] = training.batch.take(fitted_on)
     return found
+
+
+class Trainer(Protocol):
+    """What trains a network: this process alone, or several together."""
+
+    def __call__(
+        self,
+        fit: NetworkFit,
+        interrupted: Callable[[], bool],
+        *,
+        trace: Trace | None = None,
+        pause: Pause | None = None,
+    ) -> Trained:
+        """The trained network. trace, pause: see `gradient.fit`."""
+
+
+def alone(
+    fit: NetworkFit, interrupted: Callable[[], bool], *, trace: Trace | None = None, pause: Pause | None = None
+) -> Trained:
+    """Trains a network in this process."""
+    return fit.run(interrupted, trace=trace, pause=pause)
 
 
 @contextmanager

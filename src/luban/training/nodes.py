@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from luban.core.errors import Interrupted, LubanError
+from luban.evidence.trace import Trace
 from luban.training.distributed import Team, together
 from luban.training.network_fit import NetworkFit, stopping
-from luban.training.work_folder import Unit, WorkFolder
+from luban.training.pausing import Pause
+from luban.training.work_folder import WorkFolder
 
 if TYPE_CHECKING:
     from luban.training.gradient import Trained
@@ -81,11 +83,18 @@ class Leading:
         # They stay connected until this process ends, or fails at what the others cannot see.
         self._connected = ExitStack()
 
-    def __call__(self, fit: NetworkFit, interrupted: Callable[[], bool]) -> Trained:
-        _Orders().give({**self._where, "unit": fit.unit.to_json(), "until": fit.until})
+    def __call__(
+        self,
+        fit: NetworkFit,
+        interrupted: Callable[[], bool],
+        *,
+        trace: Trace | None = None,
+        pause: Pause | None = None,
+    ) -> Trained:
+        _Orders().give({**self._where, **fit.order(pause)})
         self._team = self._team or self._connected.enter_context(together())
         try:
-            return fit.run(interrupted, self._team)
+            return fit.run(interrupted, self._team, trace=trace, pause=pause)
         except LubanError:
             raise
         except Exception:
@@ -102,12 +111,10 @@ def take_part() -> None:
         while order := orders.take(last):
             last += 1
             team = team or stack.enter_context(together())
-            unit = Unit.from_json(order["unit"])
-            folder = WorkFolder(Path(order["run"]))
-            training = folder.training(order["name"], order["seed"]).seen_by(unit.candidate)
+            fit, pause = NetworkFit.ordered(WorkFolder(Path(order["run"])), order["name"], order["seed"], order)
             with stopping() as asked:
                 try:
-                    NetworkFit(folder, training, unit, order["until"]).run(asked, team)
+                    fit.run(asked, team, pause=pause)
                 except Interrupted:
                     raise
                 except LubanError:

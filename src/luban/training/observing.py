@@ -54,6 +54,8 @@ class Observer:
 
     signals, activations: what the last pass showed, by layer. order: the layers in the order in which rows passed them.
     arriving: what reached the first layer with weights. answer: what the network answered, of the first rows.
+    counting: whether this pass counts among the examples in which a unit was active or never.
+    recent: by the place of a ReLU, which units the latest counted passes saw active, and in how many examples.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -65,7 +67,8 @@ class Observer:
         self.order: dict[str, None] = {}
         self.arriving: Arriving | None = None
         self.answer: Tensor | None = None
-        self._recent: dict[str, list[tuple[Array, int]]] = {}
+        self.counting = True
+        self.recent: dict[str, list[tuple[Array, int]]] = {}
         self._reached = False
         self._sites: list[tuple[str, str, Tensor]] = []
         self._outputs: list[tuple[str, tuple[Tensor, Tensor, Tensor], Tensor]] = []
@@ -177,7 +180,9 @@ class Observer:
 
         ever: (units,) whether a unit was active in one of the `examples` of this pass.
         """
-        recent = self._recent.setdefault(name, [])
+        if not self.counting:
+            return 0.0, 0
+        recent = self.recent.setdefault(name, [])
         recent.append((ever, examples))
         while sum(count for _, count in recent[1:]) >= ENOUGH:
             recent.pop(0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from luban.core.errors import UsageError
 from luban.core.suggest import did_you_mean
 from luban.recipe.optimisation import Optimisation
+from luban.recipe.recipe import Train
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,6 +51,27 @@ def _groups(module: nn.Module, decay: float, learning_rate: float) -> list[dict[
         {"params": parameters, "weight_decay": decay * decays, "share": share, "lr": learning_rate * share}
         for (decays, share), parameters in ordered
     ]
+
+
+def at(train: Train, step: int | None = None) -> Train:
+    """The recipe's part as it holds at a step, counted from 0; None for the last one.
+
+    >>> how = Train(clip=1.0, later=[{"step": 100, "clip": 0.5}])
+    >>> at(how, 99).clip, at(how, 100).clip, at(how).clip
+    (1.0, 0.5, 0.5)
+    """
+    changed: dict[str, float] = {}
+    for change in train.later:
+        if step is None or change.step <= step:
+            changed |= change.told()
+    return train.model_copy(update=changed) if changed else train
+
+
+def steer(optimiser: Optimizer, how: Optimisation) -> None:
+    """Lets an optimiser go on with another weight decay; the learning rate is set at each step."""
+    for group in optimiser.param_groups:
+        if group["params"][0].ndim > 1:
+            group["weight_decay"] = how.weight_decay
 
 
 def _is_optimizer(each: object) -> bool:

@@ -155,7 +155,7 @@ def search(
 
         def ended(unit: Unit, cpu_seconds: float) -> None:
             nonlocal done
-            done += 1
+            done = min(done + 1, len(queue))
             failure = folder.failure(unit)
             folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": failure})
             advance(done, unit.candidate.label)
@@ -163,6 +163,8 @@ def search(
         if until.left() < at_latest.left():
             first = [unit for candidate in asked[:2] for unit in units(candidate, training, everything=everything)]
             pool.run(first, at_latest, ended, allowed(at_latest, pool.size))
+        pool.run(queue, until, ended, allowed(until, pool.size))
+        # What was trained beside a training that was then repaired behind its first mark is trained anew, as repaired.
         pool.run(queue, until, ended, allowed(until, pool.size))
     return [_outcome(folder, training, candidate, everything) for candidate in asked]
 

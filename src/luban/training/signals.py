@@ -71,8 +71,9 @@ class Recorder:
             self.interval = min(max(cost, LEAST_INTERVAL), MOST_INTERVAL)
 
     @contextmanager
-    def armed(self) -> Iterator[None]:
-        """While it is held each layer's output is looked at."""
+    def armed(self, counting: bool = True) -> Iterator[None]:
+        """While it is held each layer's output is looked at. counting: see `Observer`."""
+        self.observer.counting = counting
         with self.observer.looking():
             yield
 

@@ -20,9 +20,12 @@ from luban import states
 from luban.core import files, registry
 from luban.core.errors import Interrupted, LubanError, ResourceError, TrainingError, UsageError
 from luban.core.process import end_with_parent
+from luban.evidence.trace import Trace
+from luban.training import tracing
 from luban.training.distributed import Team, together
 from luban.training.network_fit import TOGETHER, NetworkFit, stopping
-from luban.training.work_folder import Unit, WorkFolder
+from luban.training.pausing import Pause
+from luban.training.work_folder import WorkFolder
 
 if TYPE_CHECKING:
     from luban.training.gradient import Trained
@@ -38,6 +41,7 @@ class Outcome:
     stop        there when they are asked to stop
     ended.json  why they ended, written last: trained, or an error
     form        the trained network
+    trace.json  what was seen of it
     """
 
     folder: Path
@@ -49,7 +53,7 @@ class Outcome:
     def clear(self) -> None:
         """Removes what earlier ones left."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name in ("stop", "ended.json", "form", "died.json"):
+        for name in ("stop", "ended.json", "form", "trace.json", "died.json"):
             (self.folder / name).unlink(missing_ok=True)
 
     def ended(self) -> dict[str, Any] | None:
@@ -57,7 +61,7 @@ class Outcome:
 
     def trained(self, trained: Trained) -> None:
         files.write(self.folder / "form", states.to_bytes(trained.form.kind, trained.form.state()))
-        files.write_json(self.folder / "ended.json", {"until_step": trained.until_step})
+        files.write_json(self.folder / "ended.json", {"until_step": trained.until_step, "paused": trained.paused})
 
     def failed(self, error: LubanError) -> None:
         told = {"kind": error.kind, "message": error.message, "where": error.where, "fix": error.fix}
@@ -82,7 +86,17 @@ class Outcome:
         if "error" in ended:
             raise _error(ended["error"])
         kind, state = states.from_bytes((self.folder / "form").read_bytes())
-        return Trained(registry.find("forms", kind).rebuild(state), ended["until_step"])
+        return Trained(registry.find("forms", kind).rebuild(state), ended["until_step"], ended["paused"])
+
+    def saw(self, trace: Trace) -> None:
+        """Writes down what was seen of the training."""
+        files.write_json(self.folder / "trace.json", tracing.to_json(trace))
+
+    def tell(self, trace: Trace) -> None:
+        """Tells an empty trace what was seen."""
+        document = self._read("trace.json")
+        if document is not None:
+            vars(trace).update(vars(tracing.from_json(document)))
 
     def _read(self, name: str) -> dict[str, Any] | None:
         path = self.folder / name
@@ -97,13 +111,15 @@ def outcome_of(fit: NetworkFit) -> Outcome:
     return Outcome(fit.place / TOGETHER)
 
 
-def take_part(fit: NetworkFit, team: Team) -> None:
+def take_part(fit: NetworkFit, team: Team, pause: Pause | None) -> None:
     """Trains with the others; the leading process writes what came of it. Other errors than luban's are raised."""
-    outcome = outcome_of(fit)
+    outcome, trace = outcome_of(fit), Trace()
     with stopping() as asked:
         try:
-            trained = fit.run(lambda: asked() or outcome.stop.exists(), team)
+            trained = fit.run(lambda: asked() or outcome.stop.exists(), team, trace=trace, pause=pause)
         except LubanError as error:
+            if team.leads:
+                outcome.saw(trace)
             outcome.failed(error)
             return
         # Whatever it is, the launcher starts all anew; who asked is told why, should that not help.
@@ -111,6 +127,7 @@ def take_part(fit: NetworkFit, team: Team) -> None:
             outcome.died(error)
             raise
     if team.leads:
+        outcome.saw(trace)
         outcome.trained(trained)
 
 
@@ -121,14 +138,12 @@ def main(path: str, name: str, seed_text: str, threads_text: str, order: str) ->
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(int(threads_text))
-    folder, asked = WorkFolder(Path(path)), json.loads(order)
-    unit = Unit.from_json(asked["unit"])
-    fit = NetworkFit(folder, folder.training(name, int(seed_text)).seen_by(unit.candidate), unit, asked["until"])
+    fit, pause = NetworkFit.ordered(WorkFolder(Path(path)), name, int(seed_text), json.loads(order))
     if outcome_of(fit).ended() is not None:
         # Another process wrote why all ended, and this one was started again.
         return
     with together() as team:
-        take_part(fit, team)
+        take_part(fit, team, pause)
 
 
 if __name__ == "__main__":

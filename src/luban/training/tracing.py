@@ -13,8 +13,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, final
 
 from luban.evidence.trace import Check, Told, Trace
-from luban.training import program
-from luban.training.signals import BURST, TIMED, Recorder
+from luban.training import optimizing, program
+from luban.training.signals import Recorder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,35 +25,10 @@ if TYPE_CHECKING:
     from luban.training.deciding import Choices
     from luban.training.gathering import Part
 
-SHARE = 0.2
-"""Share of the planned steps after which a training is looked at."""
-SOONEST = 150
-"""Steps before which there is too little to see: some conditions need 100."""
 MOST_LOSSES = 4_096
 """Losses that a trace holds; of more, each is the mean of several steps."""
 TARGETS = 5
 """Batches whose targets say what a constant answer would cost."""
-
-
-def mark(steps: int) -> int:
-    """After how many of the planned steps a training is looked at.
-
-    >>> mark(3_000), mark(500), mark(60)
-    (600, 150, 60)
-    """
-    return min(max(math.ceil(SHARE * steps), SOONEST), steps)
-
-
-def wanted(step: int) -> bool:
-    """Whether the trace holds what a step showed: the first ones, then ever fewer.
-
-    >>> [step for step in range(500) if wanted(step)]
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 25, 50, 100, 200, 400]
-    """
-    if step < BURST:
-        return True
-    times, rest = divmod(step, TIMED)
-    return rest == 0 and times > 0 and times & (times - 1) == 0
 
 
 def settings(candidate: Candidate, choices: Choices) -> dict[str, Any]:
@@ -65,7 +40,7 @@ def settings(candidate: Candidate, choices: Choices) -> dict[str, Any]:
 
     own = checked(candidate).model_dump(mode="json")
     told = {f"model.{candidate.model}.{name}": value for name, value in own.items()}
-    train = choices.train.model_dump(mode="json") | dict.fromkeys(choices.reasons, "auto")
+    train = optimizing.at(choices.train).model_dump(mode="json") | dict.fromkeys(choices.reasons, "auto")
     return told | {f"train.{name}": value for name, value in train.items()}
 
 
@@ -98,7 +73,7 @@ class Tracing:
 
     def restore(self, document: Mapping[str, Any]) -> None:
         """Goes on where `to_json` stopped."""
-        before = _kind().validate_json(json.dumps(document["trace"]))
+        before = from_json(document["trace"])
         for name in ("losses", "numbers", "watched", "checks", "layers", "arriving", "constant_loss"):
             setattr(self.trace, name, getattr(before, name))
         self._width, self._sum, self._count, self._number = document["width"]
@@ -106,7 +81,7 @@ class Tracing:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "trace": json.loads(_kind().dump_json(self.trace, exclude={"parameters", "told"})),
+            "trace": to_json(self.trace, exclude={"parameters", "told"}),
             "width": [self._width, self._sum, self._count, self._number],
             "since": list(self._since),
         }
@@ -161,6 +136,17 @@ def loss_function(work: Work, train: Train) -> str:
     if work.task == "regression":
         return {"auto": "squared", "squared": "squared", "absolute": "absolute"}.get(train.loss, "")
     return "binary-cross-entropy-with-logits" if work.task == "multilabel" else "cross-entropy"
+
+
+def to_json(trace: Trace, exclude: set[str] | None = None) -> dict[str, Any]:
+    """A trace as JSON values, without some of its fields."""
+    return dict(json.loads(_kind().dump_json(trace, exclude=exclude)))
+
+
+def from_json(document: Mapping[str, Any]) -> Trace:
+    """The trace that `to_json` wrote."""
+    found: Trace = _kind().validate_json(json.dumps(document))
+    return found
 
 
 @cache

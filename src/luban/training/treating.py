@@ -1,57 +1,54 @@
-"""Treating a training that goes wrong: looked at early, changed by one edit, trained again, kept only where it helps.
+"""Treating a training that goes wrong: looked at while it goes on, changed by one edit, kept only where that helps.
 
-A training is looked at when a fifth of its steps are done, by every condition that reads a trace. Is something found
-that an edit of the recipe may cure, a copy of the recipe with that one edit is trained to the same point, and both
-answer rows that neither has seen. The edit is kept under four terms: the condition no longer sees its signal; the
-paired gain has an interval above zero; nothing severe is new; and further rows, which this gain was not read from, do
-not say the opposite. Whatever is not shown to help is taken back. Nothing is found in a training that is well, so that
-it goes on from where it was looked at and loses no time.
+A training is looked at when a fifth of its steps are done, by every condition that reads a trace; and at each further
+fifth, at its end, and where its loss is not finite, for what is severe and was not there before. Is something found
+that an edit of the recipe may cure, the edit is tried (`trying`). At the first mark a try begins anew. Later it goes
+back to the last mark at which nothing was wrong, and on from there with the edit, where what it changes can change on
+the way; else it begins anew as well. Nothing is found in a training that is well, so that it never stops for long.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from luban.batch import Array, Inputs, PerRow
-from luban.core import registry
-from luban.core.errors import TrainingError
-from luban.evidence.attribution import attributed
 from luban.evidence.finding import Finding, Repair
-from luban.evidence.looking import look
-from luban.evidence.trace import Trace, smoothed
-from luban.protocols import Condition, Form, Metric
 from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Candidate
-from luban.training import proof, several
-from luban.training.network_fit import NetworkFit
+from luban.training import pausing, trying
+from luban.training.network_fit import NetworkFit, Trainer, alone
+from luban.training.pausing import Pause
+from luban.training.trying import Patient, Trial
 from luban.training.work_folder import Ask, Repairing
 
 if TYPE_CHECKING:
-    from luban.training.deciding import Choices
+    from luban.training.checkpoint import Saved
+    from luban.training.gradient import Trained
 
 MOST_TRIES = 3
-"""Edits that are tried for one training, at most: each takes as long as it took to get to the mark."""
-DRAWN = 100
-"""Points of a loss curve that are kept for a picture."""
+"""Edits that are tried for one training at its first mark, at most, and as many later: each takes as long as it took to
+get there, or as it takes from the mark before.
+"""
+FIRST = Pause(1)
+LAST = 1 + round(1 / pausing.SHARE)
+"""A number that no mark has: whoever is to pause there trains to the end."""
+TOO_LATE = "not tried: there was no time left"
 
 
 @dataclass(frozen=True)
 class Treated:
     """What came of looking at a training: the candidate as it is trained from here on, what was found, what was tried.
 
-    not_run: conditions that could not look, and why.
+    not_run: conditions that could not look, and why. known: those that found something severe, symptoms included.
     """
 
     candidate: Candidate
     findings: tuple[Finding, ...] = ()
     repairs: tuple[Repair, ...] = ()
     not_run: tuple[tuple[str, str], ...] = ()
+    known: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -59,6 +56,7 @@ class Treated:
             "findings": [finding.to_json() for finding in self.findings],
             "repairs": [repair.to_json() for repair in self.repairs],
             "not_run": [list(line) for line in self.not_run],
+            "known": list(self.known),
         }
 
     @classmethod
@@ -68,213 +66,158 @@ class Treated:
             tuple(map(Finding.from_json, document["findings"])),
             tuple(map(Repair.from_json, document["repairs"])),
             tuple((condition, reason) for condition, reason in document["not_run"]),
+            tuple(document.get("known", ())),
         )
 
-
-@dataclass(frozen=True)
-class Trial:
-    """A training up to its mark. form: None where no weights were left to answer with. inputs: of the held-out rows.
-
-    findings: the primary one first. severe: conditions that found something severe, symptoms included.
-    seconds: wall time.
-    """
-
-    candidate: Candidate
-    choices: Choices
-    trace: Trace
-    form: Form | None
-    inputs: Inputs = field(repr=False)
-    findings: tuple[Finding, ...]
-    severe: frozenset[str]
-    not_run: tuple[tuple[str, str], ...]
-    seconds: float
-
-    @cached_property
-    def outputs(self) -> PerRow | None:
-        """What it answers to the held-out rows. Only a comparison asks: to write texts takes long."""
-        return None if self.form is None else self.form.outputs(self.inputs)
+    def and_found(self, findings: Sequence[Finding]) -> Treated:
+        """The same with findings of conditions that found nothing before."""
+        there = {each.condition for each in self.findings}
+        return replace(self, findings=(*self.findings, *(each for each in findings if each.condition not in there)))
 
 
-@dataclass(frozen=True)
-class Patient:
-    """A training that is looked at: the fit of its first part, and its held-out rows in two parts.
+def treat(
+    fit: NetworkFit,
+    interrupted: Callable[[], bool],
+    *,
+    how: Repairing,
+    ask: Ask | None = None,
+    train: Trainer = alone,
+) -> Treated:
+    """The candidate of a fit, looked at at its first mark and repaired where that was shown to help.
 
-    proving, untouched: numbers among the held-out rows.
-    """
-
-    fit: NetworkFit
-    interrupted: Callable[[], bool]
-    metric: Metric | None
-    target: PerRow
-    weight: Array | None
-    proving: Array = field(repr=False)
-    untouched: Array = field(repr=False)
-
-
-def treat(fit: NetworkFit, interrupted: Callable[[], bool], *, how: Repairing, ask: Ask | None = None) -> Treated:
-    """The candidate of a fit, looked at and repaired where that was shown to help.
-
-    fit: of the part that is looked at. how: `off` looks only; `ask` asks before each edit. Deterministic, but for the
-    time that `fit.until` leaves.
+    fit: of the part that is looked at. how: `off` looks only; `ask` asks before each edit. train: what trains it.
+    Deterministic, but for the time that `fit.until` leaves.
 
     Raises TrainingError where the loss is not finite and no edit cured it.
     """
-    patient = patient_of(fit, interrupted)
-    now, error = train_to_mark(patient, fit.unit.candidate)
-    seen, repairs = list(now.findings), list[Repair]()
+    patient = trying.patient_of(fit, interrupted, train)
+    now = trying.trained_to(patient, fit.unit.candidate, FIRST)
+    treated = Treated(now.candidate, now.findings)
     tried: set[tuple[str, str]] = set()
     while len(tried) < MOST_TRIES and how != "off" and patient.metric is not None:
         step = next(_open(now, tried), None)
         if step is None:
             break
         finding, edit = step
-        tried.add((edit.path, repr(edit.after)))
-        if _too_late(fit, now):
-            repairs.append(Repair(finding.condition, (edit,), False, "not tried: there was no time left"))
+        tried.add(_named(edit))
+        # As long again for going on from it.
+        repair = _declined(finding, edit, how, ask, _too_late(fit, 2 * now.seconds))
+        if repair is None:
+            other = trying.trained_to(patient, trying.edited(now, edit), FIRST)
+            repair = trying.judge(patient, now, other, finding, edit)
+            if repair.accepted:
+                now = other
+                treated = treated.and_found(now.findings)
+        treated = replace(treated, repairs=(*treated.repairs, repair))
+        if repair.reason == TOO_LATE:
             break
-        if how == "ask" and not (ask is not None and ask(f"{finding.text}\nSet {edit.path} to {edit.after!r}?")):
-            repairs.append(Repair(finding.condition, (edit,), False, "not wanted"))
-            continue
-        other, failed = train_to_mark(patient, edited(now, edit))
-        repair = judge(patient, now, other, finding, edit)
-        repairs.append(repair)
-        if repair.accepted:
-            now, error = other, failed
-            seen += [found for found in now.findings if found.condition not in {each.condition for each in seen}]
-    if error is not None:
-        raise error
-    return Treated(now.candidate, tuple(seen), tuple(repairs), now.not_run)
+    if now.error is not None:
+        raise now.error
+    return replace(treated, candidate=now.candidate, not_run=now.not_run, known=tuple(sorted(now.severe)))
 
 
-def edited(trial: Trial, edit: RecipeEdit) -> Candidate:
-    """The candidate of a trial with one edit. All that was decided for it stays as it was, but for the learning rate,
-    which is found anew where it was open: what suits one network suits no other.
+def follow(
+    fit: NetworkFit,
+    interrupted: Callable[[], bool],
+    *,
+    known: Sequence[str],
+    how: Repairing,
+    ask: Ask | None = None,
+    train: Trainer = alone,
+) -> tuple[NetworkFit, Trained]:
+    """The fit as it was trained in the end, from its first mark on, and the trained network.
+
+    known: conditions that found something severe at the first mark. What is found and tried is written into the folder
+    of the run as soon as it is decided, so that whoever goes on after a kill comes to the same end.
+
+    Raises TrainingError where the loss is not finite and no edit cured it.
     """
-    chosen = trial.choices.chosen()
-    chosen.pop("learning_rate", None)
-    train, settings = {**trial.candidate.train, **chosen}, dict(trial.candidate.settings)
-    part, key = edit.path.split(".")[0], edit.path.rsplit(".", 1)[1]
-    if part == "train":
-        train[key] = edit.after
-    else:
-        settings[key] = edit.after
-    return trial.candidate.model_copy(update={"train": train, "settings": settings})
+    patient = trying.patient_of(fit, interrupted, train)
+    begun = fit.folder.followed(fit.unit.candidate)
+    course = Treated(fit.unit.candidate, known=tuple(known)) if begun is None else Treated.from_json(begun)
+    while True:
+        looks = how != "off" and patient.metric is not None
+        now = trying.trained_to(patient, course.candidate, Pause(None if looks else LAST, course.known))
+        fresh = now.severe - set(course.known)
+        if not looks or not fresh:
+            fit.folder.follow(fit.unit.candidate, course.and_found(now.findings).to_json())
+            return fit.of(course.candidate), _trained(now)
+        course = _treated_later(patient, course, now, fresh, how, ask)
+        fit.folder.follow(fit.unit.candidate, course.to_json())
+        if course.candidate == now.candidate and (now.trained is None or not now.trained.paused):
+            return fit.of(course.candidate), _trained(now)
 
 
-def judge(patient: Patient, before: Trial, after: Trial, finding: Finding, edit: RecipeEdit) -> Repair:
-    """What becomes of an edit: kept under the four terms of `proof`, or taken back with the first that failed."""
-    curves = {"before": _curve(before.trace), "after": _curve(after.trace)}
-    repair = Repair(finding.condition, (edit,), False, "", model=before.candidate.label, losses=curves)
-    if after.form is None:
-        return replace(repair, reason="taken back: its loss is not finite")
-    return proof.judged(
-        repair,
-        still_seen=_seen(finding.condition, after.trace),
-        new=after.severe - before.severe,
-        gain=lambda rows: _gain(patient, before, after, rows),
-        proving=patient.proving,
-        untouched=patient.untouched,
-    )
+def _treated_later(
+    patient: Patient, course: Treated, now: Trial, fresh: frozenset[str], how: Repairing, ask: Ask | None
+) -> Treated:
+    """What comes of a fault that began behind the first mark. fresh: the conditions that saw it."""
+    found = [each for each in now.findings if fresh & {each.condition, *each.explains}]
+    course = course.and_found(found)
+    good, marks = patient.fit.of(now.candidate).good(), pausing.marks(now.trace.told.steps or 0)
+    # A loss that is not finite ends a training between two marks; at the next one it is seen whether that came again.
+    point = Pause(next((number for number, mark in enumerate(marks, 1) if mark >= now.reached), LAST))
+    offered = [(f, edit, good and trying.from_step(now, edit, good.step)) for f, edit in _open(now, set(), found)]
+    # What began well needs no new beginning, as long as something else may help; and that is the shorter way.
+    for finding, edit, later in sorted(offered, key=lambda each: each[2] is None):
+        if len(course.repairs) == MOST_TRIES:
+            break
+        tried = later or edit
+        # Steps that such a try, and going on from it, take; in the time that steps took so far.
+        steps = (now.trace.told.steps or now.reached) - (good.step if later and good else 0)
+        needed = now.seconds / max(now.reached - (good.step if good else 0), 1) * steps
+        repair = _declined(finding, tried, how, ask, _too_late(patient.fit, needed))
+        if repair is None:
+            other = _tried(patient, trying.edited(now, tried), point, good if later else None)
+            repair = trying.judge(patient, now, other, finding, tried)
+            if repair.accepted:
+                return replace(course, candidate=other.candidate, repairs=(*course.repairs, repair))
+        course = replace(course, repairs=(*course.repairs, repair))
+        if repair.reason == TOO_LATE:
+            break
+    return replace(course, known=tuple(sorted({*course.known, *fresh})))
 
 
-def patient_of(fit: NetworkFit, interrupted: Callable[[], bool]) -> Patient:
-    """The training of a fit as it is looked at. interrupted: asked after each step."""
-    training = fit.training
-    _, answered = training.rows(fit.unit)
-    rows = np.flatnonzero(answered)
-    compared_by = proof.metric_of(several.task_of(training.work))
-    target = None if training.batch.target is None else training.batch.target[rows]
-    proving, untouched = proof.parts(len(rows), training.seed)
-    return Patient(
-        fit=fit,
-        interrupted=interrupted,
-        metric=registry.find("metrics", compared_by) if compared_by and target is not None and len(rows) > 2 else None,
-        target=target,  # type: ignore[arg-type]
-        weight=None if training.batch.weight is None else np.asarray(training.batch.weight)[rows],
-        proving=proving,
-        untouched=untouched,
-    )
+def _tried(patient: Patient, candidate: Candidate, point: Pause, state: Saved | None) -> Trial:
+    """A try up to the point of comparison. state: from where it goes on; None to begin anew."""
+    if state is not None:
+        patient.fit.of(candidate).go_on_from(state)
+    return trying.trained_to(patient, candidate, point)
 
 
-def train_to_mark(patient: Patient, candidate: Candidate) -> tuple[Trial, TrainingError | None]:
-    """The training of a candidate up to its mark, and the error it ended with where its loss was not finite."""
-    fit = patient.fit.of(candidate)
-    began, trace = time.monotonic(), Trace()
-    choices = fit.choices()
-    if fit.resumes:
-        fit.tell_choices()
-    form, error = None, None
-    try:
-        form = fit.run(patient.interrupted, trace=trace, to_mark=True).form
-    except TrainingError as failed:
-        error = failed
-    _, answered = fit.training.rows(fit.unit)
-    inputs = fit.training.batch.inputs[answered]
-    found, not_run = look(trace)
-    severe = frozenset(each.condition for each in found if each.severity == "severe")
-    seconds = time.monotonic() - began
-    looked = tuple(attributed(found))
-    return Trial(candidate, choices, trace, form, inputs, looked, severe, tuple(not_run), seconds), error
+def _trained(trial: Trial) -> Trained:
+    if trial.error is not None:
+        raise trial.error
+    assert trial.trained is not None, "what did not fail is trained"
+    return trial.trained
 
 
-def _open(trial: Trial, tried: set[tuple[str, str]]) -> Iterator[tuple[Finding, RecipeEdit]]:
+def _open(
+    trial: Trial, tried: set[tuple[str, str]], findings: Sequence[Finding] | None = None
+) -> Iterator[tuple[Finding, RecipeEdit]]:
     """What may be tried next: edits of this candidate, those for the primary finding first."""
-    for finding in trial.findings:
+    for finding in trial.findings if findings is None else findings:
         if finding.severity == "note":
             continue
         for edit in finding.edits:
             own = edit.path.startswith(("train.", f"model.{trial.candidate.model}."))
-            if own and (edit.path, repr(edit.after)) not in tried:
+            if own and _named(edit) not in tried:
                 yield finding, edit
 
 
-def _too_late(fit: NetworkFit, trial: Trial) -> bool:
-    """Whether one more trial, and as much again for going on from it, would not fit into the time."""
-    return fit.until is not None and time.monotonic() + 2 * trial.seconds > fit.until
+def _named(edit: RecipeEdit) -> tuple[str, str]:
+    return edit.path, repr(edit.after)
 
 
-def _seen(condition: str, trace: Trace) -> bool:
-    """Whether a condition still sees its signal."""
-    found: Condition = registry.find("conditions", condition)
-    reads = found.examine if found.sees == "training" else found.during
-    assert reads is not None, "what was found in a trace is found by what reads traces"
-    try:
-        return any(finding.severity != "note" for finding in reads(trace))
-    except ValueError:
-        # What it looks at is no longer there: no ReLU, say.
-        return False
+def _declined(finding: Finding, edit: RecipeEdit, how: Repairing, ask: Ask | None, too_late: bool) -> Repair | None:
+    """Why an edit is not tried; None where it is."""
+    if too_late:
+        return Repair(finding.condition, (edit,), False, TOO_LATE)
+    if how == "ask" and not (ask is not None and ask(f"{finding.text}\nSet {edit.path} to {edit.after!r}?")):
+        return Repair(finding.condition, (edit,), False, "not wanted")
+    return None
 
 
-def _gain(patient: Patient, before: Trial, after: Trial, rows: Array) -> proof.Gain:
-    """How much better the later trial answers these held-out rows."""
-    assert patient.metric is not None, "an effect is read from a metric"
-    assert after.outputs is not None, "it has answers to compare"
-    old = before.outputs if before.outputs is not None else _simplest(patient)
-    return proof.gain(
-        patient.metric,
-        several.task_of(patient.fit.training.work),
-        patient.target[rows],
-        old[rows],
-        after.outputs[rows],
-        weight=None if patient.weight is None else patient.weight[rows],
-        seed=patient.fit.training.seed,
-    )
-
-
-def _simplest(patient: Patient) -> PerRow:
-    """What the simplest model answers: it stands for a training that has no weights left."""
-    from luban.training.fitting import fit_candidate
-
-    fit = patient.fit
-    name = several.task_of(fit.training.work).baseline
-    fitted_on, answered = fit.training.rows(fit.unit)
-    batch = fit.training.batch
-    form = fit_candidate(batch.take(fitted_on), fit.training.work, Candidate(model=name), seed=0, threads=1)
-    return form.outputs(batch.inputs[answered])
-
-
-def _curve(trace: Trace) -> tuple[tuple[int, float], ...]:
-    """The loss by step, smoothed to at most DRAWN points; what is not finite ends it."""
-    finite = [loss for loss in trace.losses if np.isfinite(loss)]
-    width = max(-(-len(finite) // DRAWN), 1)
-    return tuple((trace.number(at * width), float(value)) for at, value in enumerate(smoothed(finite, width)))
+def _too_late(fit: NetworkFit, seconds: float) -> bool:
+    """Whether so many seconds do not fit into the time."""
+    return fit.until is not None and time.monotonic() + seconds > fit.until

@@ -46,6 +46,8 @@ TENSORS = "tensors"
 """The folder within that of the encoded rows that holds them as tensors."""
 TREATED = "treated.json"
 """The file that says what came of looking at a candidate's training."""
+FOLLOWED = "followed.json"
+"""The file that says what came of looking at it later on."""
 TRACKED = "tracked.json"
 """The file that says how far a tracker was told."""
 COMPARED = 100_000
@@ -284,7 +286,8 @@ class WorkFolder:
         return found
 
     def write_outputs(self, unit: Unit, outputs: PerRow) -> None:
-        self._write_array(self.units / f"{self.actual(unit).name}.npy", outputs)
+        """Writes the outputs of this very unit: what is fitted in its place may be another one by now."""
+        self._write_array(self.units / f"{unit.name}.npy", outputs)
 
     def form(self, unit: Unit) -> Form:
         kind, state = states.from_bytes((self.units / f"{self.actual(unit).name}{_form_ending(unit)}").read_bytes())
@@ -292,9 +295,7 @@ class WorkFolder:
 
     def write_form(self, unit: Unit, form: Form) -> None:
         """Writes the form. That of a unit with outputs as well is written before these, which finish the unit."""
-        files.write(
-            self.units / f"{self.actual(unit).name}{_form_ending(unit)}", states.to_bytes(form.kind, form.state())
-        )
+        files.write(self.units / f"{unit.name}{_form_ending(unit)}", states.to_bytes(form.kind, form.state()))
 
     def write_remarks(self, unit: Unit, remarks: Remarks) -> None:
         """Writes what the fit of a unit told of itself, before its result, which finishes the unit."""
@@ -309,29 +310,48 @@ class WorkFolder:
 
     def actual(self, unit: Unit) -> Unit:
         """The unit that is fitted in the place of this one: of the repaired candidate, where there is one."""
-        treated = self.treated(unit.candidate)
-        if treated is None:
-            return unit
-        return replace(unit, candidate=Candidate.model_validate(treated["candidate"]))
+        candidate = unit.candidate
+        for read in (self.treated, self.followed):
+            document = read(candidate)
+            if document is not None:
+                candidate = Candidate.model_validate(document["candidate"])
+        return replace(unit, candidate=candidate)
 
     def treated(self, candidate: Candidate) -> dict[str, Any] | None:
-        """What came of looking at the training of a candidate; None where nobody looked yet, or it is no network."""
-        path = self._networks(candidate) / TREATED
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+        """What came of looking at the training of a candidate at its first mark; None where nobody looked yet, or it is
+        no network.
+        """
+        return self._document(candidate, TREATED)
 
     def treat(self, candidate: Candidate, treat: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """The same, found by whoever comes first, and then kept."""
 
         def found() -> dict[str, Any]:
             document = treat()
-            actual = Candidate.model_validate(document["candidate"])
-            if actual != candidate:
-                # The repaired one was looked at as it was tried: it is trained as it stands.
-                stands = {"candidate": document["candidate"], "findings": [], "repairs": [], "not_run": []}
-                self._once(self._networks(actual) / TREATED, lambda: stands)
+            self._stands(candidate, document["candidate"])
             return document
 
         return self._once(self._networks(candidate) / TREATED, found)
+
+    def followed(self, candidate: Candidate) -> dict[str, Any] | None:
+        """What came so far of looking at a training behind its first mark. candidate: as it was from there on."""
+        return self._document(candidate, FOLLOWED)
+
+    def follow(self, candidate: Candidate, document: dict[str, Any]) -> None:
+        """Writes it down: whoever goes on, after a kill too, goes on from there."""
+        self._stands(candidate, document["candidate"])
+        files.write_json(self._networks(candidate) / FOLLOWED, document)
+
+    def _stands(self, candidate: Candidate, document: dict[str, Any]) -> None:
+        """The repaired one was looked at as it was tried: it is trained as it stands."""
+        actual = Candidate.model_validate(document)
+        if actual != candidate:
+            stands = {"candidate": document, "findings": [], "repairs": [], "not_run": []}
+            self._once(self._networks(actual) / TREATED, lambda: stands)
+
+    def _document(self, candidate: Candidate, name: str) -> dict[str, Any] | None:
+        path = self._networks(candidate) / name
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def network(self, unit: Unit) -> Path:
         """Where the training of a network keeps its checkpoints."""

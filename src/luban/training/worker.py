@@ -20,27 +20,19 @@ from typing import TYPE_CHECKING, Any
 from luban.core.errors import Interrupted
 from luban.core.process import end_with_parent
 from luban.evidence.fits import Remarks, listening
-from luban.recipe.recipe import Candidate
 from luban.training import nodes
-from luban.training.network_fit import CHECKPOINTS, TOGETHER, NetworkFit, stopping
+from luban.training.network_fit import CHECKPOINTS, TOGETHER, NetworkFit, Trainer, alone, stopping
 from luban.training.work_folder import Ask, Training, Unit, WorkFolder, by_gradient
 from luban.training.writing import TASK
 
 if TYPE_CHECKING:
     from luban.protocols import Form
-    from luban.training.gradient import Trained
+    from luban.training.treating import Treated
 
-Train = Callable[[NetworkFit, Callable[[], bool]], "Trained"]
-"""`train(fit, interrupted)`: the trained network."""
 LEARNING, LEARNING_TO_WRITE = 0.92, 0.85
 """Share of the time for training a network; in the rest it answers the rows that are held out. Texts are written token
 by token, which takes longer.
 """
-
-
-def alone(fit: NetworkFit, interrupted: Callable[[], bool]) -> Trained:
-    """Trains a network in this process."""
-    return fit.run(interrupted)
 
 
 def fit_unit(
@@ -49,7 +41,7 @@ def fit_unit(
     unit: Unit,
     threads: int,
     seconds: float | None = None,
-    train: Train = alone,
+    train: Trainer = alone,
     ask: Ask | None = None,
 ) -> None:
     """Fits one unit and writes its result into the folder: held-out outputs for a fold, else the form; or both, where
@@ -63,7 +55,7 @@ def fit_unit(
     _, answered = training.rows(unit)
     fit = NetworkFit(folder, seen, unit)
     if by_gradient(unit.candidate):
-        form = _trained(fit, threads, seconds, train, ask)
+        unit, form = _trained(fit, threads, seconds, train, ask)
     else:
         rows = fit.rows()
         with listening() as heard:
@@ -76,15 +68,21 @@ def fit_unit(
     if answered.any():
         folder.write_outputs(unit, form.outputs(seen.batch.inputs[answered]))
     for name in (CHECKPOINTS, TOGETHER):
-        for own in (fit, fit.of(folder.actual(unit).candidate)):
+        for own in (fit, fit.of(unit.candidate)):
             shutil.rmtree(own.place / name, ignore_errors=True)
 
 
-def _trained(fit: NetworkFit, threads: int, seconds: float | None, train: Train, ask: Ask | None) -> Form:
-    """The trained network of a unit; what was decided before is found again, and so are its checkpoints."""
+def _trained(
+    fit: NetworkFit, threads: int, seconds: float | None, train: Trainer, ask: Ask | None
+) -> tuple[Unit, Form]:
+    """What was trained in the place of a unit, and the network; what was decided before is found again, and so are its
+    checkpoints.
+    """
     from luban.core.lazy import require
 
     torch = require("torch", extra="nets", purpose=f"the model '{fit.unit.candidate.model}'")
+    from luban.training import treating
+
     torch.set_num_threads(threads)
     began = time.monotonic()
     if seconds is not None and fit.training.work.task == TASK:
@@ -98,31 +96,40 @@ def _trained(fit: NetworkFit, threads: int, seconds: float | None, train: Train,
     until = began + LEARNING * seconds if seconds is not None and limited else None
     fit = replace(fit, until=until)
     with stopping() as asked:
-        if train is alone:
-            fit = fit.of(_treated(fit, asked, ask))
-        fit.tell_choices()
-        trained = train(fit, asked)
+        first = _first(fit)
+        treated = _treated(first, asked, train, ask)
+        fit = fit.of(treated.candidate)
+        if first.resumes:
+            fit, trained = treating.follow(
+                fit, asked, known=treated.known, how=fit.training.repair, ask=ask, train=train
+            )
+        else:
+            fit.tell_choices()
+            trained = train(fit, asked)
     del held
     if trained.until_step is not None:
         fit.folder.ended_early(fit.unit, trained.until_step)
-    return trained.form
+    return fit.unit, trained.form
 
 
-def _treated(fit: NetworkFit, interrupted: Callable[[], bool], ask: Ask | None) -> Candidate:
-    """The candidate that is trained in the place of the one that was asked for: itself, or repaired.
+def _first(fit: NetworkFit) -> NetworkFit:
+    """The fit that is looked at: of the first part. The unit of that part goes on from where it was looked at; another
+    leaves nothing behind.
+    """
+    unit = Unit(fit.unit.candidate, 0 if (fit.training.folds[0] >= 0).any() else fit.unit.part)
+    return replace(fit, unit=unit, resumes=fit.unit == unit)
 
-    Whoever comes first looks, always at the first part: that one's own unit goes on from where it was looked at, and
-    another leaves nothing behind.
+
+def _treated(first: NetworkFit, interrupted: Callable[[], bool], train: Trainer, ask: Ask | None) -> Treated:
+    """What came of looking at it at its first mark: whoever comes first looks. Its candidate is trained in the place of
+    the one that was asked for.
     """
     from luban.training import treating
 
-    unit = Unit(fit.unit.candidate, 0 if (fit.training.folds[0] >= 0).any() else fit.unit.part)
-    first = replace(fit, unit=unit, resumes=fit.unit == unit)
-
     def treat() -> dict[str, Any]:
-        return treating.treat(first, interrupted, how=fit.training.repair, ask=ask).to_json()
+        return treating.treat(first, interrupted, how=first.training.repair, ask=ask, train=train).to_json()
 
-    return Candidate.model_validate(fit.folder.treat(fit.unit.candidate, treat)["candidate"])
+    return treating.Treated.from_json(first.folder.treat(first.unit.candidate, treat))
 
 
 def main(path: str, name: str, seed_text: str, threads_text: str, together_text: str) -> None:
@@ -159,7 +166,7 @@ def main(path: str, name: str, seed_text: str, threads_text: str, together_text:
         print(json.dumps({"name": unit.name, "cpu_seconds": time.process_time() - started}), file=answers, flush=True)
 
 
-def _trainer(path: str, name: str, seed: int, threads: int, together: int) -> Train:
+def _trainer(path: str, name: str, seed: int, threads: int, together: int) -> Trainer:
     if together == 1:
         return alone
     if nodes.place() is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from luban.core import registry
 from luban.evidence.finding import Finding, Repair
 from luban.recipe.recipe import Candidate
 from luban.training.treating import Treated
@@ -29,18 +28,16 @@ def looked(folder: WorkFolder, asked: Sequence[Candidate], chosen: Sequence[Cand
     for candidate in filter(by_gradient, asked):
         document = folder.treated(candidate)
         if document is None:
-            if candidate in chosen:
-                not_run |= dict.fromkeys(_of_trainings(), "several processes train together, and nobody looks on")
             continue
         treated = Treated.from_json(document)
+        later = folder.followed(treated.candidate)
+        if later is not None:
+            followed = Treated.from_json(later)
+            both = treated.and_found(followed.findings)
+            treated = replace(both, candidate=followed.candidate, repairs=(*treated.repairs, *followed.repairs))
         repairs += treated.repairs
         if treated.candidate in chosen:
             not_run |= dict(treated.not_run)
         if treated.candidate in chosen or treated.repairs:
             findings += [replace(found, text=f"{candidate.label}: {found.text}") for found in treated.findings]
     return Looked(tuple(findings), tuple(repairs), tuple(not_run.items()))
-
-
-def _of_trainings() -> list[str]:
-    known = [registry.find("conditions", name) for name in registry.names("conditions")]
-    return [condition.id for condition in known if condition.sees == "training"]
