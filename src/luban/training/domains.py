@@ -143,7 +143,7 @@ def area(said: Array, newer: Array) -> tuple[float, float, float, float]:
     """The area under the ROC curve, its 95% interval (DeLong et al., 1988), and the one-sided p of chance.
 
     >>> [round(each, 3) for each in area(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))]
-    [0.75, 0.06, 1.0, 0.219]
+    [0.75, 0.057, 1.0, 0.219]
     """
     from scipy.special import ndtr
     from scipy.stats import rankdata

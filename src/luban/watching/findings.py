@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, final
 
 from luban.core import registry
@@ -88,8 +89,8 @@ def not_finite(step: int, loss: float, bad: tuple[str, str | None] | None, given
         f"weights, and {cure}."
     )
     signal = Signal("steps whose numbers are finite", float(step), float(step + 1), step + 1)
-    condition = "nonfinite-data" if given else "nonfinite-training"
-    return Finding(condition, "severe", Where(layer=layer, step=step, batch=step), signal, text)
+    found = Finding("nonfinite-training", "severe", Where(layer=layer, step=step, batch=step), signal, text)
+    return replace(found, condition="nonfinite-data") if given else found
 
 
 def line(finding: Finding) -> str:
