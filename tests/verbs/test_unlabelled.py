@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,13 @@ def test_the_command_writes_what_predict_writes(folder: Path) -> None:
     assert done.lines[0] == "row,prediction,probability_sport,probability_money"
     assert len(done.lines) == 31
     assert luban("predict", "--from", folder, "--labels", "sport, money=goal", "texts.csv").lines[1:] != done.lines[1:]
+
+
+def test_rows_of_stdin_are_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ("predict", "--from", folder, "--labels", "goal,bank")
+    of_file = luban(*asked, "texts.csv")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Path("texts.csv").read_bytes())))
+    assert luban(*asked, "-").out == of_file.out
 
 
 def test_vectors_have_length_one_and_are_the_same_in_every_format(folder: Path) -> None:

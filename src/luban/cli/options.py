@@ -90,6 +90,14 @@ threads = option(
     "--threads", type=click.IntRange(min=1), metavar="N", group=BUDGET, help="How many threads; it changes no result."
 )
 
+written_as = option(
+    "--format",
+    type=click.Choice(["csv", "jsonl", "parquet"]),
+    metavar="NAME",
+    group=RESULT,
+    help="csv, jsonl or parquet; else as --out ends, else csv.",
+)
+
 require = option(
     "--require",
     multiple=True,

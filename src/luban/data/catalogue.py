@@ -47,9 +47,14 @@ def samples() -> list[Listed]:
     return found
 
 
+def is_model(name: str) -> bool:
+    """Whether a sample is a pretrained model. UsageError for a name that is unknown."""
+    return not registry.find("data.samples", name).rows
+
+
 def models() -> list[str]:
     """The names of those that are pretrained models."""
-    return [listed.name for listed in samples() if listed.kind == "model"]
+    return [name for name in registry.names("data.samples") if is_model(name)]
 
 
 def sample_path(name: str, fetch: bool = False) -> Path:

@@ -23,7 +23,7 @@ from luban.core.errors import DataError, UsageError
 from luban.core.suggest import fold, nearest
 from luban.core.units import read_size
 from luban.data import cache, check, infer, loader, paths
-from luban.data.catalogue import models, sample_path
+from luban.data.catalogue import is_model, sample_path
 from luban.data.dataset import Dataset
 from luban.data.frames import frame_of, is_frame, plain_types
 from luban.data.sources import _plain
@@ -154,7 +154,7 @@ def _of_place(place: str, wishes: Mapping[str, Wish], console: Console) -> _Foun
         return replace(_of_file(path, wishes, console, content=content, shown="stdin"), name="stdin")
     if place.startswith(_SAMPLE):
         name = place.removeprefix(_SAMPLE)
-        if fold(name) in models():
+        if is_model(name):
             raise UsageError(
                 "this is a pretrained model, and no data.", where=place, fix=f"begin from it: --from {fold(name)}"
             )

@@ -32,9 +32,6 @@ BY_CONTENT = "sha256:"
 PICKLES = ("pytorch_model.bin", "model.bin", "model.pt", "model.pth", "model.ckpt")
 MOST_JSON = 8 << 20
 MOST_FILES = 200
-MARKS = (("pad_token", 0), ("unk_token", 0), ("cls_token", 0), ("sep_token", 0), ("mask_token", 0))
-"""The tokens of an encoder's own that stand where luban's five marks do, by their names in its tokenizer."""
-_KINDS = {"cls_token": ("cls_token", "bos_token"), "sep_token": ("sep_token", "eos_token")}
 _LICENCE = re.compile(r"^license:\s*(\S.{0,80})$", re.MULTILINE)
 _PREFIX = re.compile(r"^(?:bert|distilbert|roberta|xlm_roberta|camembert|albert|electra|mpnet|model|encoder_model)\.")
 

@@ -18,6 +18,7 @@ from luban.verbs.bundle import Bundle, opened
 if TYPE_CHECKING:
     import polars as pl
 
+    from luban.data.dataset import Dataset
     from luban.verbs.answering import Answerer
 
 Format = Literal["csv", "jsonl", "parquet"]
@@ -66,7 +67,7 @@ def predict(
 
     Raises UsageError, DataError that names file, column and row, BundleError, ResourceError.
     """
-    tables = _tables(_answerer(bundle, data, from_, labels, text, threads, console), data, console)
+    tables = _tables(*_answerer(bundle, data, from_, labels, text, threads, console), console)
     if out is not None:
         return into_file(tables, Path(out), format)
     if stream is not None:
@@ -85,37 +86,41 @@ def _answerer(
     text: str | None,
     threads: int | None,
     console: Console,
-) -> Answerer:
-    """What answers: the bundle, or a pretrained encoder. Raises UsageError for both, for neither, and for a half."""
+) -> tuple[Answerer, Dataset]:
+    """What answers, the bundle or a pretrained encoder, and the rows, opened once: stdin can be read no more often.
+
+    Raises UsageError for both, for neither, and for a half.
+    """
+    from luban.data.open import open_dataset
+
     if from_ is None and not labels and text is None:
         if bundle is None:
             raise UsageError("there is no bundle.", where="luban predict", fix="luban predict BUNDLE DATA")
         found = opened(bundle)
-        return found.answerer if threads is None else found.answering(threads)
+        answerer = found.answerer if threads is None else found.answering(threads)
+        return answerer, open_dataset(data, like=answerer.schema, console=console)
     if bundle is not None or from_ is None or not labels:
         raise UsageError(
             "labels are chosen from by a pretrained model, in the place of a bundle.",
             where="--from, --labels",
             fix="luban predict --from minilm --labels A,B,C DATA",
         )
-    from luban.data.open import open_dataset
     from luban.verbs import unlabelled
 
     if threads is not None:
         require("torch", extra="nets", purpose="answering by a pretrained model").set_num_threads(threads)
-    return unlabelled.answerer(from_, labels, open_dataset(data, console=console), text)
+    dataset = open_dataset(data, console=console)
+    return unlabelled.answerer(from_, labels, dataset, text), dataset
 
 
-def _tables(answerer: Answerer, data: Any, console: Console) -> Iterator[pl.DataFrame]:
+def _tables(answerer: Answerer, dataset: Dataset, console: Console) -> Iterator[pl.DataFrame]:
     """The answers as tables, one for each slice of rows."""
     import numpy as np
     import polars as pl
 
     from luban.data import loader
-    from luban.data.open import open_dataset
     from luban.verbs.answering import SLICE
 
-    dataset = open_dataset(data, like=answerer.schema, console=console)
     if answerer.windows is not None:
         from luban.verbs import forecasts
 

@@ -29,13 +29,7 @@ if TYPE_CHECKING:
 @option("--find", metavar="QUESTION", group=RESULT, help="Show the rows whose texts are nearest to this.")
 @option("--top", type=click.IntRange(min=1), default=5, metavar="N", group=RESULT, help="How many are shown; else 5.")
 @option("--out", metavar="FILE", group=RESULT, help="Write the vectors here instead of to stdout.")
-@option(
-    "--format",
-    type=click.Choice(["csv", "jsonl", "parquet"]),
-    metavar="NAME",
-    group=RESULT,
-    help="csv, jsonl or parquet; else as --out ends, else csv.",
-)
+@options.written_as
 @options.threads
 @options.common
 def command(talk: Talk, out: str | None, find: str | None, **asked: Any) -> Result | None:

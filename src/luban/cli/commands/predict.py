@@ -29,13 +29,7 @@ if TYPE_CHECKING:
 @option("--labels", metavar="A,B,..", group=MODEL, help="What it chooses from: NAME, or NAME=DESCRIPTION.")
 @option("--text", metavar="COLUMN", group=MODEL, help="The column that it reads; else the only one with texts.")
 @option("--out", metavar="FILE", group=RESULT, help="Write here instead of to stdout.")
-@option(
-    "--format",
-    type=click.Choice(["csv", "jsonl", "parquet"]),
-    metavar="NAME",
-    group=RESULT,
-    help="csv, jsonl or parquet; else as --out ends, else csv.",
-)
+@options.written_as
 @options.threads
 @options.common
 def command(places: tuple[str, ...], talk: Talk, out: str | None, labels: str | None, **asked: Any) -> Result | None:
