@@ -34,7 +34,7 @@ from luban.training.keeping import Kept
 from luban.training.loss import Loss, loss_of
 from luban.training.pausing import Pause
 from luban.training.progress import Held, Progress
-from luban.training.signals import Recorder, now
+from luban.training.signals import TIMED, Recorder, now
 from luban.training.tracing import Tracing
 
 if TYPE_CHECKING:
@@ -192,7 +192,9 @@ def _train(
             # The layers of a network whose weights are shared out cannot be looked at one by one.
             traced = pausing.wanted(progress.step) or closely.get(progress.step, False)
             counted = traced or progress.step in closely
-            started, watched = now(), (counted or recorder.watching(progress.step)) and not team.sharded
+            watched = (counted or recorder.watching(progress.step)) and not team.sharded
+            # The clock of CPU time is a call of the system: only steps that set the interval are worth it.
+            started = now() if progress.step < TIMED else math.nan
             team.draws(seed, progress.step)
             assert isinstance(holds.learning_rate, float), "it is decided"
             rate = holds.learning_rate * optimizing.factor(train.schedule, train.warmup, progress.step, steps)
@@ -231,7 +233,8 @@ def _train(
             progress.step += 1
             progress.place += len(step.parts)
             progress.loss += value
-            recorder.timed(progress.step - 1, now() - started)
+            if math.isfinite(started):
+                recorder.timed(progress.step - 1, now() - started)
             if late or progress.step == train.until_step:
                 # What is left of the time is for the rows that wait for an answer; it is judged where it stands.
                 progress.ended = "time" if late else "step"
