@@ -15,7 +15,7 @@ from luban.collate import LENGTHS
 from luban.core import registry
 from luban.protocols import Shape, Work
 from models.networks import ANSWERING, NEEDED, NETWORKS, SHAPES, TAGGING, alone, inputs, network, work
-from origins.tiny import CONFIG, ORIGIN
+from origins.tiny import CONFIG, IMAGES, ORIGIN, ORIGIN_OF_IMAGES
 
 CASES = [(name, kind) for name, model in ANSWERING.items() for kind in sorted(model.takes)]
 RAGGED = [case for case in CASES if SHAPES[case[1]].ragged]
@@ -236,6 +236,14 @@ SETTINGS: dict[str, dict[str, Case]] = {
         "normalisation": Case("batch"),
         "dropout": Case(0.5),
     },
+    "pretrained-image": {
+        "origin": Case({**ORIGIN_OF_IMAGES, "config": {**IMAGES, "head": 8}}),
+        "side": Case(48),
+        "frozen": Case(2, "", {"statistics": "learned"}),
+        "levels": Case("all"),
+        "statistics": Case("learned"),
+        "dropout": Case(0.9),
+    },
     "pretrained-text": {
         "origin": Case({**ORIGIN, "config": {**CONFIG, "hidden_size": 8}}),
         "dropout": Case(0.9),
@@ -256,6 +264,7 @@ SETTINGS: dict[str, dict[str, Case]] = {
 ELSEWHERE = {
     ("encoder-decoder", "vocabulary"),
     ("encoder-decoder", "beams"),
+    ("pretrained-image", "layer_decay"),
     ("pretrained-text", "frozen"),
     ("pretrained-text", "layer_decay"),
 }

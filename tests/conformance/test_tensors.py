@@ -215,6 +215,7 @@ FLIPPED = {
     "longest": ("text", 4, 5),
     "words": ("words", 2, 3),
     "image_size": ("image", 8, 9),
+    "image_most": ("image", 4, 3),
     "color": ("image", "gray", "rgb"),
     "sample_rate": ("audio", 8_000, 4_000),
     "mel_bands": ("audio", 8, 16),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from luban.collate import LENGTHS
 from luban.core import registry
 from luban.protocols import NetworkModel, Shape, Work
-from origins.tiny import ORIGIN
+from origins.tiny import ORIGIN, ORIGIN_OF_IMAGES
 
 NETWORKS: dict[str, NetworkModel] = {
     name: model
@@ -40,9 +40,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "tabular-transformer": {"width": 16, "heads": 2},
     "encoder-decoder": {"width": 16, "heads": 2},
     "pretrained-text": {"origin": ORIGIN},
+    "pretrained-image": {"origin": ORIGIN_OF_IMAGES},
 }
 """Settings that keep the arithmetic of a test small."""
-NEEDED: dict[str, dict[str, Any]] = {"pretrained-text": {"origin": ORIGIN}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "pretrained-text": {"origin": ORIGIN},
+    "pretrained-image": {"origin": ORIGIN_OF_IMAGES, "statistics": "learned"},
+}
 """Settings without which there is no network."""
 LENGTHS_OF_ROWS = (9, 1, 4, 6)
 

@@ -101,7 +101,7 @@ def test_lower_blocks_learn_more_slowly_and_the_head_faster(folder: Path) -> Non
 
 
 def test_frozen_blocks_do_not_learn(folder: Path) -> None:
-    module, _, _ = begun(folder, frozen=2)
+    module, _, _ = begun(folder, frozen=1)
     learning = {name for name, parameter in module.named_parameters() if parameter.requires_grad}
     assert not any("embeddings" in name or "layer.0" in name for name in learning)
     assert any("layer.1" in name for name in learning) and "head.weight" in learning
@@ -170,7 +170,7 @@ def test_a_label_that_every_row_has_and_a_class_that_none_has_are_answered_with_
 def test_frozen_features_read_nothing_beside_texts() -> None:
     mixed = {"headline": Shape("tokens", (70,), longest=9), "table": Shape("vector", (3,))}
     work = Work("binary", 2, 60, 3, shapes=mixed)
-    assert "pretrained-text takes them" in FROZEN.declines(work)
+    assert "takes other columns beside it" in FROZEN.declines(work)
     assert TEXT.declines(work) is None
 
 

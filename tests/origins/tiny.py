@@ -1,4 +1,5 @@
-"""A pretrained model in its real layout, tiny and with random weights: a folder that `transformers` wrote."""
+"""Pretrained models in their real layout, tiny and with random weights: of texts, as `transformers` writes them, and of
+images."""
 
 from __future__ import annotations
 
@@ -21,6 +22,58 @@ CONFIG: dict[str, Any] = {
 }
 ORIGIN: dict[str, Any] = {"content": "sha256:none", "config": CONFIG, "marks": (0, 1, 2, 3, 4)}
 """Of an architecture that is built, and begins from nothing."""
+
+
+IMAGES: dict[str, Any] = {
+    "model_type": "inverted-residuals",
+    "image_size": 32,
+    "center": [127.0, 120.0, 110.0],
+    "spread": [60.0, 61.0, 62.0],
+    "stem": 8,
+    "stages": [[1, 8, 1, 1, 3], [2, 12, 2, 2, 5]],
+    "head": 16,
+    "padding": "same",
+    "epsilon": 1e-3,
+}
+ORIGIN_OF_IMAGES: dict[str, Any] = {"content": "sha256:none", "config": IMAGES}
+
+
+def write_images(folder: Path, seed: int = 0, **changes: Any) -> Path:
+    """The folder of a network of images of three blocks. changes: of its config."""
+    import json
+
+    import torch
+    from safetensors.torch import save_file
+
+    from luban.origins.inverted_residuals import InvertedResiduals
+
+    torch.manual_seed(seed)
+    config = {**IMAGES, **changes}
+    module = InvertedResiduals(config).train()
+    with torch.no_grad():
+        # So that its means and spreads are those of something.
+        module(torch.randn(64, 3, 32, 32))
+        weights = {name: tensor for name, tensor in module.state_dict().items() if tensor.is_floating_point()}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(weights, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "README.md").write_text("---\nlicense: mit\n---\nA network.\n", encoding="utf-8")
+    return folder
+
+
+def paint(folder: Path, count: int, side: int = 20, seed: int = 0) -> Path:
+    """A folder of images in folders of their classes: `dark` and `light`, of noise."""
+    import numpy as np
+    from PIL import Image
+
+    draw = np.random.default_rng(seed)
+    for number in range(count):
+        name = ("dark", "light")[number % 2]
+        place = folder / name / f"{number:03}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        pixels = draw.integers(0, 200, (side, side, 3)) + (55 if number % 2 else 0)
+        Image.fromarray(pixels.astype(np.uint8)).save(place)
+    return folder
 
 
 def write(folder: Path, seed: int = 0, **changes: Any) -> Path:

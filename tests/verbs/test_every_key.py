@@ -44,6 +44,7 @@ OF_NETWORKS = (
             "words",
             "longest",
             "image_size",
+            "image_most",
             "color",
             "sample_rate",
             "mel_bands",

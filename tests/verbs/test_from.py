@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import luban
+from luban.verbs.predict import predict
 from origins import tiny
 from verbs.program import luban as program
 
@@ -83,3 +84,51 @@ def test_data_that_is_asked_for_as_a_model_is_told(folder: Path) -> None:
     done = program("fit", "sample:minilm", "--target", "topic", "--json")
     assert done.code == 2
     assert "--from minilm" in done.document["error"]["fix"]
+
+
+def probabilities(bundle: luban.Bundle, images: Path) -> list[float]:
+    answers = predict(bundle, str(images)).predictions
+    assert answers is not None
+    return [line["probabilities"]["light"] for line in answers]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["pretrained-features", "pretrained-image"])
+def test_images_are_begun_from_a_network_of_images(folder: Path, tmp_path: Path, model: str) -> None:
+    images, origin = tiny.paint(tmp_path / "images", 60), tiny.write_images(tmp_path / "network")
+    made = luban.fit(
+        str(images), "label", model=model, from_=str(origin), set={**FEW, "train.epochs": 20}, folds=2, out="it.luban",
+        repair="off", threads=1,
+    )  # fmt: skip
+    said = probabilities(made, images)
+    for file in origin.iterdir():
+        file.unlink()
+    assert probabilities(luban.load(made.path), images) == pytest.approx(said, abs=1e-5)
+    assert (Path(made.path) / "runtime" / "model.onnx").is_file()
+    assert made.measurements[0].value > 0.7
+    assert "sha256:" in (Path(made.path) / "recipe.yaml").read_text()
+
+
+def test_images_keep_the_size_that_the_network_learned_on(folder: Path, tmp_path: Path) -> None:
+    from luban.verbs.asking import recipe_of
+
+    origin = tiny.write_images(tmp_path / "network", image_size=160)
+    recipe = recipe_of(None, None, origin=str(origin), target="label")
+    assert recipe.model.names == ("pretrained-features", "pretrained-image", "auto")
+    assert (recipe.features.image_most, recipe.features.image_size) == (160, "auto")
+    assert recipe_of(None, {"features.image_most": 50}, origin=str(origin)).features.image_most == 50
+
+
+@pytest.mark.slow
+def test_values_of_images_are_learned_too(folder: Path, tmp_path: Path) -> None:
+    import numpy as np
+
+    origin = tiny.write_images(tmp_path / "network")
+    draw = np.random.default_rng(0)
+    light = draw.uniform(0, 100, 60)
+    pixels = (draw.integers(0, 150, (60, 12, 12)) + light[:, None, None]).astype(np.uint8)
+    data = pl.DataFrame({"image": pl.Series(pixels, dtype=pl.Array(pl.UInt8, (12, 12))), "light": light})
+    made = luban.fit(
+        data, "light", model="pretrained-features", from_=str(origin), folds=2, out="it.luban", repair="off", threads=1
+    )
+    assert made.measurements[0].difference is not None and made.measurements[0].difference.high < 0

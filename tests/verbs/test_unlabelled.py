@@ -116,3 +116,36 @@ def test_a_description_follows_the_equals_sign() -> None:
     assert unlabelled.described(["a = b = c", " d "]) == {"a": "b = c", "d": "d"}
     with pytest.raises(UsageError, match="has no name"):
         unlabelled.described(["=b", "c"])
+
+
+@pytest.fixture
+def network(folder: Path, tmp_path: Path) -> Path:
+    tiny.paint(tmp_path / "images", 12)
+    return tiny.write_images(tmp_path / "network")
+
+
+def test_images_have_vectors_of_length_one_and_an_image_is_nearest_to_itself(network: Path) -> None:
+    document = luban("embed", "images", "--from", network, "--out", "it.parquet", "--json").document
+    assert (document["rows"], document["width"]) == (12, 16)
+    found = np.stack(pl.read_parquet("it.parquet")["vector"].to_list())
+    assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(12), abs=1e-5)
+    asked = "images/light/003.png"
+    near = embed("images", from_=str(network), find=asked, top=4).document["found"]
+    assert near[0]["text"].endswith(asked) and near[0]["similarity"] == pytest.approx(1.0, abs=1e-5)
+    rows = np.argsort(-(found @ found[near[0]["row"]]), kind="stable")[:4]
+    assert [line["row"] for line in near] == rows.tolist()
+    assert {Path(line["text"]).parent.name for line in near} == {"light"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("embed", "images", "--from", "network", "--find", "a cat"), "what is looked for among images is an image"),
+        (("embed", "texts.csv", "--from", "network", "--out", "x.csv"), "no column holds images"),
+        (("predict", "--from", "network", "--labels", "a,b", "images"), "reads images, and no descriptions of labels"),
+    ],
+)
+def test_what_does_not_go_with_images_is_named(network: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = luban(*arguments)
+    assert done.code == 2
+    assert said in done.told

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 TAGGING = "tagging"
 CELLS = 1 << 19
 """Numbers of the inputs that are answered at once, padding included."""
+INSIDE = 16
+"""So many times as many numbers may be made of them inside, where that is told: a few megabytes."""
 MOST_ROWS = 1_024
 _KINDS = {"vector": 1, "tokens": 1, "words": 2, "image": 3, "sequence": 1}
 """The kinds of shapes, and how many numbers give the size of each."""
@@ -110,8 +112,9 @@ class Network:
         return found
 
     def _cells(self) -> int:
-        """Numbers of one step of a row."""
-        return max(sum(int(np.prod(shape.inner)) for shape in self.work.shapes.values()), 1)
+        """Numbers of one step of a row: of what goes in, or of what a part that tells it, as `cells`, makes of it."""
+        made = sum(int(getattr(part, "cells", 0)) for part in self.module.modules())
+        return max(sum(int(np.prod(shape.inner)) for shape in self.work.shapes.values()), made // INSIDE, 1)
 
     def state(self) -> State:
         values = {"model": self.model, "settings": dict(self.settings), "work": self.work.to_json()}

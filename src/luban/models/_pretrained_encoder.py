@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from luban.batch import Array
-from luban.core.errors import BundleError
 from luban.models._layers import own_steps, summarised
 from luban.origins import configs
 
@@ -49,16 +47,3 @@ class PretrainedEncoder(nn.Module):
         numbers = torch.where(numbers < MARKS, self.marks[numbers.clamp(max=MARKS - 1)], numbers - MARKS)
         states: Tensor = self.body(input_ids=numbers, attention_mask=own.long()).last_hidden_state
         return states * own[:, :, None].to(states.dtype)
-
-    def begin(self, weights: Mapping[str, Array]) -> None:
-        """Puts the weights of an origin in the place of fresh ones. Raises BundleError where they do not fit."""
-        wanted = {name: tensor for name, tensor in self.body.state_dict().items() if tensor.is_floating_point()}
-        missing = sorted(wanted.keys() - weights.keys())
-        if missing:
-            raise BundleError(f"the pretrained model lacks '{missing[0][:80]}', which its config asks for.")
-        odd = next((name for name, tensor in wanted.items() if tuple(tensor.shape) != weights[name].shape), None)
-        if odd is not None:
-            raise BundleError(f"'{odd[:80]}' of the pretrained model has the shape {weights[odd].shape}.")
-        with torch.no_grad():
-            for name, tensor in wanted.items():
-                tensor.copy_(torch.from_numpy(weights[name]))

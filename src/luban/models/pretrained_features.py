@@ -1,4 +1,4 @@
-"""Frozen features: a text is what a pretrained encoder makes of it, and a linear model learns from that."""
+"""Frozen features: a text or an image is what a pretrained model makes of it, and a linear model learns from that."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from pydantic import Field
 
 from luban.batch import Array, Batch
 from luban.core import registry
-from luban.models import _answering, _networks, _pretrained
+from luban.models import _answering, _frozen, _networks, _pretrained
+from luban.origins import pictures
 from luban.protocols import Entry, Form, Work
 from luban.recipe.recipe import Section
 
+TAKES = frozenset({"tokens", "image"})
 SMALLEST = 1e-6
 """A number of the vectors that varies less says nothing."""
 IMPOSSIBLE = 30.0
@@ -27,13 +29,15 @@ class Settings(_pretrained.Beginning):
 
     C: float = Field(10.0, gt=0, le=1e12)
     """The inverse of the penalty of the linear model: larger follows the rows more closely."""
+    side: int | None = Field(None, ge=pictures.SMALLEST_SIDE, le=pictures.LARGEST_SIDE)
+    """Pixels of the longer side at which images are seen; where nothing is said as `pretrained-image` has it."""
 
 
 @final
 class PretrainedFeatures:
-    """A linear model on the vectors of a pretrained encoder, each number of which is standardised.
+    """A linear model on the vectors of a pretrained model, each number of which is standardised.
 
-    What it learned is the head of the same network that `pretrained-text` trains, whose body stays as it was.
+    What it learned is the head of the same network that is fine-tuned otherwise, whose body stays as it was.
     """
 
     name: ClassVar[str] = "pretrained-features"
@@ -46,22 +50,34 @@ class PretrainedFeatures:
         return ()
 
     def declines(self, work: Work) -> str | None:
-        return _pretrained.declines(work, alone=True)
+        reason = _networks.declines(TAKES, work)
+        if reason is None and (not _networks.kinds(work) <= TAKES or len(work.shapes) > 1):
+            return "it reads one column alone; pretrained-text or pretrained-image takes other columns beside it."
+        return reason
 
     def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
         assert isinstance(settings, Settings)
         import torch
 
         torch.set_num_threads(threads)
-        model = registry.find("models", _pretrained.ENCODER)
-        own = model.Settings(origin=settings.origin)
+        assert settings.origin is not None
+        model = registry.find("models", _pretrained.fine_tuner(settings.origin.config))
+        (shape,) = work.shapes.values()
+        _pretrained.reads(settings.origin.config, shape.kind)
+        of_images = shape.kind == "image"
+        # Below its last layer it tells more of how an image looks, and less of the classes that it learned.
+        own = model.Settings(origin=settings.origin, **({"levels": "all", "side": settings.side} if of_images else {}))
         module = model.build(work, own)
         model.begin(module, own)
         weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
         bare: Any = registry.find("forms", "network")(
             model.name, own.model_dump(mode="json"), work, weights, "identity"
         )
-        head = _head(bare.vectors(batch.inputs), batch, work, settings.C, seed)
+        if of_images:
+            vectors = _frozen.vectors(bare, batch.inputs, (settings.origin.content, settings.side, str(work.shapes)))
+        else:
+            vectors = bare.vectors(batch.inputs)
+        head = _head(vectors, batch, work, settings.C, seed)
         learned = {"head.weight": head.weights.astype(np.float32), "head.bias": head.bias.astype(np.float32)}
         form: Form = replace(bare, weights=weights | learned, link=head.link, scale=head.scale, offset=head.offset)
         return form

@@ -42,10 +42,10 @@ class PretrainedText:
     Lower blocks learn more slowly, and the head faster, than the topmost block.
     """
 
-    name: ClassVar[str] = _pretrained.ENCODER
+    name: ClassVar[str] = _pretrained.OF_TEXTS
     trainer: ClassVar[Literal["gradient"]] = "gradient"
     tasks: ClassVar[frozenset[str]] = _networks.PREDICTED
-    takes: ClassVar[frozenset[str]] = _pretrained.TAKES
+    takes: ClassVar[frozenset[str]] = frozenset({"tokens"})
     Settings = Settings
 
     def portfolio(self, work: Work) -> Iterable[Entry]:
@@ -53,7 +53,7 @@ class PretrainedText:
         return ()
 
     def declines(self, work: Work) -> str | None:
-        return _pretrained.declines(work, alone=False)
+        return _networks.declines(self.takes, work)
 
     def build(self, work: Work, settings: Section) -> nn.Module:
         assert isinstance(settings, Settings) and settings.origin is not None
@@ -61,6 +61,7 @@ class PretrainedText:
         from luban.models._pretrained_encoder import PretrainedEncoder
 
         origin = settings.origin
+        _pretrained.reads(origin.config, "tokens")
 
         def encoder(_: object) -> nn.Module:
             return PretrainedEncoder(
@@ -71,18 +72,7 @@ class PretrainedText:
 
     def begin(self, module: nn.Module, settings: Section) -> None:
         assert isinstance(settings, Settings) and settings.origin is not None
-        from luban.models._pretrained_encoder import PretrainedEncoder
-        from luban.origins import configs, naming
-
-        weights = naming.find(settings.origin.content).weights()
-        blocks = configs.layers(settings.origin.config)
-        for part in module.modules():
-            if isinstance(part, PretrainedEncoder):
-                part.begin(weights)
-        for name, parameter in module.named_parameters():
-            height = _height(name, blocks)
-            parameter.requires_grad_(height is None or height >= settings.frozen)
-            parameter.rate = HEAD if height is None else settings.layer_decay ** (blocks - height)  # type: ignore[attr-defined]
+        _pretrained.begin(module, settings.origin, frozen=settings.frozen, decay=settings.layer_decay, head=HEAD)
 
     def rate(self) -> tuple[float, str]:
         return RATE, "the usual one for weights that were pretrained"
@@ -90,19 +80,6 @@ class PretrainedText:
     def epochs(self, steps: int) -> tuple[int, str]:
         count = min(max(-(-STEPS // max(steps, 1)), FEWEST_EPOCHS), MOST_EPOCHS)
         return count, f"about {STEPS} steps, in {FEWEST_EPOCHS} to {MOST_EPOCHS} epochs of {steps:,}"
-
-
-def _height(name: str, blocks: int) -> int | None:
-    """How high a parameter of a body stands: 0 for embeddings, 1 to `blocks`; None outside of a body.
-
-    >>> _height("encoders.0.body.encoder.layer.3.output.dense.weight", 6), _height("head.weight", 6)
-    (4, None)
-    """
-    if ".body." not in name:
-        return None
-    inside = name.split(".body.", 1)[1].split(".")
-    number = next((int(word) for word in inside if word.isdecimal()), None)
-    return 0 if number is None else min(number + 1, blocks)
 
 
 model = PretrainedText()

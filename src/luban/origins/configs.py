@@ -8,10 +8,11 @@ one, and the number of weights is known before any memory is asked for. The laye
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from luban.core.lazy import require
 from luban.core.strict_json import shown
+from luban.origins import pictures
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,8 +50,10 @@ def checked(document: Mapping[str, Any]) -> dict[str, Any]:
     {'hidden_size': 8, 'model_type': 'bert'}
     """
     kind = document.get("model_type")
+    if kind in pictures.KINDS:
+        return pictures.checked(document)
     if kind not in ENCODERS:
-        raise ValueError(f"its kind is {shown(kind)}, and {', '.join(ENCODERS)} are known")
+        raise ValueError(f"its kind is {shown(kind)}, and {', '.join((*ENCODERS, *pictures.KINDS))} are known")
     kept = {}
     for name in sorted(document):
         if name.startswith("_") or name in _OF_THE_FILE or name.endswith("_version"):
@@ -76,8 +79,19 @@ def _is_word(text: str) -> bool:
     return len(text) <= _LONGEST_WORD and text.isprintable() and "/" not in text
 
 
+def reads(config: Mapping[str, Any]) -> Literal["tokens", "image"]:
+    """The kind of shapes that it reads.
+
+    >>> reads({"model_type": "bert"}), reads({"model_type": "inverted-residuals"})
+    ('tokens', 'image')
+    """
+    return "image" if config["model_type"] in pictures.KINDS else "tokens"
+
+
 def layers(config: Mapping[str, Any]) -> int:
     """How many blocks follow each other."""
+    if reads(config) == "image":
+        return pictures.blocks(config)
     return next((int(config[name]) for name in _LAYERS if name in config), 12)
 
 
@@ -95,11 +109,14 @@ def longest(config: Mapping[str, Any]) -> int:
     return places - int(config.get("pad_token_id") or 0) - 1 if of_roberta else places
 
 
-def body(config: Mapping[str, Any]) -> nn.Module:
-    """The network without a head, with fresh weights: (rows, steps) numbers of tokens to states of each step.
+def body(config: Mapping[str, Any], **options: Any) -> nn.Module:
+    """The network without a head, with fresh weights: (rows, steps) numbers of tokens to states of each step; images
+    to vectors. options: of the network of images.
 
     Raises ValueError where the sizes do not fit each other, or would need more weights than are taken.
     """
+    if reads(config) == "image":
+        return _of_images(config, **options)
     require("transformers", extra="nets", purpose="building a pretrained model")
     import torch
     from transformers import AutoConfig, AutoModel
@@ -107,11 +124,25 @@ def body(config: Mapping[str, Any]) -> nn.Module:
     values = dict(config)
     asked = AutoConfig.for_model(values.pop("model_type"), **values)
     with torch.device("meta"):
-        weights = sum(weight.numel() for weight in AutoModel.from_config(asked).parameters())
-    if weights > MOST_WEIGHTS:
-        raise ValueError(f"it would have {weights:,} weights; at most {MOST_WEIGHTS:,} are taken")
+        _bounded(AutoModel.from_config(asked))
     found: nn.Module = AutoModel.from_config(asked, attn_implementation="sdpa")
     # What answers a whole text from its first step is a head of its own, which no text here goes through.
     if getattr(found, "pooler", None) is not None:
         found.pooler = None
     return found
+
+
+def _of_images(config: Mapping[str, Any], **options: Any) -> nn.Module:
+    torch = require("torch", extra="nets", purpose="building a pretrained model")
+    from luban.origins.inverted_residuals import InvertedResiduals
+
+    with torch.device("meta"):
+        _bounded(InvertedResiduals(config))
+    return InvertedResiduals(config, **options)
+
+
+def _bounded(body: nn.Module) -> None:
+    """Raises ValueError for too many weights, of a network that has no memory yet."""
+    weights = sum(weight.numel() for weight in body.parameters())
+    if weights > MOST_WEIGHTS:
+        raise ValueError(f"it would have {weights:,} weights; at most {MOST_WEIGHTS:,} are taken")

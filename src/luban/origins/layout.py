@@ -2,7 +2,7 @@
 
     config.json           the architecture (`configs`)
     model.safetensors     the weights, or the several files that `model.safetensors.index.json` names
-    tokenizer.json        how texts are cut (`features/text/given`)
+    tokenizer.json        how texts are cut (`features/text/given`), where it reads texts
     1_Pooling/config.json how one vector is made of the states, where somebody said so
     README.md             its card, of which the licence is read
 
@@ -41,7 +41,8 @@ class Origin:
     """A pretrained model on disk.
 
     sha256: of what it is: config, weights and tokenizer. config: as `configs.checked` keeps it.
-    marks: the numbers of what pads, is unknown, begins, ends and masks. summary: how states become one vector.
+    marks: the numbers of what pads, is unknown, begins, ends and masks. summary: how states become one vector. A model
+    of images has a tokenizer no more than these.
     """
 
     path: Path
@@ -86,6 +87,9 @@ def opened(path: Path) -> Origin:
     except ValueError as reason:
         raise UsageError(f"this architecture is not taken: {reason}.", where=str(path / CONFIG), fix=_CURE) from None
     files = _files(path)
+    if configs.reads(config) == "image":
+        identity = [config, *(cache.content(file) for file in files)]
+        return Origin(path.resolve(), fingerprint.of_json(identity), config, _NO_MARKS, "mean", _licence(path), files)
     if not (path / TOKENIZER).is_file():
         raise UsageError(
             f"it has no {TOKENIZER}, so no text can be cut as it was taught.",
@@ -98,6 +102,7 @@ def opened(path: Path) -> Origin:
     return Origin(path.resolve(), fingerprint.of_json(identity), config, marks, _summary(path), _licence(path), files)
 
 
+_NO_MARKS = (0, 0, 0, 0, 0)
 _CURE = "give a folder that `transformers` wrote, with config.json, model.safetensors and tokenizer.json"
 
 

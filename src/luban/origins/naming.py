@@ -44,7 +44,7 @@ def _known(name: str) -> Origin:
     note = cache.folder(FOLDER) / f"{name.removeprefix(BY_CONTENT)}.json"
     problem = UsageError(
         f"the pretrained model that the recipe names by its content ({name:.24}...) is not where it was.",
-        where="model.pretrained-text.origin",
+        where="model",
         fix="say where it lies: --from NAME or --from FOLDER",
     )
     try:

@@ -55,7 +55,9 @@ class Features(Section):
     longest: int | Literal["auto"] = Field("auto", union_mode="left_to_right")
     """Tokens, frames or steps to which longer rows are cut; `auto` takes what 99% of the training rows have."""
     image_size: int | Literal["auto"] = Field("auto", union_mode="left_to_right")
-    """The height and width of images; `auto` takes that of the training images, up to 64."""
+    """The height and width of images; `auto` takes that of the training images, up to `image_most`."""
+    image_most: int = Field(64, ge=1, le=2_048)
+    """The height and width that images have at most where `image_size` is auto; larger ones are shrunk to it."""
     color: Literal["auto", "gray", "rgb"] = "auto"
     """The channels of images; `auto` takes one where no training image has colours."""
     sample_rate: int | Literal["auto"] = Field("auto", union_mode="left_to_right")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from luban.core.errors import UsageError
 from luban.recipe import document, edit
 from luban.recipe.recipe import Recipe
+
+if TYPE_CHECKING:
+    from luban.origins.layout import Origin
 
 PATHS = {
     "task": "task",
@@ -22,8 +25,8 @@ PATHS = {
     "seed": "seed",
 }
 """Where an option lies in the recipe."""
-FROM = ("pretrained-features", "pretrained-text")
-"""The models that begin from a pretrained one, the cheaper one first."""
+FROM = ("pretrained-features", "pretrained-text", "pretrained-image")
+"""The models that begin from a pretrained one: the cheaper one, and those that fine-tune."""
 LONGEST_FROM = 128
 """Tokens that they read of a text where nothing is said: what a text is about it mostly says first, and the time of a
 step grows with its length."""
@@ -57,8 +60,11 @@ def recipe_of(
         values["split.kind"] = "time"
     names = _names(model)
     if origin is not None:
-        names = _competing(names, start)
-        values |= _beginning(origin, start, changes or {})
+        from luban.origins import naming
+
+        found = naming.find(origin)
+        names = _competing(names, start, found)
+        values |= _beginning(found, start, changes or {})
     if names and (names != ("auto",) or recipe is None):
         values["model.names"] = list(names)
         if names != start.model.names:
@@ -81,25 +87,34 @@ def _start(recipe: Recipe | str | Path | None) -> Recipe:
     return document.from_yaml(path.read_bytes(), where=str(path))
 
 
-def _competing(names: tuple[str, ...], start: Recipe) -> tuple[str, ...]:
+def _competing(names: tuple[str, ...], start: Recipe, origin: Origin) -> tuple[str, ...]:
     """The models that begin from a pretrained one, and those that were asked for beside them.
 
     A recipe that has such models already, and whoever names one, is taken at their word.
     """
     asked = names if names not in ((), ("auto",)) else start.model.names
-    return asked if set(asked) & set(FROM) else (*FROM, *asked)
+    return asked if set(asked) & set(FROM) else (*_begin(origin), *asked)
 
 
-def _beginning(name: str, start: Recipe, changes: Mapping[str, Any]) -> dict[str, Any]:
+def _begin(origin: Origin) -> tuple[str, str]:
+    """The models that can begin from it, the cheaper one first."""
+    from luban.models import _pretrained
+
+    return FROM[0], _pretrained.fine_tuner(origin.config)
+
+
+def _beginning(origin: Origin, start: Recipe, changes: Mapping[str, Any]) -> dict[str, Any]:
     """What the recipe says of a pretrained model, which is named by its content: a path is of one machine."""
-    from luban.origins import configs, naming
+    from luban.origins import configs
 
-    found = naming.find(name)
-    values: dict[str, Any] = {"features.tokenizer": str(found.tokenizer)}
+    values: dict[str, Any] = {f"model.{model}.origin": origin.settings() for model in _begin(origin)}
+    if configs.reads(origin.config) == "image":
+        if "features.image_most" not in changes:
+            values["features.image_most"] = max(start.features.image_most, origin.config["image_size"])
+        return values
+    values["features.tokenizer"] = str(origin.tokenizer)
     if start.features.longest == "auto" and "features.longest" not in changes:
-        values["features.longest"] = min(LONGEST_FROM, configs.longest(found.config))
-    for model in FROM:
-        values[f"model.{model}.origin"] = found.settings()
+        values["features.longest"] = min(LONGEST_FROM, configs.longest(origin.config))
     return values
 
 

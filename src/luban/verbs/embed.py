@@ -1,4 +1,4 @@
-"""`luban embed`: the vectors that a pretrained encoder makes of texts, and the texts that are nearest to a question."""
+"""`luban embed`: the vectors that a pretrained model makes of texts or images, and those nearest to a question."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from luban.core import registry
 from luban.core.console import SILENT, Console
 from luban.core.errors import UsageError
 from luban.core.lazy import require
@@ -49,10 +50,10 @@ def embed(
     threads: int | None = None,
     console: Console = SILENT,
 ) -> Embedded:
-    """The vectors of the texts in `data`, of length 1, so that a sum of products is their cosine.
+    """The vectors of the texts or images in `data`, of length 1, so that a sum of products is their cosine.
 
-    from_: the pretrained encoder. text: the column that it reads; the only one with texts where nothing is said.
-    find: a question: instead of vectors, the `top` rows whose texts are nearest to it, the nearest first.
+    from_: the pretrained model. text: the column that it reads; the only one of its kind where nothing is said.
+    find: a question, or the file of an image: instead of vectors, the `top` rows nearest to it, the nearest first.
     out: a file with `row`, or the id column, and `v0`, `v1`, ...; a parquet file has one column `vector` instead.
     stream: where CSV goes instead.
 
@@ -62,9 +63,9 @@ def embed(
     from luban.verbs import unlabelled
 
     if threads is not None:
-        require("torch", extra="nets", purpose="reading texts by a pretrained model").set_num_threads(threads)
+        require("torch", extra="nets", purpose="reading rows by a pretrained model").set_num_threads(threads)
     dataset = open_dataset(data, console=console)
-    encoder = unlabelled.encoder(from_, unlabelled.column_of(dataset, text))
+    encoder = unlabelled.encoder(from_, unlabelled.column_of(dataset, text, unlabelled.kind_of(from_)))
     if find is not None:
         return Embedded({"question": find, "found": _nearest(encoder, dataset, find, top, console)})
     if out is None and stream is None:
@@ -87,10 +88,11 @@ def _parts(encoder: Encoder, dataset: Any, console: Console) -> Iterator[tuple[p
     """Some rows, the number of the first of them, and their vectors."""
     from luban.data import loader
 
-    column, first = encoder.schema.inputs[0].name, 0
-    with console.progress("reading texts", dataset.rows) as advance:
+    first, of_texts = 0, encoder.schema.inputs[0].kind == "text"
+    with console.progress("reading rows", dataset.rows) as advance:
         for rows in loader.slices(dataset.frame, size=AT_ONCE):
-            yield rows, first, encoder.vectors(rows[column].cast(str).to_list())
+            values = rows[encoder.column]
+            yield rows, first, encoder.vectors(values.cast(str) if of_texts else values)
             first += len(rows)
             advance(first, "")
 
@@ -107,12 +109,30 @@ def _table(rows: pl.DataFrame, first: int, vectors: Array, kind: str) -> pl.Data
 
 def _nearest(encoder: Encoder, dataset: Any, question: str, top: int, console: Console) -> list[dict[str, Any]]:
     """The nearest rows; of equally near ones the first."""
+    _check_question(encoder, question)
     asked = encoder.vectors([question])[0]
-    column = encoder.schema.inputs[0].name
     found: list[tuple[float, int, str]] = []
     for rows, first, vectors in _parts(encoder, dataset, console):
         near = vectors @ asked
         best = np.argsort(-near, kind="stable")[:top]
-        found += [(float(near[place]), first + int(place), str(rows[column][int(place)])) for place in best]
+        found += [(float(near[place]), first + int(place), _told(rows[encoder.column][int(place)])) for place in best]
         found = sorted(found, key=lambda each: (-each[0], each[1]))[:top]
     return [{"row": row, "similarity": value, "text": text[:MOST_SHOWN]} for value, row, text in found]
+
+
+def _check_question(encoder: Encoder, question: str) -> None:
+    """Raises UsageError where a question to images is no image that can be read."""
+    import polars as pl
+
+    if encoder.schema.inputs[0].kind == "text":
+        return
+    reason = registry.find("features", "image").problems(pl.Series([question]))[0]
+    if reason is not None:
+        raise UsageError(
+            f"what is looked for among images is an image, and {reason}.", where="--find", fix="--find picture.jpg"
+        )
+
+
+def _told(value: Any) -> str:
+    """A text, or the path of an image; pixels have neither."""
+    return value if isinstance(value, str) else "" if value is None else "(pixels)"

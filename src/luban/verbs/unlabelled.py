@@ -1,4 +1,4 @@
-"""What a pretrained encoder says without training: the vectors of texts, and the label whose description is nearest.
+"""What a pretrained model says without training: vectors, and of texts the label whose description is nearest.
 
 The similarity of a text and a description is the cosine of their vectors (Yin et al., 2019, compare ways of this); a
 softmax of `SHARPNESS` times the similarities stands for probabilities, which nothing has calibrated.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SHARPNESS = 20.0
 """What cosines are multiplied by: with it sentence encoders are usually trained."""
+SMALLEST = 1e-12
+"""A vector that is shorter has no direction."""
 LONGEST = 256
 """Tokens that are read of a text."""
 _EXAMPLE = '--labels "sport, tech=computers and the internet"'
@@ -37,37 +39,47 @@ _EXAMPLE = '--labels "sport, tech=computers and the internet"'
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """A pretrained encoder that reads one column. network: its head stands for nothing yet."""
+    """A pretrained model that reads one column, of texts or of images. network: its head stands for nothing yet."""
 
     schema: Schema
     features: Features
     preprocessor: TensorPreprocessor
     network: Network
 
-    def vectors(self, texts: Sequence[str | None]) -> Array:
-        """(texts, width) of length 1."""
-        column = self.schema.inputs[0].name
-        return self.network.vectors(self.preprocessor.transform(pl.DataFrame({column: texts}, {column: pl.String})))
+    @property
+    def column(self) -> str:
+        return self.schema.inputs[0].name
+
+    def vectors(self, values: Sequence[str | None] | pl.Series) -> Array:
+        """(values, width) of length 1. values: texts, or paths of images, or their pixels."""
+        column = values if isinstance(values, pl.Series) else pl.Series(self.column, values, pl.String)
+        found = self.network.vectors(self.preprocessor.transform(column.alias(self.column).to_frame()))
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), SMALLEST)
 
 
 def encoder(name: str, schema: Schema) -> Encoder:
-    """The pretrained encoder of this name; UsageError for an unknown one. schema: of the column that it reads."""
+    """The pretrained model of this name; UsageError for an unknown one. schema: of the column that it reads."""
     require("torch", extra="nets", purpose="answering by a pretrained model")
     from luban.data.tensor_preprocessor import TensorPreprocessor
+    from luban.models import _pretrained
     from luban.origins import configs, naming
 
     origin = naming.find(name)
-    features = Features(tokenizer=str(origin.tokenizer), longest=min(LONGEST, configs.longest(origin.config)))
-    # With a tokenizer and a length that are given, nothing is learned of any row.
+    if configs.reads(origin.config) == "image":
+        features, settings = Features(image_size=origin.config["image_size"], color="rgb"), {}
+    else:
+        features = Features(tokenizer=str(origin.tokenizer), longest=min(LONGEST, configs.longest(origin.config)))
+        settings = {"unit": True}
+    # With a tokenizer and a length, or a size and colours, that are given, nothing is learned of any row.
     nothing = pl.DataFrame({schema.inputs[0].name: []}, {schema.inputs[0].name: pl.String})
     preprocessor = TensorPreprocessor.fit(nothing, schema, features)
-    model = registry.find("models", "pretrained-text")
-    settings = model.Settings(origin=origin.settings(), unit=True)
+    model = registry.find("models", _pretrained.fine_tuner(origin.config))
+    asked = model.Settings(origin=origin.settings(), **settings)
     work = Work("multiclass", 1, 0, 0, shapes=preprocessor.shapes)
-    module = model.build(work, settings)
-    model.begin(module, settings)
+    module = model.build(work, asked)
+    model.begin(module, asked)
     weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
-    network = Network(model.name, settings.model_dump(mode="json"), work, weights, "identity")
+    network = Network(model.name, asked.model_dump(mode="json"), work, weights, "identity")
     return Encoder(schema, features, preprocessor, network)
 
 
@@ -78,6 +90,12 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
     Raises UsageError for a name, a label or a column that is none.
     """
     phrases = described(labels)
+    if kind_of(name) == "image":
+        raise UsageError(
+            f"'{name}' reads images, and no descriptions of labels.",
+            where="--labels",
+            fix=f"label a few images of each kind, then: luban fit FOLDER --from {name}",
+        )
     found = encoder(name, column_of(dataset, text))
     wanted = SHARPNESS * found.vectors(list(phrases.values()))
     head = {"head.weight": wanted.astype(np.float32), "head.bias": np.zeros(len(phrases), np.float32)}
@@ -120,8 +138,15 @@ def described(labels: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def column_of(dataset: Dataset, text: str | None) -> Schema:
-    """The one column that is read, as a text. Raises UsageError where it is not clear which."""
+def kind_of(name: str) -> Literal["text", "image"]:
+    """The data type of the column that the pretrained model of this name reads; UsageError for an unknown one."""
+    from luban.origins import configs, naming
+
+    return "image" if configs.reads(naming.find(name).config) == "image" else "text"
+
+
+def column_of(dataset: Dataset, text: str | None, kind: Literal["text", "image"] = "text") -> Schema:
+    """The one column that is read. Raises UsageError where it is not clear which."""
     if text is not None and text not in dataset.schema.names:
         raise UsageError(
             f"there is no column '{text}'. {did_you_mean(text, dataset.schema.names)}",
@@ -129,10 +154,10 @@ def column_of(dataset: Dataset, text: str | None) -> Schema:
             fix=f"luban inspect {dataset.where}",
         )
     # Few rows, or short ones, may look like names of categories.
-    words = [column.name for column in dataset.schema.columns if column.kind == "text"] or [
-        column.name for column in dataset.schema.columns if column.dtype == "String"
+    words = [column.name for column in dataset.schema.columns if column.kind == kind] or [
+        column.name for column in dataset.schema.columns if column.dtype == "String" and kind == "text"
     ]
     if text is None and len(words) != 1:
-        what = f"several columns hold texts: {', '.join(words[:5])}" if words else "no column holds texts"
+        what = f"several columns hold {kind}s: {', '.join(words[:5])}" if words else f"no column holds {kind}s"
         raise UsageError(f"{what}.", where=dataset.where, fix=f"--text {words[0] if words else 'COLUMN'}")
-    return Schema((replace(dataset.schema[text or words[0]], kind="text", role="input"),))
+    return Schema((replace(dataset.schema[text or words[0]], kind=kind, role="input"),))

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 LEARNED = 2_000
 """Size, colours and brightness are learned from so many training images, evenly spaced, where there are more."""
-USUAL, MOST = 64, 2_048
-"""Pixels of a side at most where the recipe leaves it to the images, and whatever it says."""
+MOST = 2_048
+"""Pixels of a side at most, whatever the recipe says."""
 SHRUNK = 16
 """Points of a side at most for models that see one line of numbers."""
 COLORED = 8
@@ -129,7 +129,7 @@ def _is_pixels(dtype: pl.DataType) -> bool:
 
 
 def _size(values: pl.Series, settings: Features) -> tuple[int, int]:
-    """(height, width) that is asked for, or the commonest, where its sides are not above `USUAL`."""
+    """(height, width) that is asked for, or the commonest, where its sides are not above what the recipe allows."""
     if settings.image_size != "auto":
         side = min(max(settings.image_size, 1), MOST)
         return side, side
@@ -143,9 +143,10 @@ def _size(values: pl.Series, settings: Features) -> tuple[int, int]:
             except Unreadable:
                 continue
     if not sizes:
-        return USUAL, USUAL
+        return settings.image_most, settings.image_most
     height, width = min(sizes, key=lambda size: (-sizes[size], size))
-    return (height, width) if max(height, width) <= USUAL else (USUAL, USUAL)
+    most = settings.image_most
+    return (height, width) if max(height, width) <= most else (most, most)
 
 
 def _pixels(values: pl.Series, channels: int, height: int, width: int) -> tuple[Array, Array]:
