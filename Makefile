@@ -7,7 +7,8 @@ READY := .venv/.ready
 FETCHED := .venv/.samples
 # What the tests use of the samples that come over the network; where one is absent its tests are skipped.
 SAMPLES := air-passengers basic-motions bbc-headlines bbc-news chinese-reviews efficientnet-lite0 en-fr-titles \
-	fashion-mnist gunpoint japanese-vowels minilm mnist mobilenet-v2 people-daily-tags spoken-digits spoken-digits-voices spoken-language taylor titanic
+	fashion-mnist gunpoint japanese-vowels minilm mnist mobilenet-v2 nlp-corpus people-daily-tags spoken-digits \
+	spoken-digits-voices spoken-language taylor titanic
 # As variables of the environment the pins hold for the packages that build luban as well.
 PINS := $(CURDIR)/constraints.txt
 # One thread for each library: the tests already use every core, and results must not depend on it.

@@ -114,9 +114,7 @@ FAULTS = {
     "penalty too strong": Fault(tuple({"l1": penalty} for penalty in (0.05, 0.1, 0.2, 0.5, 1.0))),
     "most units off": Fault(tuple({"settings.dropout": share} for share in (0.9, 0.93, 0.95, 0.97, 0.98)), model="mlp"),
     "gradients cut away": Fault(tuple({"clip": norm} for norm in (3e-4, 2e-4, 1e-4, 1e-5, 1e-6)), "sgd"),
-    "loss not finite": Fault(
-        tuple({"learning_rate": rate, "clip": None} for rate in (1e4, 1e5, 1e6, 1e8, 1e9)), "sgd"
-    ),
+    "loss not finite": Fault(tuple({"learning_rate": rate, "clip": None} for rate in (1e4, 1e5, 1e6, 1e8, 1e9)), "sgd"),
 }
 FOR_TUNING, REPORTED_SEVERITIES = (1, 3), (0, 4)
 

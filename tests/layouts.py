@@ -81,3 +81,11 @@ def write_texts(folder: Path) -> Path:
     (folder / "train" / "urls_pos.txt").write_text("https://example.org", encoding="utf-8")
     (folder / "README").write_text("About it", encoding="utf-8")
     return folder
+
+
+def write_documents(folder: Path) -> Path:
+    """Three documents, of which one is empty."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in (("a.txt", "Ulm is old.\n\nVery."), ("b.txt", " \n"), ("c.md", "Köln")):
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder

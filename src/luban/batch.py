@@ -203,6 +203,8 @@ class Answers:
     quantiles: (rows, steps, shares) float64 of forecasts that have them, rising; of which shares is in `shares`.
     parts: where there are several targets, the answers to each; `prediction` is (rows, targets) then.
     names: of the codes of steps, for metrics that ask what a code is called.
+    counted: (rows, 2 or 3) float64 of what a language model says about texts: the sum of -log p over the tokens that
+        it was asked for, how many these are, and how many of them were the likeliest ones.
     """
 
     prediction: PerRow
@@ -211,6 +213,7 @@ class Answers:
     shares: tuple[float, ...] = ()
     parts: tuple[Answers, ...] = ()
     names: tuple[str, ...] = ()
+    counted: Array | None = None
 
     def __len__(self) -> int:
         return len(self.prediction)
@@ -220,7 +223,8 @@ class Answers:
         probabilities = None if self.probabilities is None else self.probabilities[rows]
         quantiles = None if self.quantiles is None else self.quantiles[rows]
         parts = tuple(part.take(rows) for part in self.parts)
-        return Answers(self.prediction[rows], probabilities, quantiles, self.shares, parts, self.names)
+        counted = None if self.counted is None else self.counted[rows]
+        return Answers(self.prediction[rows], probabilities, quantiles, self.shares, parts, self.names, counted)
 
 
 def joined_answers(parts: list[Answers]) -> Answers:
@@ -229,4 +233,7 @@ def joined_answers(parts: list[Answers]) -> Answers:
     of_targets = tuple(joined_answers([part.parts[place] for part in parts]) for place in range(len(parts[0].parts)))
     prediction = joined([part.prediction for part in parts])
     said = joined(probabilities) if probabilities else None
-    return Answers(prediction, said, parts=of_targets, names=parts[0].names)
+    counts = [part.counted for part in parts if part.counted is not None]
+    counted = joined(counts) if counts else None
+    assert counted is None or not isinstance(counted, Ragged), "what is counted is a line a row"
+    return Answers(prediction, said, parts=of_targets, names=parts[0].names, counted=counted)

@@ -13,6 +13,7 @@ from luban.training.measuring import measure
 
 CASES = [(name, task) for name in registry.names("metrics") for task in sorted(registry.find("metrics", name).tasks)]
 ROWS = 60
+LANGUAGE = ("causal-lm", "masked-lm")
 TAGS = ("B-LOC", "I-LOC", "B-PER", "I-PER", "O")
 WORDS = ("the", "cat", "sat", "on", "an", "old", "mat", "today")
 
@@ -37,6 +38,10 @@ def example(task: str, seed: int = 0) -> tuple[Array, Answers]:
         said = np.where(random.random(len(codes)) < 0.8, codes, random.integers(0, len(TAGS), len(codes)))
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         return Ragged(codes, offsets), Answers(Ragged(said, offsets), names=TAGS)
+    if task in LANGUAGE:
+        tokens = 5 + random.integers(0, 40, ROWS).astype(np.float64)
+        counted = np.stack([tokens * (1 + random.random(ROWS)), tokens, np.floor(tokens / 3)], axis=1)
+        return 4 * tokens, Answers(np.exp(counted[:, 0] / tokens), counted=counted)
     if task == "multi-task":
         (codes, classes), (values, numbers) = example("multiclass", seed), example("regression", seed + 1)
         return np.stack([codes, values], axis=1), side_by_side(classes, numbers)
@@ -68,6 +73,9 @@ def perfect(task: str, target: Array) -> Answers:
         return Answers(target)
     if task in ("sequence-to-sequence", "tagging"):
         return Answers(target, names=TAGS)
+    if task in LANGUAGE:
+        tokens = target / 4
+        return Answers(np.ones(len(target)), counted=np.stack([np.zeros(len(target)), tokens, tokens], axis=1))
     if task == "multi-task":
         return side_by_side(perfect("multiclass", target[:, 0].astype(np.int64)), perfect("regression", target[:, 1]))
     if task == "multilabel":

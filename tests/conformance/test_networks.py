@@ -206,6 +206,15 @@ RECURRENT = {
     "dropout": Case(0.9),
 }
 TRANSFORMER = {"width": Case(32), "layers": Case(1), "heads": Case(4), "dropout": Case(0.9)}
+_BY_SIZE = {"width": "auto", "layers": "auto", "heads": "auto"}
+LANGUAGE_MODEL = {
+    "size": Case("small", "", _BY_SIZE),
+    "parameters": Case(60_000, "", _BY_SIZE),
+    "width": Case(32),
+    "layers": Case(2),
+    "heads": Case(4),
+    "dropout": Case(0.9),
+}
 SETTINGS: dict[str, dict[str, Case]] = {
     "autoencoder": {
         "kind": Case("variational"),
@@ -228,6 +237,7 @@ SETTINGS: dict[str, dict[str, Case]] = {
     },
     "encoder-decoder": TRANSFORMER
     | {"kind": Case("lstm"), "positions": Case("learned"), "longest": Case(7, "", {"positions": "learned"})},
+    "gpt": LANGUAGE_MODEL | {"qk_norm": Case(True), "z_loss": Case(0.5)},
     "gru": RECURRENT,
     "lstm": RECURRENT,
     "mlp": {
@@ -265,11 +275,12 @@ ELSEWHERE = {
     ("encoder-decoder", "vocabulary"),
     ("encoder-decoder", "beams"),
     ("pretrained-image", "layer_decay"),
+    ("gpt", "context"),
     ("pretrained-text", "frozen"),
     ("pretrained-text", "layer_decay"),
 }
-"""Settings of how texts become tokens and are written, and of how weights go on learning, which no module sees; the
-tests of the task and of the model hold them.
+"""Settings of how texts become tokens and blocks and are written, and of how weights go on learning, which no module
+sees; the tests of the task and of the model hold them.
 """
 FIELDS = [
     (name, field)

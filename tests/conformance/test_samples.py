@@ -53,6 +53,8 @@ def test_it_says_what_it_is(name: str) -> None:
     assert isinstance(found.fetch, bool)
     if name in models():
         assert not found.target and f"--from {name}" in found.title
+    elif not found.target:
+        assert "for language models" in found.title and f"{found.rows:,}" in found.title
     else:
         assert found.target and f"{found.rows:,}" in found.title, "the title tells how many rows there are"
 

@@ -24,6 +24,7 @@ FOLDERS = {
     "idx": layouts.write_idx,
     "cifar": layouts.write_cifar,
     "ts": layouts.write_ts,
+    "text-files": layouts.write_documents,
     "class-folders": layouts.write_texts,
 }
 """Each writes its layout into a folder, with training and test rows."""
@@ -67,6 +68,10 @@ def test_a_layout_is_recognised_by_its_own_source_and_keeps_its_split(name: str,
     reading = source.read(folder, {}, tmp_path / "o.parquet")
     assert isinstance(reading.frame, pl.LazyFrame)
     assert reading.facts["format"]
+    if name == "text-files":
+        assert reading.frame.collect()["text"].to_list() == ["Ulm is old.\n\nVery.", "Köln"]
+        assert dict(reading.dropped) == {"no text": 1}
+        return
     assert reading.split == "split"
     assert set(reading.frame.collect()["split"]) == {"train", "test"}
     assert reading.frame.collect()["label"].null_count() == 0

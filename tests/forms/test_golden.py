@@ -21,7 +21,7 @@ LETTERS = State({"longest": 8192}, {"merges": np.zeros((0, 2), np.int32)})
 GOLDEN = Path(__file__).parent / "golden"
 ANSWERS = json.loads((GOLDEN / "answers.json").read_text(encoding="utf-8"))
 ROWS = np.array(ANSWERS["rows"], dtype=np.float32)
-SEES_TENSORS = {"network", "repeated", "written"}
+SEES_TENSORS = {"language", "network", "repeated", "written"}
 """Kinds whose rows are no lines of a matrix, or whose answers are texts."""
 
 
@@ -46,6 +46,13 @@ def test_texts_of_then_are_answered_as_they_were(name: str, said: str) -> None:
     tokens = registry.find("features", "text").tensor
     letters = tokens.encode(pl.Series(["headers for emacs"]), LETTERS)
     assert registry.find("forms", kind).rebuild(state).outputs(Tensors({"text": letters})).texts() == [said]
+
+
+def test_counts_of_tokens_of_then_say_what_they_did() -> None:
+    kind, state = states.from_bytes((GOLDEN / "kneser-ney.safetensors").read_bytes())
+    texts = Ragged.of([np.array([2, 5, 6, 7, 3], np.int32), np.array([2, 8, 3], np.int32)])
+    found = registry.find("forms", kind).rebuild(state).outputs(Tensors({"text": texts}))
+    assert found.ravel().tolist() == pytest.approx([2.094084772091477, 4.0, 4.697879584092359, 2.0], rel=1e-12)
 
 
 def test_there_is_a_state_of_every_kind() -> None:

@@ -18,7 +18,8 @@ NETWORKS: dict[str, NetworkModel] = {
     for name, model in ((name, registry.find("models", name)) for name in registry.names("models"))
     if model.trainer == "gradient"
 }
-ANSWERING = {name: model for name, model in NETWORKS.items() if "sequence-to-sequence" not in model.tasks}
+LANGUAGE = frozenset({"causal-lm", "masked-lm"})
+ANSWERING = {name: model for name, model in NETWORKS.items() if not model.tasks & {"sequence-to-sequence", *LANGUAGE}}
 TAGGING = {name: model for name, model in NETWORKS.items() if "tagging" in model.tasks}
 """Those that also answer each step with (outputs,) numbers."""
 """The networks that answer a row with (outputs,) numbers; the others write."""
@@ -41,6 +42,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "encoder-decoder": {"width": 16, "heads": 2},
     "pretrained-text": {"origin": ORIGIN},
     "pretrained-image": {"origin": ORIGIN_OF_IMAGES},
+    "gpt": {"width": 16, "layers": 1, "heads": 2},
 }
 """Settings that keep the arithmetic of a test small."""
 NEEDED: dict[str, dict[str, Any]] = {

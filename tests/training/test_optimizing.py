@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
@@ -70,3 +72,38 @@ def test_the_warm_up_rises_linearly():
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_training_of_one_step_moves(schedule):
     assert factor(schedule, 0.05, 0, 1) > 0
+
+
+def test_muon_turns_matrices_of_layers_and_leaves_embeddings_and_vectors_to_adam():
+    module = torch.nn.Sequential(torch.nn.Embedding(7, 4), torch.nn.Linear(4, 6))
+    made = optimizer(module, Train(optimizer="muon", weight_decay=0.3), 0.1)
+    shapes = {tuple(p.shape): (g["orthogonal"], g["weight_decay"]) for g in made.param_groups for p in g["params"]}
+    assert shapes == {(7, 4): (False, 0.3), (6, 4): (True, 0.3), (6,): (False, 0.0)}
+    before = module[1].weight.detach().clone()
+    torch.manual_seed(0)
+    module[1].weight.grad = torch.randn(6, 4) * torch.tensor([10.0, 1.0, 1.0, 0.2])
+    made.param_groups[0]["weight_decay"] = made.param_groups[1]["weight_decay"] = 0.0
+    made.step()
+    moved = torch.linalg.svdvals((before - module[1].weight.detach()) / (0.1 * 0.2 * 6**0.5))
+    # However unlike the directions of the gradient are, all of them move alike.
+    assert moved.min() > 0.5 and moved.max() < 1.3
+
+
+def test_muon_goes_on_from_its_state():
+    def trained(steps, state=None):
+        torch.manual_seed(1)
+        module = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Linear(5, 1))
+        made = optimizer(module, Train(optimizer="muon"), 0.05)
+        if state is not None:
+            module.load_state_dict(state[0])
+            made.load_state_dict(state[1])
+        rows = torch.randn(8, 3, generator=torch.Generator().manual_seed(2))
+        for _ in range(steps):
+            made.zero_grad()
+            module(rows).square().mean().backward()
+            made.step()
+        return {k: v.clone() for k, v in module.state_dict().items()}, copy.deepcopy(made.state_dict())
+
+    whole, _ = trained(6)
+    again, _ = trained(3, trained(3))
+    assert all(torch.equal(whole[name], again[name]) for name in whole)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from luban.core import registry
@@ -26,6 +26,7 @@ class Stored:
     history: one finished unit of work a line.
     card, report: README.md and report.html.
     runtime: the ONNX graph that answers, where it was shown to agree with the form.
+    layout: files of a language model by name, as the library `transformers` reads them in the folder `model/`.
     parent: the `content_sha256` of the bundle that this one was made from.
     """
 
@@ -40,6 +41,7 @@ class Stored:
     card: str = ""
     report: str = ""
     runtime: bytes | None = None
+    layout: Mapping[str, bytes] = field(default_factory=dict)
     parent: str | None = None
 
 

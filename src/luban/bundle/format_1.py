@@ -3,6 +3,7 @@
     recipe.yaml  schema.json  README.md  report.html
     preprocessing/state.safetensors      what was learned about encoding
     model/form.safetensors  facts.json   the fitted estimator, and what answering needs besides
+    model/config.json  model.safetensors  tokenizer.json ...   a language model as `transformers` reads it, beside it
     runtime/model.onnx                   its graph, where it agrees with the form
     evidence/NAME.json  history.jsonl
 
@@ -42,12 +43,18 @@ LIMITS = {
     "model/facts.json": 8 * _MB,
     RUNTIME: 2 * _GB,
     "evidence/history.jsonl": 8 * _MB,
+    "model/config.json": 8 * _MB,
+    "model/model.safetensors": 2 * _GB,
+    "model/tokenizer.json": 64 * _MB,
+    "model/tokenizer_config.json": 1 * _MB,
 }
 """The fixed files and the most bytes each may have. ONNX itself allows no more than 2 GiB."""
 MOST_EVIDENCE = 64 * _MB
 MOST_FILES = 100
 MOST_BYTES = 4 * _GB
-REQUIRED = frozenset(LIMITS) - {RUNTIME}
+LAYOUT = frozenset({"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
+"""Files of a language model that the library `transformers` reads; they lie in `model/`, all or none."""
+REQUIRED = frozenset(LIMITS) - {RUNTIME} - {f"model/{name}" for name in LAYOUT}
 
 _EVIDENCE = re.compile(r"evidence/([a-z][a-z0-9_-]{0,63})\.json")
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -86,7 +93,8 @@ def write(stored: Stored) -> dict[str, bytes]:
         FORM: states.to_bytes(stored.form_kind, stored.form),
     }
     runtime = {} if stored.runtime is None else {RUNTIME: stored.runtime}
-    return {**{path: content.encode() for path, content in text.items()}, **binary, **runtime}
+    layout = {f"model/{name}": data for name, data in stored.layout.items()}
+    return {**{path: content.encode() for path, content in text.items()}, **binary, **runtime, **layout}
 
 
 def read(files: Mapping[str, bytes]) -> Stored:
@@ -101,6 +109,10 @@ def read(files: Mapping[str, bytes]) -> Stored:
     if preprocessor_kind != "preprocessor":
         raise BundleError("this is not the state of a preprocessor.", where="preprocessing/state.safetensors")
     form_kind, form = _state(files, FORM)
+    layout = {name: files[f"model/{name}"] for name in sorted(LAYOUT) if f"model/{name}" in files}
+    if layout and len(layout) < len(LAYOUT):
+        missing = min(LAYOUT - set(layout))
+        raise BundleError("a language model lacks this file of its layout.", where=f"model/{missing}")
     evidence = {found[1]: _object(files, path) for path in files if (found := _EVIDENCE.fullmatch(path))}
     return Stored(
         recipe=_recipe(files["recipe.yaml"]),
@@ -114,6 +126,7 @@ def read(files: Mapping[str, bytes]) -> Stored:
         card=_text(files, "README.md"),
         report=_text(files, "report.html"),
         runtime=files.get(RUNTIME),
+        layout=layout,
     )
 
 

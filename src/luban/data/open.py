@@ -27,6 +27,7 @@ from luban.data.catalogue import is_model, sample_path
 from luban.data.dataset import Dataset
 from luban.data.frames import frame_of, is_frame, plain_types
 from luban.data.sources import _plain
+from luban.data.sources.text_files import ENDINGS as TEXT_ENDINGS
 from luban.protocols import Reading, Source, Wish
 from luban.schema.schema import Schema
 
@@ -38,8 +39,10 @@ LARGE = 50 << 20
 """Bytes of a file from which it is said that it is read."""
 FORMATS = ("parquet", "arrow", "idx", "cifar", "ts", "conll", "jsonlines", "csv")
 """The formats of files, in the order in which they are asked: any text may be separated values."""
-LAYOUTS = ("idx", "cifar", "ts", "class-folders")
+LAYOUTS = ("idx", "cifar", "ts", "text-files", "class-folders")
 """The layouts of folders, in the order in which they are asked: any folder may be one of classes."""
+TEXTS = "text-files"
+"""What reads files whose texts are learned themselves, where they end like texts."""
 ENDINGS = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".arrow", ".feather", ".ipc")
 """Of the files in a folder, those that are its data."""
 TEXT_KINDS = ("audio", "category", "datetime", "identifier", "image", "series", "text")
@@ -64,19 +67,21 @@ def open_dataset(
     columns: Mapping[str, str] | None = None,
     console: Console = SILENT,
     like: Schema | None = None,
+    documents: bool = False,
 ) -> Dataset:
     """The data set at a place.
 
     place: a path, a glob, a folder, `-`, `sample:NAME`, or a table (polars, pandas, pyarrow, a mapping of columns).
     columns: data types that a person sets, by column.
     like: a schema that the data must follow: nothing is inferred, and values are read as it has them.
+    documents: whether texts are learned themselves: then a file of text is documents, and no table.
 
     Raises UsageError for a place, a column or a data type that is not there, DataError for data that cannot be read,
     and ResourceError for a full disk or a missing permission.
     """
     asked = dict(columns or {})
     wishes = _wishes(asked, like)
-    found = _of_frame(place) if is_frame(place) else _of_place(str(place), wishes, console)
+    found = _of_frame(place) if is_frame(place) else _of_place(str(place), wishes, console, documents)
     frame = plain_types(found.reading.frame)
     if found.folder is not None:
         frame = paths.resolved(frame, found.folder, asked, like)
@@ -148,7 +153,7 @@ class _Digest(io.RawIOBase):
 # Places
 
 
-def _of_place(place: str, wishes: Mapping[str, Wish], console: Console) -> _Found:
+def _of_place(place: str, wishes: Mapping[str, Wish], console: Console, documents: bool = False) -> _Found:
     if place == _STDIN:
         path, content = cache.keep(sys.stdin.buffer)
         return replace(_of_file(path, wishes, console, content=content, shown="stdin"), name="stdin")
@@ -162,16 +167,30 @@ def _of_place(place: str, wishes: Mapping[str, Wish], console: Console) -> _Foun
         read = _of_folder if sample.is_dir() else _of_file
         return replace(read(sample, wishes, console), name=fold(name))
     path = Path(place)
+    if documents and _holds_texts(path):
+        return _of_source(path, TEXTS, registry.find("data.sources", TEXTS), wishes, console)
     if path.is_dir():
         return _of_folder(path, wishes, console)
     if path.exists():
         return _of_file(path, wishes, console)
     if glob.has_magic(place):
         files = sorted(Path(file) for file in glob.glob(place, recursive=True) if Path(file).is_file())
+        if documents and any(_plain.ending(file) in TEXT_ENDINGS for file in files):
+            raise UsageError("texts are given as a file or a folder.", where=place, fix=f"give {Path(place).parent}")
         if files:
             return _of_files(files, place, _name(Path(place).parent), wishes, console)
         raise UsageError("no file fits this pattern.", where=place, fix=f"look with: ls {path.parent}")
     raise _missing(path)
+
+
+def _holds_texts(path: Path) -> bool:
+    """Whether a file ends like a text, or a folder holds such files, also further in, and no table."""
+    if not path.is_dir():
+        return path.exists() and _plain.ending(path) in TEXT_ENDINGS
+    with cache.readable(path):
+        if any(_plain.ending(each) in ENDINGS for each in path.iterdir()):
+            return False
+    return bool(registry.find("data.sources", TEXTS).files(path))
 
 
 def _missing(path: Path) -> UsageError:

@@ -117,6 +117,15 @@ def body(config: Mapping[str, Any], **options: Any) -> nn.Module:
     """
     if reads(config) == "image":
         return _of_images(config, **options)
+    found = fresh(config)
+    # What answers a whole text from its first step is a head of its own, which no text here goes through.
+    if getattr(found, "pooler", None) is not None:
+        found.pooler = None  # type: ignore[assignment]
+    return found
+
+
+def fresh(config: Mapping[str, Any]) -> nn.Module:
+    """The network of a config that luban wrote or `checked`, all of it but the head. Raises ValueError as `body`."""
     require("transformers", extra="nets", purpose="building a pretrained model")
     import torch
     from transformers import AutoConfig, AutoModel
@@ -126,9 +135,6 @@ def body(config: Mapping[str, Any], **options: Any) -> nn.Module:
     with torch.device("meta"):
         _bounded(AutoModel.from_config(asked))
     found: nn.Module = AutoModel.from_config(asked, attn_implementation="sdpa")
-    # What answers a whole text from its first step is a head of its own, which no text here goes through.
-    if getattr(found, "pooler", None) is not None:
-        found.pooler = None
     return found
 
 

@@ -39,7 +39,10 @@ from luban.protocols.forms import Form as Form
 from luban.protocols.forms import NoGraph as NoGraph
 from luban.protocols.logs import Log as Log
 from luban.protocols.metrics import Metric as Metric
+from luban.protocols.models import Blocked as Blocked
+from luban.protocols.models import Customary as Customary
 from luban.protocols.models import Entry as Entry
+from luban.protocols.models import LaidOut as LaidOut
 from luban.protocols.models import Model as Model
 from luban.protocols.models import NetworkModel as NetworkModel
 from luban.protocols.models import Pretrained as Pretrained
@@ -55,6 +58,7 @@ from luban.protocols.state import State as State
 from luban.protocols.tasks import Arranged as Arranged
 from luban.protocols.tasks import Arranging as Arranging
 from luban.protocols.tasks import Asking as Asking
+from luban.protocols.tasks import Modelling as Modelling
 from luban.protocols.tasks import Tagging as Tagging
 from luban.protocols.tasks import Target as Target
 from luban.protocols.tasks import Task as Task

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
-from luban.batch import Batch
+from luban.batch import Array, Batch
 from luban.protocols.features import Shape
 from luban.protocols.forms import Form
 from luban.recipe.recipe import Candidate, Section
@@ -26,6 +26,7 @@ class Work:
     quantiles: for the loss `quantile`, the shares of cases below each of the answers to a step.
     shapes: of the tensors by name, for networks; empty where the inputs are a matrix.
     targets: where several are predicted, the task of each and how many outputs it has, in their order.
+    begins: of the tokens of a language model, which of them begin a word: a bit for each, as hexadecimal digits.
     """
 
     task: str
@@ -39,6 +40,7 @@ class Work:
     quantiles: tuple[float, ...] = ()
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     targets: tuple[tuple[str, int], ...] = ()
+    begins: str = ""
 
     def to_json(self) -> dict[str, Any]:
         shapes = {name: shape.to_json() for name, shape in self.shapes.items()}
@@ -114,7 +116,41 @@ class NetworkModel(Protocol):
 
 
 @runtime_checkable
-class Pretrained(Protocol):
+class Customary(Protocol):
+    """An architecture of which it is known at which rate and how long it is trained."""
+
+    def rate(self) -> tuple[float, str]:
+        """The learning rate where the recipe leaves it open, and why."""
+
+    def epochs(self, steps: int) -> tuple[int, str]:
+        """How many epochs, of so many steps, where the recipe leaves it open, and why."""
+
+
+@runtime_checkable
+class Blocked(Protocol):
+    """An architecture that learns blocks of texts, all of the same length."""
+
+    def batch(self, settings: Section) -> tuple[int, str]:
+        """How many blocks make a step where the recipe leaves it open, and why."""
+
+
+@runtime_checkable
+class LaidOut(Protocol):
+    """An architecture that the library `transformers` has too, so that what was trained can be read by it.
+
+    goes_on: whether it writes texts on, so that one that is given has no end.
+    """
+
+    goes_on: ClassVar[bool]
+
+    def laid_out(
+        self, settings: Section, work: Work, weights: Mapping[str, Array]
+    ) -> tuple[dict[str, Any], dict[str, Array]]:
+        """The content of its `config.json`, and the weights by the names that they have there."""
+
+
+@runtime_checkable
+class Pretrained(Customary, Protocol):
     """An architecture whose weights were learned before, on other data: its training goes on from there."""
 
     def begin(self, module: nn.Module, settings: Section) -> None:
@@ -123,12 +159,6 @@ class Pretrained(Protocol):
         A parameter that learns at another rate than the recipe's has the factor as its attribute `rate`.
         Raises UsageError where the weights are not found, BundleError where they do not fit.
         """
-
-    def rate(self) -> tuple[float, str]:
-        """The learning rate where the recipe leaves it open, and why."""
-
-    def epochs(self, steps: int) -> tuple[int, str]:
-        """How many epochs, of so many steps, where the recipe leaves it open, and why."""
 
 
 @runtime_checkable

@@ -117,3 +117,18 @@ class Asking(Protocol):
 
     def of_targets(self, targets: Sequence[Target]) -> Task:
         """The task of these targets."""
+
+
+@runtime_checkable
+class Modelling(Protocol):
+    """A task that learns how texts go on, or what is missing in them: the texts are all that there is.
+
+    Each row is a document. It is measured on documents that are held out; the target of a metric is (rows,) float64,
+    how many bytes each of them has.
+    """
+
+    def documents(self, schema: Schema) -> Schema:
+        """The columns, with the one of texts as the only input. Raises UsageError, in words, where that is open."""
+
+    def sizes(self, texts: pl.Series) -> PerRow:
+        """(rows,) float64: the bytes of each text in UTF-8."""

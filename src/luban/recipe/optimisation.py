@@ -50,7 +50,7 @@ class Optimisation(Section):
     accumulate: int = Field(1, ge=1, le=10_000)
     """Batches whose gradients are added up before a step."""
     optimizer: str = "adamw"
-    """`sgd`, `adam`, `adamw`, or the name of another optimiser in `torch.optim`."""
+    """`sgd`, `adam`, `adamw`, `muon`, or the name of another optimiser in `torch.optim`."""
     learning_rate: float | Auto = Field("auto", union_mode="left_to_right")
     """The largest step size; `auto` finds it by a range test (Smith, 2017)."""
     momentum: float = Field(0.9, ge=0, lt=1)

@@ -28,6 +28,7 @@ from luban.core.errors import UsageError
 from luban.core.suggest import did_you_mean
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Train
+from luban.training import packing
 from luban.training.gathering import Part
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def usual(work: Work, rows: int) -> tuple[dict[str, float], str]:
     found = {}
     if "image" in kinds:
         found["crop"] = 0.08
-    # Who writes a text anew needs every word of it.
-    if "tokens" in kinds and work.task != "sequence-to-sequence":
+    # Who writes a text anew, or learns how texts go on, needs every word of it.
+    if "tokens" in kinds and work.task not in ("sequence-to-sequence", *packing.TASKS):
         found["drop"] = 0.1
     if "sequence" in kinds:
         found["mask"] = 0.1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from luban.core import registry
 from luban.forms.network import build
-from luban.protocols import Pretrained, Work
+from luban.protocols import Customary, Pretrained, Work
 from luban.recipe.recipe import Candidate
 
 if TYPE_CHECKING:
@@ -20,6 +20,12 @@ def begun(candidate: Candidate, work: Work) -> nn.Module:
     if model is not None:
         model.begin(module, registry.find("models", candidate.model).Settings.model_validate(candidate.settings))
     return module
+
+
+def customary(candidate: Candidate) -> Customary | None:
+    """The architecture, where it is known at which rate and how long it is trained; else None."""
+    model = registry.find("models", candidate.model)
+    return model if isinstance(model, Customary) else None
 
 
 def pretrained(candidate: Candidate) -> Pretrained | None:

@@ -17,11 +17,13 @@ import numpy as np
 
 from luban import collate
 from luban.batch import Array, Batch
+from luban.core import registry
 from luban.core.seed import derive
-from luban.protocols import Work
+from luban.protocols import Blocked, Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import augmenting, gathering, several, signals
-from luban.training.beginning import begun, pretrained
+from luban.training.beginning import begun, customary, pretrained
+from luban.training.fitting import settings
 from luban.training.gathering import Part
 from luban.training.inside import inside
 from luban.training.loss import Loss, loss_of
@@ -116,7 +118,7 @@ def decide(
     seen = inside(batch, work, candidate)
     batch, work = seen.batch, seen.work
     task = several.task_of(work)
-    found = sizes(train, len(batch), collate.lengths(batch.inputs), writes=work.task == TASK)
+    found = sizes(train, len(batch), collate.lengths(batch.inputs), writes=work.task == TASK, blocks=blocks(candidate))
     train, reasons = found.train, dict(found.reasons)
     if isinstance(train.augment, dict):
         augmenting.check(train.augment, work)
@@ -126,7 +128,7 @@ def decide(
     rows = gathering.rows_of(batch, work, task, train, seed)
     order = gathering.order(rows, train, seed)
     torch.manual_seed(derive(seed, "deciding"))
-    module, before = begun(candidate, work).to(where), pretrained(candidate)
+    module, custom = begun(candidate, work).to(where), customary(candidate)
     parts = [gathering.part(rows, rows.train[places]).on(where) for places in order.epoch(0)[:TRIED]]
     loss = loss_of(task, train)
     step_seconds = 0.0
@@ -137,8 +139,8 @@ def decide(
     if train.learning_rate == "auto" and work.task == TASK and train.optimizer.lower() != "sgd":
         train = train.model_copy(update={"learning_rate": RATE_OF_WRITING})
         reasons["learning_rate"] = "the usual one where texts are written, for which a range test is too short"
-    if train.learning_rate == "auto" and before is not None:
-        rate, reasons["learning_rate"] = before.rate()
+    if train.learning_rate == "auto" and custom is not None:
+        rate, reasons["learning_rate"] = custom.rate()
         train = train.model_copy(update={"learning_rate": rate})
     if train.learning_rate == "auto":
         tested = learning_rate(module, parts, train, loss)
@@ -152,8 +154,11 @@ def decide(
     if train.epochs == "auto":
         left = None if seconds is None else seconds - (time.monotonic() - began)
         steps = math.ceil(order.steps / train.accumulate)
-        usual = None if before is None else before.epochs(steps)
-        count, reasons["epochs"] = epochs(steps, step_seconds * train.accumulate, left, usual, cut_short=cut_short)
+        usual = None if custom is None else custom.epochs(steps)
+        count, reasons["epochs"] = epochs(
+            steps, step_seconds * train.accumulate, left, usual,
+            cut_short=cut_short, longer=1 if pretrained(candidate) else LONGER,
+        )  # fmt: skip
         train = train.model_copy(update={"epochs": count})
     if train.augment == "auto":
         names, why = augmenting.usual(work, len(batch))
@@ -172,21 +177,32 @@ def sizes_of(batch: Batch, work: Work, candidate: Candidate, train: Train) -> Tr
     """The recipe's part for a candidate, in which the sizes of batches are decided."""
     train = Train.model_validate({**train.model_dump(), **candidate.train})
     batch = inside(batch, work, candidate).batch
-    return sizes(train, len(batch), collate.lengths(batch.inputs), writes=work.task == TASK).train
+    lengths = collate.lengths(batch.inputs)
+    return sizes(train, len(batch), lengths, writes=work.task == TASK, blocks=blocks(candidate)).train
+
+
+def blocks(candidate: Candidate) -> tuple[int, str] | None:
+    """How many blocks of text make a step of this candidate, and why; None where it learns rows."""
+    model = registry.find("models", candidate.model)
+    return model.batch(settings(candidate)) if isinstance(model, Blocked) else None
 
 
 def _mean(loss: Loss, module: nn.Module, part: Part) -> Tensor:
     return loss(module, part, float(len(part.rows)) if part.weight is None else float(part.weight.sum()))
 
 
-def sizes(train: Train, rows: int, lengths: Array | None, *, writes: bool = False) -> Choices:
+def sizes(
+    train: Train, rows: int, lengths: Array | None, *, writes: bool = False, blocks: tuple[int, str] | None = None
+) -> Choices:
     """The sizes of batches and of the part that says when to stop, from the number of rows and their lengths.
 
-    writes: whether a text is written for each row.
+    writes: whether a text is written for each row. blocks: how many make a step, and why, where rows are that.
     """
     reasons = {}
     size = train.batch_size
-    if size == "auto":
+    if size == "auto" and blocks is not None:
+        size, reasons["batch_size"] = blocks
+    elif size == "auto":
         largest = LARGEST_WRITTEN if writes else LARGEST_BATCH
         size = int(np.clip(2 ** round(math.log2(max(rows / BATCHES, 1))), SMALLEST_BATCH, largest))
         reasons["batch_size"] = f"{rows:,} rows make about {BATCHES} batches, of {SMALLEST_BATCH} to {largest} rows"
@@ -334,10 +350,12 @@ def epochs(
     usual: tuple[int, str] | None = None,
     *,
     cut_short: bool = False,
+    longer: int = LONGER,
 ) -> tuple[int, str]:
     """How many epochs, and why. steps: of an epoch. left: wall seconds, or None without a limit.
 
-    usual: how many at most, and why, for weights that were learned before; more would forget what they know.
+    usual: how many, and why, where the architecture says it. longer: how many times as many there may be, where there
+    is time; 1 for weights that were learned before, which would forget what they know.
     cut_short: whether the last one may be ended by the time. Then half an epoch or more is begun: at three quarters of
     the steps a falling rate is a seventh of what it was, and one epoch where there is time for nearly two wastes half.
     """
@@ -349,12 +367,12 @@ def epochs(
     passes = USED * left / max(steps * step_seconds, 1e-9)
     affordable = max(int(passes + 0.5 if cut_short else passes), 1)
     # A limit is there to be used: more epochs than usual help where there is time.
-    most = wanted if usual else LONGER * wanted
+    most = longer * wanted
     if affordable < most:
         return (
             affordable,
             f"what {left:.0f} s allow, at {step_seconds * 1e3:.2g} ms a step and {steps:,} steps an epoch",
         )
-    if usual:
-        return usual
-    return most, f"{LONGER} times as many as usual ({reason}), since there is time"
+    if longer == 1:
+        return wanted, reason
+    return most, f"{longer} times as many as usual ({reason}), since there is time"

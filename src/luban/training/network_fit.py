@@ -89,7 +89,7 @@ class NetworkFit:
             while True:
                 try:
                     found = deciding.decide(
-                        rows, seen.work, asked, seen.train, seed=own, seconds=seconds, cut_short=seen.one_part
+                        rows, seen.work, asked, seen.train, seed=own, seconds=seconds, cut_short=seen.one_fit
                     )
                     return replace(found, reasons={**found.reasons, **reasons}).to_json()
                 except (RuntimeError, MemoryError) as error:

@@ -28,13 +28,17 @@ def optimizer(module: nn.Module, how: Optimisation, learning_rate: float) -> Opt
     if name == "sgd":
         nesterov = how.nesterov and how.momentum > 0
         return torch.optim.SGD(groups, lr=learning_rate, momentum=how.momentum, nesterov=nesterov)
+    if name == "muon":
+        from luban.training.muon import Muon
+
+        return Muon(_split(module, groups), lr=learning_rate)
     if name in ("adam", "adamw"):
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
         return kind(groups, lr=learning_rate, fused=True)
     found: dict[str, Any] = {each.__name__.lower(): each for each in vars(torch.optim).values() if _is_optimizer(each)}
     if name not in found or name in ("optimizer", "lbfgs", "sparseadam"):
         raise UsageError(
-            f"no optimiser is called '{how.optimizer}'. {did_you_mean(how.optimizer, [*found, 'sgd'])}",
+            f"no optimiser is called '{how.optimizer}'. {did_you_mean(how.optimizer, [*found, 'sgd', 'muon'])}",
             where="train.optimizer",
         )
     return found[name](groups, lr=learning_rate)  # type: ignore[no-any-return]
@@ -51,6 +55,20 @@ def _groups(module: nn.Module, decay: float, learning_rate: float) -> list[dict[
         {"params": parameters, "weight_decay": decay * decays, "share": share, "lr": learning_rate * share}
         for (decays, share), parameters in ordered
     ]
+
+
+def _split(module: nn.Module, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The groups, with the matrices of layers apart from embeddings and from what has another number of axes."""
+    from torch import nn
+
+    embeddings = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
+    found = []
+    for group in groups:
+        for orthogonal in (True, False):
+            own = [p for p in group["params"] if (p.ndim == 2 and id(p) not in embeddings) == orthogonal]
+            if own:
+                found.append({**group, "params": own, "orthogonal": orthogonal})
+    return found
 
 
 def at(train: Train, step: int | None = None) -> Train:

@@ -53,7 +53,8 @@ def candidates(models: Models, work: Work, baseline: str = "", *, tensor_work: W
     first = [Candidate(model=baseline)] if baseline else []
     if models.candidates is not None:
         return [*first, *(candidate for candidate in models.candidates if candidate not in first)]
-    given = models.settings()
+    # In the order in which a bundle keeps them, for seeds are derived from how a candidate is told.
+    given = {name: dict(sorted(own.items())) for name, own in models.settings().items()}
     entries: list[Entry] = []
     for place, name in enumerate(models.names):
         if name == AUTO:

@@ -114,6 +114,11 @@ class Training:
         """Whether one part of the training rows is held out, and not each part in turn."""
         return bool((self.folds[0] == -1).any()) and int(self.folds[0].max()) == 0
 
+    @property
+    def one_fit(self) -> bool:
+        """Whether a network is fitted once, beside one part that is held out or beside none."""
+        return self.one_part or int(self.folds[0].max()) < 0
+
     def ships(self, candidate: Candidate) -> int:
         """The part whose fit is the candidate's model.
 

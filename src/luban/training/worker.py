@@ -91,8 +91,8 @@ def _trained(
     held = fit.rows()
     # Decided here, where it is known how much time there is.
     fit.choices(seconds)
-    # Cutting parts short at different epochs could not be repeated; one part can.
-    limited = seconds is not None and fit.training.one_part
+    # Cutting parts short at different epochs could not be repeated; one fit can.
+    limited = seconds is not None and fit.training.one_fit
     until = began + LEARNING * seconds if seconds is not None and limited else None
     fit = replace(fit, until=until)
     with stopping() as asked:

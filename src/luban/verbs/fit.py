@@ -13,10 +13,12 @@ from luban.bundle.bundle import Stored
 from luban.core import files, fingerprint
 from luban.core.console import SILENT, Console
 from luban.core.errors import Interrupted, UsageError
+from luban.core.suggest import fold
 from luban.core.version import VERSION
 from luban.data.open import open_dataset
 from luban.features.text import given as given_tokenizer
 from luban.recipe.recipe import Recipe
+from luban.training import packing
 from luban.training.limits import limits
 from luban.training.work_folder import WorkFolder
 from luban.verbs import asking, gates, tracking
@@ -98,12 +100,14 @@ def fit(
         positive=positive,
         folds=folds,
     )
-    dataset = open_dataset(data, columns=asked.columns, console=console)
+    documents = fold(asked.task or "") in packing.TASKS
+    dataset = open_dataset(data, columns=asked.columns, documents=documents, console=console)
     allowed.check(dataset.rows)
-    given = Given(
-        test=None if test is None else open_dataset(test, like=dataset.schema, console=console),
-        validation=None if validation is None else open_dataset(validation, like=dataset.schema, console=console),
+    test, validation = (
+        None if part is None else open_dataset(part, like=dataset.schema, documents=documents, console=console)
+        for part in (test, validation)
     )
+    given = Given(test=test, validation=validation)
     place = _place(out, dataset.name)
     key = {
         "recipe": fingerprint.of_json(given_tokenizer.by_content(asked).model_dump(mode="json")),

@@ -16,6 +16,7 @@ from luban.data.profile import profile
 from luban.evidence.finding import Finding, Repair, Signal, Where, worst_first
 from luban.evidence.footprint import Meter
 from luban.features.text import given as given_tokenizer
+from luban.protocols import Modelling
 from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Recipe
 from luban.training import question, search, simplest
@@ -30,6 +31,7 @@ from luban.verbs import (
     judging,
     measuring,
     mending,
+    pretraining,
     proving,
     searching,
     shuffling,
@@ -88,6 +90,8 @@ def make(
                     console=console,
                 )  # fmt: skip
                 made = _predictor(ground, allowed, ask)
+            elif isinstance(prepared.task, Modelling):
+                made = pretraining.make(prepared, training, folder, pool, until, console)
             else:
                 made = grouping.make(prepared, training, folder, pool, until, console)
     repaired = frozenset(repair.condition for repair in examined.repairs if repair.accepted)
@@ -123,6 +127,7 @@ def make(
         },
         history=folder.history(),
         runtime=made.runtime,
+        layout=made.layout,
     )
     return writing.with_pages(stored, dataset.name)
 

@@ -24,10 +24,10 @@ from luban.data.dataset import Dataset
 from luban.data.division import Division
 from luban.data.preprocessor import Preprocessor
 from luban.data.readable import Unreadable
-from luban.protocols import Arranged, Arranging, Asking, Encoder, Tagging, Task
+from luban.protocols import Arranged, Arranging, Asking, Encoder, Modelling, Tagging, Task
 from luban.recipe.recipe import Features, Recipe
 from luban.schema.schema import Schema
-from luban.training import question, writing
+from luban.training import packing, question, writing
 from luban.verbs import tags
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
     question.suits(task.name, recipe)
     if isinstance(task, Tagging):
         schema = task.read(schema)
+    if isinstance(task, Modelling):
+        schema = task.documents(schema)
     arranged = _arranged(task, frame, schema, recipe, given)
     given_schema, ends = None, None
     if arranged is not None:
@@ -140,7 +142,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         division=divided,
         validation=validation,
         preprocessor=Preprocessor.fit(teaching, schema, recipe.features),
-        tensors=_tensors(teaching, schema, writing.seen(recipe.features, task.name)),
+        tensors=_tensors(teaching, schema, packing.seen(writing.seen(recipe.features, task.name), task.name)),
         dropped={**dataset.dropped, **divided.dropped},
         given_schema=given_schema,
     )

@@ -16,7 +16,7 @@ from luban.data import loader, values
 from luban.data.open import open_dataset
 from luban.evidence.judgement import Slice
 from luban.evidence.measurement import Measurement
-from luban.protocols import Tagging
+from luban.protocols import Modelling, Tagging
 from luban.verbs import encoding, forecasts, judging, judging_given, tags
 from luban.verbs.bundle import Bundle
 from luban.verbs.measuring import TEXTS, figures
@@ -72,6 +72,8 @@ def answered(
     answerer = bundle.answerer if threads is None else bundle.answering(threads)
     if answerer.windows is not None:
         return _answered_windows(answerer, data, console)
+    if isinstance(answerer.task, Modelling):
+        return _answered_documents(answerer, answerer.task, data, console)
     names = bundle.recipe.targets
     if bundle.stored.facts.get("target") is None:
         raise DataError(
@@ -164,6 +166,27 @@ def _answered_windows(answerer: Answerer, data: Any, console: Console) -> Rows:
     return Rows(dataset.name, answerer.said(frame), target, {}, simplest, groups=groups)
 
 
+def _answered_documents(answerer: Answerer, task: Modelling, data: Any, console: Console) -> Rows:
+    """What a language model says about documents; those without a letter are left out."""
+    from luban.verbs.answering import SLICE
+
+    dataset = open_dataset(data, like=answerer.schema, documents=True, console=console)
+    (column,) = answerer.schema.inputs
+    parts: list[Answers] = []
+    sizes: list[PerRow] = []
+    with console.progress("measuring documents", dataset.rows) as advance:
+        for rows, answers in answerer.stream(loader.slices(dataset.frame, size=SLICE), where=dataset.where):
+            parts.append(answers)
+            sizes.append(task.sizes(rows[column.name]))
+            advance(sum(map(len, sizes)), "")
+    found = joined(sizes)
+    known = dense(found) > 0
+    if not known.any():
+        raise DataError("all documents are empty.", where=dataset.where, fix="give documents with text in them")
+    dropped = {"no text": int((~known).sum())} if not known.all() else {}
+    return Rows(dataset.name, joined_answers(parts).take(known), found[known], dropped)
+
+
 def given(bundle: Bundle, rows: Rows) -> list[Measurement]:
     """The figures of a bundle on rows that a person gave."""
     found = figures(
@@ -211,7 +234,8 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
             seed=seed,
         )  # fmt: skip
         return measured, []
-    dataset = open_dataset(data, columns=bundle.recipe.columns, console=console)
+    documents = isinstance(task, Modelling)
+    dataset = open_dataset(data, columns=bundle.recipe.columns, documents=documents, console=console)
     prepared = prepare(dataset, Given(), bundle.recipe)
     numbers = encoding.test_rows(prepared)
     answerer, frame = bundle.answerer, loader.take(prepared.frame, numbers)
@@ -222,11 +246,16 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
         answers = answerer.answers(frame, where=dataset.where)
         reads = answerer.simplest_reads
         simplest = (answerer.baseline_model, answerer.simplest(frame)) if reads else _baseline(bundle, len(numbers))
-    assert prepared.target is not None, "a bundle with figures has a target"
+    if isinstance(task, Modelling):
+        (column,) = prepared.schema.inputs
+        target = task.sizes(frame[column.name])
+    else:
+        assert prepared.target is not None, "a bundle with figures has a target"
+        target = prepared.target[numbers]
     measured = figures(
         task,
         bundle.recipe.train.metric,
-        prepared.target[numbers],
+        target,
         answers,
         simplest,
         "test",

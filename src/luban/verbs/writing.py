@@ -21,7 +21,7 @@ class Made:
     recipe: with what the run recorded. encoder: the state of what encodes rows for the form.
     unfinished: candidates that have no part in the bundle, and why. findings: what training showed.
     repairs: what became of the edits that were tried for it. judged: what conditions found in its answers.
-    not_run: conditions that could not look on or judge, and why.
+    not_run: conditions that could not look on or judge, and why. layout: the model as other programs lay it out.
     """
 
     recipe: Recipe
@@ -36,6 +36,7 @@ class Made:
     repairs: tuple[Repair, ...] = ()
     judged: tuple[Finding, ...] = ()
     not_run: tuple[tuple[str, str], ...] = ()
+    layout: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def with_pages(stored: Stored, name: str) -> Stored:

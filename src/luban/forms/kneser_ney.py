@@ -1,0 +1,165 @@
+"""A trigram language model with interpolated Kneser-Ney smoothing (Kneser and Ney, 1995; Chen and Goodman, 1999).
+
+    p(w | u v) = max(c(u v w) - D, 0) / c(u v .) + D n(u v .) / c(u v .) p(w | v)
+
+c counts, n(u v .) says how many different tokens were seen behind u v. The lower orders are of the same form, with the
+number of different tokens that were seen before a sequence in the place of its count; the lowest one ends in 1/V.
+D = n1 / (n1 + 2 n2), of how many sequences of an order were counted once and twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Self, final
+
+import numpy as np
+
+from luban import collate
+from luban.batch import Array, Inputs, PerRow, Ragged
+from luban.forms._checked import Checked
+from luban.protocols import Builder, NoGraph, State
+
+MARKS, START = 5, 2
+"""The first tokens are marks; which of them begins a text."""
+MOST_TOKENS = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """Sequences of one length: what can follow which history.
+
+    keys: (sequences,) int64, history * V + token, rising. share: (sequences,) float64, the discounted count over that
+    of the history. histories: (histories,) int64, rising. rest: (histories,) what is left for the lower order.
+    """
+
+    keys: Array
+    share: Array
+    histories: Array
+    rest: Array
+
+    @classmethod
+    def of(cls, keys: Array, counts: Array, size: int) -> Self:
+        once, twice = int((counts == 1).sum()), int((counts == 2).sum())
+        # Where no sequence was counted once, nothing says how many were missed.
+        discount = once / (once + 2 * twice) if once else 0.5
+        histories, first = np.unique(keys // size, return_index=True)
+        totals = np.add.reduceat(counts, first).astype(np.float64)
+        different = np.diff(np.append(first, len(keys)))
+        each = np.repeat(totals, different)
+        return cls(keys, np.maximum(counts - discount, 0.0) / each, histories, discount * different / totals)
+
+    def mixed(self, histories: Array, tokens: Array, size: int, lower: Array) -> Array:
+        """The probability of each token behind its history. lower: that of the lower order."""
+        own, rest = _found(self.keys, self.share, histories * size + tokens, 0.0), self.left(histories)
+        return np.asarray(own + rest * lower)
+
+    def left(self, histories: Array) -> Array:
+        """What is left for the lower order; all of it behind a history that was never seen."""
+        return _found(self.histories, self.rest, histories, 1.0)
+
+
+def _found(keys: Array, values: Array, wanted: Array, other: float) -> Array:
+    """The value of each wanted key; `other` where there is no such key."""
+    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[places] == wanted, values[places], other)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class KneserNey:
+    """keys: (sequences,) int64, the sequences of three tokens (u V + v) V + w, rising. counts: (sequences,) int64.
+
+    size: V, how many tokens there are, marks among them.
+    """
+
+    kind: ClassVar[str] = "kneser-ney"
+    keys: Array
+    counts: Array
+    size: int
+
+    @classmethod
+    def learned(cls, rows: Ragged, size: int) -> Self:
+        """The model of these texts, each from START to END; what stands before START is START too."""
+        before, after, last = steps(rows)
+        keys, counts = np.unique((before * size + after) * size + last, return_counts=True)
+        return cls(keys, counts.astype(np.int64), size)
+
+    @cached_property
+    def orders(self) -> tuple[Order, Order, Array]:
+        """Of three tokens, of two, and (size,) the probabilities of one."""
+        size = self.size
+        pairs, before = np.unique(self.keys % (size * size), return_counts=True)
+        ends, of_end = np.unique(pairs % size, return_counts=True)
+        one = Order.of(ends.astype(np.int64), of_end.astype(np.int64), size)
+        single = np.zeros(size)
+        single[ends] = one.share
+        # Marks are never written, but the end of a text.
+        can_be = np.ones(size, bool)
+        can_be[[0, START, 4]] = False
+        single += can_be * (one.rest[0] / can_be.sum())
+        return (
+            Order.of(self.keys, self.counts, size),
+            Order.of(pairs.astype(np.int64), before.astype(np.int64), size),
+            single,
+        )
+
+    def probabilities(self, first: Array, second: Array, tokens: Array) -> Array:
+        """(steps,) float64 p(token | first second)."""
+        three, two, one = self.orders
+        lower = two.mixed(second, tokens, self.size, one[tokens])
+        return three.mixed(first * self.size + second, tokens, self.size, lower)
+
+    @property
+    def width(self) -> int:
+        return 1
+
+    @property
+    def output_width(self) -> int:
+        return 2
+
+    def outputs(self, inputs: Inputs) -> PerRow:
+        """(rows, 2) float64: the sum of -log p over the tokens of each text and its end, and how many they are."""
+        ((_, rows),) = collate.parts(inputs).items()
+        assert isinstance(rows, Ragged), "texts come as tokens"
+        first, second, tokens = steps(rows)
+        lengths = np.maximum(rows.lengths - 1, 0)
+        row = np.repeat(np.arange(len(rows)), lengths)
+        each = -np.log(self.probabilities(first, second, tokens))
+        return np.stack([np.bincount(row, each, minlength=len(rows)), lengths.astype(np.float64)], axis=1)
+
+    def state(self) -> State:
+        return State({"size": self.size}, {"keys": self.keys, "counts": self.counts})
+
+    @classmethod
+    def rebuild(cls, state: State) -> Self:
+        checked = Checked(cls.kind, state)
+        size = checked.whole("size", MARKS + 1, MOST_TOKENS)
+        keys = checked.array("keys", "int64", None)
+        counts = checked.array("counts", "int64", len(keys))
+        checked.end()
+        if keys[0] < 0 or int(keys[-1]) >= size**3 or (np.diff(keys) <= 0).any():
+            raise checked.fail("its sequences are not rising numbers of three tokens")
+        if counts.min() < 1 or int(counts.max()) > 1 << 40:
+            raise checked.fail("its counts are no counts")
+        return cls(keys, counts, size)
+
+    def graph(self, builder: Builder, inputs: str) -> str:
+        raise NoGraph("texts of any length are read in one go; no graph does that")
+
+
+def steps(rows: Ragged) -> tuple[Array, Array, Array]:
+    """Of each token behind the first of its row: the two before it, and the token. int64."""
+    values, offsets = np.asarray(rows.values).astype(np.int64), rows.offsets
+    values = values[offsets[0] : offsets[-1]]
+    begins = (offsets[:-1] - offsets[0])[rows.lengths > 0]
+    own = np.ones(len(values), bool)
+    own[begins] = False
+    before = np.concatenate([[START], values[:-1]]) if len(values) else values
+    earlier = np.concatenate([[START], before[:-1]]) if len(values) else values
+    seconds = begins + 1
+    earlier[seconds[seconds < len(values)]] = START
+    return earlier[own], before[own], values[own]
+
+
+form = KneserNey

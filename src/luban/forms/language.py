@@ -1,0 +1,135 @@
+"""A language model that is a network: what it says about whole documents, however long, a window of them at a time.
+
+Windows overlap by half, so each token has at least half a window of its document before it; only what no earlier window
+counted is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
+
+import numpy as np
+
+from luban import collate
+from luban.batch import Array, Inputs, PerRow, Ragged
+from luban.core import registry
+from luban.forms import _members
+from luban.forms._checked import Checked
+from luban.protocols import Builder, NoGraph, State
+
+if TYPE_CHECKING:
+    from torch import nn
+
+TASKS = ("causal-lm", "masked-lm")
+TOGETHER = 8_192
+"""Tokens that are read at once."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of a document. row: of the document. start, end: of the tokens that are read; those from `counted` on,
+    by their place in the document, are counted.
+    """
+
+    row: int
+    start: int
+    end: int
+    counted: int
+
+
+def windows(lengths: Sequence[int], context: int) -> Iterator[Window]:
+    """The windows of documents of these lengths, of `context` tokens and the one that follows them.
+
+    The first token of a document is given; each other one is counted once.
+
+    >>> [(w.start, w.end, w.counted) for w in windows([12], 6)]
+    [(0, 7, 1), (3, 10, 7), (5, 12, 10)]
+    """
+    for row, length in enumerate(lengths):
+        start, done = 0, 1
+        while done < length:
+            end = min(start + context + 1, length)
+            # The last window reaches back as far as it can.
+            yield Window(row, max(end - context - 1, 0), end, done)
+            start, done = end - context // 2 - 1, end
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Language:
+    """network: the form of a network that says -log p of tokens. context: how many it reads at once."""
+
+    kind: ClassVar[str] = "language"
+    network: Any
+    context: int
+
+    @property
+    def width(self) -> int:
+        return self.network.width
+
+    @property
+    def output_width(self) -> int:
+        return 2
+
+    @property
+    def module(self) -> nn.Module:
+        """The network with its weights."""
+        found: nn.Module = self.network.module
+        return found
+
+    def outputs(self, inputs: Inputs) -> PerRow:
+        """(rows, 2) float64: the sum of -log p over the tokens of each text and its end, and how many they are."""
+        import torch
+
+        ((_, rows),) = collate.parts(inputs).items()
+        assert isinstance(rows, Ragged), "texts come as tokens"
+        found = np.zeros((len(rows), 2))
+        found[:, 1] = np.maximum(rows.lengths - 1, 0)
+        planned = sorted(windows(rows.lengths.tolist(), self.context), key=lambda one: one.end - one.start)
+        size = max(TOGETHER // self.context, 1)
+        for first in range(0, len(planned), size):
+            some = planned[first : first + size]
+            tokens, own = _read(rows, some)
+            with torch.inference_mode():
+                each = self.module.scores(torch.from_numpy(tokens), torch.from_numpy(own))  # type: ignore[operator]
+            row = np.repeat([one.row for one in some], own.sum(axis=1))
+            found[:, 0] += np.bincount(row, each.to(torch.float64).numpy(), minlength=len(rows))
+        return found
+
+    def state(self) -> State:
+        return State({"context": self.context}, {}, _members.pack([self.network]))
+
+    @classmethod
+    def rebuild(cls, state: State) -> Self:
+        checked = Checked(cls.kind, state)
+        context = checked.whole("context", 8, 8_192)
+        checked.end(parts=True)
+        (network, *more) = _members.unpack(state)
+        if more or not isinstance(network, registry.find("forms", "network")):
+            raise checked.fail("it is one network")
+        task = network.work.task
+        if task not in TASKS or task not in registry.find("models", network.model).tasks:
+            raise checked.fail(f"'{network.model[:40]}' is no language model")
+        if context > int(network.settings.get("context", context)):
+            raise checked.fail(f"it reads {context} tokens at once, more than its network has places")
+        return cls(network, context)
+
+    def graph(self, builder: Builder, inputs: str) -> str:
+        raise NoGraph("a language model reads texts a window at a time: torch reads them, no graph does")
+
+
+def _read(rows: Ragged, some: Sequence[Window]) -> tuple[Array, Array]:
+    """(windows, longest) int64 tokens, and (windows, longest - 1) which of those behind the first are counted."""
+    longest = max(one.end - one.start for one in some)
+    tokens = np.zeros((len(some), longest), np.int64)
+    own = np.zeros((len(some), longest - 1), bool)
+    for place, one in enumerate(some):
+        begins = int(rows.offsets[one.row])
+        tokens[place, : one.end - one.start] = rows.values[begins + one.start : begins + one.end]
+        own[place, one.counted - one.start - 1 : one.end - one.start - 1] = True
+    return tokens, own
+
+
+form = Language

@@ -1,0 +1,51 @@
+"""Blocks of packed documents inside torch: which steps may see which, and the loss of a block.
+
+A block is a stretch of the documents one behind the other: each begins with START and ends with END, so where a
+document begins is seen from the tokens themselves.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+START, END, MASK = 2, 3, 4
+"""The numbers of marks, as `features/text` has them; what is no mark comes behind them."""
+MARKS = 5
+
+
+def same_document(tokens: Tensor) -> Tensor:
+    """(rows, 1, steps, steps) whether two steps belong to one document. tokens: (rows, steps) int64.
+
+    >>> same_document(torch.tensor([[7, 3, 2, 8]]))[0, 0].int().tolist()
+    [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
+    """
+    number = (tokens == START).cumsum(dim=1)
+    return (number[:, None, :] == number[:, :, None])[:, None]
+
+
+def one_document(tokens: Tensor) -> bool:
+    """Whether no document begins within a row, behind its first step."""
+    return not bool((tokens[:, 1:] == START).any())
+
+
+def nats(states: Tensor, embedding: Tensor, wanted: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """-log p of each wanted token, and the log of the sum that it is normalised by. states: (tokens, width).
+
+    embedding: (vocabulary, width), which also reads the tokens (Press and Wolf, 2017).
+    """
+    outputs = functional.linear(states, embedding, bias).float()
+    normaliser = torch.logsumexp(outputs, dim=1)
+    return normaliser - outputs.gather(1, wanted[:, None])[:, 0], normaliser
+
+
+def of_rows(values: Tensor, own: Tensor) -> Tensor:
+    """(rows, 1) the mean of the values of each row. own: (rows, steps) which steps have one, in their order.
+
+    >>> of_rows(torch.tensor([1.0, 3.0, 5.0]), torch.tensor([[True, True], [False, True]])).tolist()
+    [[2.0], [5.0]]
+    """
+    rows = torch.zeros(own.shape, dtype=values.dtype, device=values.device)
+    sums = rows.masked_scatter(own, values).sum(dim=1)
+    return (sums / own.sum(dim=1).clamp(min=1))[:, None]

@@ -1,0 +1,145 @@
+"""What language models share before torch is imported: their settings, and how large a network of a size is.
+
+A size is a name, or a number of weights that it may have; width, layers and heads can be said one by one as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from luban.models import _networks
+from luban.protocols import Work
+from luban.recipe.recipe import Section
+
+TAKES = frozenset({"tokens"})
+SIZES = {"tiny": (128, 4), "small": (256, 6), "base": (768, 12)}
+"""Width and layers of each name; `base` is that of BERT (Devlin et al., 2019) and of the smallest GPT-2."""
+ASPECT = 40
+"""Width over layers that a number of weights is shared out by: between the tiny and the base size."""
+HEAD, LARGE_HEAD = 32, 64
+"""Numbers of a head of attention; the larger from a width of `WIDE` on."""
+WIDE = 512
+STEP_TOKENS = 4_096
+"""Tokens of a step where nothing is said."""
+STEPS, MOST_EPOCHS = 3_000, 20
+"""Steps of a training where no time was asked for; a corpus that is read more often is learned by heart."""
+
+Auto = Literal["auto"]
+
+
+class LanguageSettings(Section):
+    """Abstract. What can be set about language models."""
+
+    size: Literal["tiny", "small", "base"] = "tiny"
+    """The size of the network by name: a width of 128, 256 or 768, and 4, 6 or 12 layers."""
+    parameters: Annotated[int, Field(ge=10_000, le=1_500_000_000)] | None = None
+    """At most so many weights, in the place of a size by name; those of the vocabulary count."""
+    width: Annotated[int, Field(ge=8, le=16_384)] | Auto = Field("auto", union_mode="left_to_right")
+    """How many numbers each token is; a multiple of twice the heads. `auto` is that of the size."""
+    layers: Annotated[int, Field(ge=1, le=48)] | Auto = Field("auto", union_mode="left_to_right")
+    """How many blocks of attention follow each other; `auto` is that of the size."""
+    heads: Annotated[int, Field(ge=1, le=512)] | Auto = Field("auto", union_mode="left_to_right")
+    """Heads of attention; `auto` takes one for 32 numbers of the width, for 64 from a width of 512 on."""
+    context: int = Field(128, ge=8, le=8_192)
+    """Tokens that are read at once."""
+    dropout: _networks.Share = 0.0
+    """Share of what each block adds that is set to 0, while it trains; few passes over much text need none."""
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """The sizes of a network with nothing left open."""
+
+    width: int
+    layers: int
+    heads: int
+
+
+Count = Callable[[Dimensions], int]
+"""How many weights a network of these sizes has."""
+
+
+def dimensions(settings: LanguageSettings, count: Count) -> Dimensions:
+    """The sizes that settings ask for. Raises ValueError where they do not fit each other.
+
+    >>> dimensions(LanguageSettings(size="small"), lambda sizes: 0)
+    Dimensions(width=256, layers=6, heads=8)
+    """
+    width, layers = SIZES[settings.size]
+    if settings.parameters is not None:
+        width, layers = _within(settings.parameters, count)
+    width = width if settings.width == "auto" else settings.width
+    layers = layers if settings.layers == "auto" else settings.layers
+    heads = _heads(width) if settings.heads == "auto" else settings.heads
+    if width % (2 * heads):
+        raise ValueError(f"a width of {width} is no multiple of twice its {heads} heads")
+    return Dimensions(width, layers, heads)
+
+
+def _heads(width: int) -> int:
+    """
+    >>> _heads(128), _heads(768), _heads(40)
+    (4, 12, 1)
+    """
+    head = LARGE_HEAD if width >= WIDE else HEAD
+    return width // head if width % head == 0 else 1
+
+
+def _within(weights: int, count: Count) -> tuple[int, int]:
+    """Width and layers of the network with at most so many weights whose shape is nearest to `ASPECT`."""
+    found: list[tuple[float, int, int]] = []
+    for layers in range(1, 49):
+        step = HEAD
+        width = 0
+        while count(Dimensions(width + step, layers, 1)) <= weights and width < 16_384:
+            width += step
+        if width:
+            found.append((abs(math.log(width / layers / ASPECT)), width, layers))
+    if not found:
+        least = count(Dimensions(HEAD, 1, 1))
+        raise ValueError(
+            f"{weights:,} weights are too few: the smallest network with this vocabulary has {least:,}; "
+            "allow more `parameters`, or fewer tokens by features.vocabulary"
+        )
+    _, width, layers = min(found)
+    return width, layers
+
+
+def declines(work: Work) -> str | None:
+    """Why no language model is trained for this work; None where one is."""
+    reason = _networks.declines(TAKES, work)
+    if reason is None and _networks.kinds(work) != TAKES:
+        return "it reads texts alone."
+    return reason
+
+
+def no_tokens(work: Work) -> str | None:
+    """Why the tokens of texts cannot be counted; None where they can."""
+    return None if _networks.kinds(work) == TAKES else "it counts the tokens of texts, and nothing else."
+
+
+def vocabulary(work: Work) -> int:
+    """How many tokens there are."""
+    ((_, shape),) = _networks.shapes(work).items()
+    return shape.size[0]
+
+
+def epochs(steps: int) -> tuple[int, str]:
+    """How many passes, of so many steps, where the recipe leaves it open, and why."""
+    count = min(max(math.ceil(STEPS / max(steps, 1)), 1), MOST_EPOCHS)
+    return count, f"about {STEPS:,} steps, in 1 to {MOST_EPOCHS} epochs of {steps:,}"
+
+
+def rows_of_step(context: int) -> tuple[int, str]:
+    """How many blocks of a context come together in a step, and why.
+
+    >>> rows_of_step(128)
+    (32, '32 blocks of 128 tokens make a step of 4,096')
+    """
+    rows = max(STEP_TOKENS // context, 1)
+    return rows, f"{rows} blocks of {context} tokens make a step of {rows * context:,}"

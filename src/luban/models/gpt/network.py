@@ -1,0 +1,54 @@
+"""The torch module of a causal language model: the loss of blocks of packed documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from luban.models._blocks import START, nats, of_rows, one_document, same_document
+from luban.origins import configs
+
+
+@final
+class CausalLanguageModel(nn.Module):
+    """forward(inputs): (rows, 1) the mean of -log p over the tokens of each block that follow another one.
+
+    inputs: the part `<name>`, (rows, steps + 1) tokens. What begins a document is not predicted from the one before.
+    config: as `config.json` has it. z_loss: how much the squared log of each softmax's sum weighs, while it trains.
+    """
+
+    def __init__(self, name: str, config: Mapping[str, Any], *, z_loss: float = 0.0) -> None:
+        super().__init__()
+        self.name, self.z_loss = name, z_loss
+        self.body = configs.fresh(config)
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        tokens = inputs[self.name].long()
+        wanted = tokens[:, 1:]
+        own = wanted != START
+        each, normaliser = nats(self.states(tokens[:, :-1])[own], self._embedding, wanted[own])
+        if self.training and self.z_loss:
+            each = each + self.z_loss * normaliser.square()
+        return of_rows(each, own)
+
+    def states(self, tokens: Tensor) -> Tensor:
+        """(rows, steps, width) of each step, which sees the steps before it in its own document."""
+        mask = None
+        if not one_document(tokens):
+            steps = tokens.shape[1]
+            causal = torch.ones(steps, steps, dtype=torch.bool, device=tokens.device).tril()
+            mask = same_document(tokens) & causal
+        found: Tensor = self.body(input_ids=tokens, attention_mask=mask, use_cache=False).last_hidden_state
+        return found
+
+    def scores(self, tokens: Tensor, own: Tensor) -> Tensor:
+        """-log p of the own tokens behind the first of a row. tokens: (rows, steps + 1). own: (rows, steps) bool."""
+        return nats(self.states(tokens[:, :-1])[own], self._embedding, tokens[:, 1:][own])[0]
+
+    @property
+    def _embedding(self) -> Tensor:
+        weight: Tensor = self.body.get_input_embeddings().weight
+        return weight

@@ -1,0 +1,125 @@
+"""A language model as the library `transformers` reads it: config, weights by its names, and the tokenizer.
+
+The numbers of tokens are luban's own: five marks, then those of the tokenizer. So a folder that is read by others gives
+the same numbers to the same text.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from luban.batch import Array
+from luban.core import registry
+from luban.features.text import byte_pairs
+from luban.protocols import Form, LaidOut, State
+
+START, END = byte_pairs.MARKS.index("[START]"), byte_pairs.MARKS.index("[END]")
+_UNLIKELY = -1e4
+
+
+def of(form: Form, tokens: State | None) -> dict[str, bytes]:
+    """The files by name; none for a form that is no network, or whose architecture others do not know.
+
+    tokens: how texts are cut.
+    """
+    network: Any = getattr(form, "network", None)
+    if network is None or tokens is None:
+        return {}
+    model = registry.find("models", network.model)
+    if not isinstance(model, LaidOut):
+        return {}
+    from safetensors.numpy import save
+
+    settings = model.Settings.model_validate(dict(network.settings))  # type: ignore[attr-defined]
+    config, weights = model.laid_out(settings, network.work, network.weights)
+    document, names = tokenizer(tokens, ends=not model.goes_on)
+    return {
+        "config.json": _json(config),
+        "model.safetensors": save(_plain(weights), metadata={"format": "pt"}),
+        "tokenizer.json": _json(document),
+        "tokenizer_config.json": _json(_called(names, config["max_position_embeddings"], ends=not model.goes_on)),
+    }
+
+
+def tokenizer(tokens: State, *, ends: bool) -> tuple[dict[str, Any], list[str]]:
+    """The content of `tokenizer.json`, and what the five marks are called in it.
+
+    ends: whether END is written behind a text; one that goes on has none.
+    """
+    if "merges" in tokens.arrays:
+        document = json.loads(byte_pairs.tokenizer(tokens.arrays["merges"].tobytes()).to_str())
+        names = list(byte_pairs.MARKS)
+        # Luban writes the first word as words within a text are.
+        document["pre_tokenizer"]["add_prefix_space"] = True
+        document["added_tokens"] = []
+    else:
+        document, names = _shifted(json.loads(tokens.arrays["tokenizer"].tobytes()))
+    marks = [
+        {"id": number, "content": name, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+         "special": True}
+        for number, name in enumerate(names)
+    ]  # fmt: skip
+    document["added_tokens"] = [*marks, *document["added_tokens"]]
+    framed = [{"SpecialToken": {"id": names[START], "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+    used = [START]
+    if ends:
+        framed.append({"SpecialToken": {"id": names[END], "type_id": 0}})
+        used.append(END)
+    document["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": framed,
+        "pair": [*framed, {"Sequence": {"id": "B", "type_id": 0}}, *framed[2:]],
+        "special_tokens": {names[n]: {"id": names[n], "ids": [n], "tokens": [names[n]]} for n in used},
+    }
+    return document, names
+
+
+def _shifted(document: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """A tokenizer that was given, with its numbers behind those of the marks, and what these are called."""
+    model, count = document["model"], len(byte_pairs.MARKS)
+    pieces = model["vocab"]
+    listed = isinstance(pieces, list)
+    added = document.get("added_tokens") or []
+    taken = {piece[0] for piece in pieces} if listed else set(pieces)
+    taken |= {token["content"] for token in added}
+    names = []
+    for mark in byte_pairs.MARKS:
+        name = mark
+        while name in taken:
+            name = f"[{name}]"
+        names.append(name)
+    if listed:
+        model["vocab"] = [*([name, _UNLIKELY] for name in names), *pieces]
+        if isinstance(model.get("unk_id"), int):
+            model["unk_id"] += count
+    else:
+        model["vocab"] = {name: number for number, name in enumerate(names)}
+        model["vocab"] |= {piece: number + count for piece, number in pieces.items()}
+    document["added_tokens"] = [{**token, "id": token["id"] + count} for token in added]
+    return document, names
+
+
+def _called(names: list[str], longest: int, *, ends: bool) -> dict[str, Any]:
+    """The content of `tokenizer_config.json`."""
+    roles = ["pad_token", "unk_token", "bos_token", "eos_token", "mask_token"]
+    found: dict[str, Any] = dict(zip(roles, names, strict=True))
+    if ends:
+        found |= {"cls_token": names[START], "sep_token": names[END]}
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": longest,
+        "clean_up_tokenization_spaces": False,
+        "model_input_names": ["input_ids", "attention_mask"],
+        **found,
+    }
+
+
+def _plain(weights: dict[str, Array]) -> dict[str, Array]:
+    import numpy as np
+
+    return {name: np.ascontiguousarray(values) for name, values in sorted(weights.items())}
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, sort_keys=False, indent=1).encode()

@@ -1,0 +1,64 @@
+"""What the tasks of language models share: one column of texts, no target, and a loss that the network says itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from luban.batch import Answers, Array, PerRow, dense
+from luban.core.errors import UsageError
+from luban.recipe.recipe import Train
+from luban.schema.schema import Column, Schema
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LIKE_TEXT = ("text", "category", "identifier", "words")
+"""Data types of columns whose values are texts."""
+
+
+def documents(schema: Schema, task: str) -> Schema:
+    """The columns with the one text as the only input; of several texts a person says which.
+
+    Raises UsageError where there is none, or more than one.
+    """
+    texts = [column for column in schema.inputs if column.kind == "text"]
+    if not texts:
+        # Texts that all differ may be taken for names of rows, few ones for categories.
+        texts = [c for c in schema.columns if c.role in ("input", "id", "ignored") and _can_be_read(c)]
+    if len(texts) != 1:
+        told = ", ".join(f"'{column.name}' ({column.kind})" for column in schema.columns[:8])
+        what = "no column holds texts" if not texts else f"{len(texts)} columns hold texts"
+        raise UsageError(
+            f"{what}; one is learned from. The columns are: {told}.",
+            where=f"--task {task}",
+            fix="leave the others out: --set drop=COLUMN, or name a text: --column COLUMN=text",
+        )
+    (text,) = texts
+    others = [c for c in schema.columns if c.role == "input" and c.name != text.name]
+    read = replace(text, kind="text", role="input", reason="its texts are learned from")
+    left = [replace(c, role="ignored", reason="a language model reads texts alone") for c in others]
+    return schema.changed([read, *left])
+
+
+def _can_be_read(column: Column) -> bool:
+    return column.dtype == "String" and column.kind in LIKE_TEXT
+
+
+def sizes(texts: pl.Series) -> Array:
+    """(rows,) float64 bytes of each text."""
+    return texts.cast(pl.String).fill_null("").str.len_bytes().to_numpy().astype(np.float64)
+
+
+def answers(outputs: PerRow) -> Answers:
+    """The perplexity of each text: e to the mean of -log p of its tokens."""
+    counted = dense(outputs)
+    return Answers(np.exp(counted[:, 0] / np.maximum(counted[:, 1], 1.0)), counted=counted)
+
+
+def loss(outputs: Tensor, target: Tensor, train: Train) -> Tensor:
+    """(rows,) what the network says itself; what it reads is what it is asked for."""
+    return outputs[:, 0]

@@ -1,0 +1,154 @@
+"""Language models: one is learned from raw text, and measured once on documents that were held out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from luban.batch import Answers
+from luban.core.console import Console
+from luban.core.deadline import Deadline
+from luban.core.errors import DataError, TrainingError, UsageError
+from luban.data import loader
+from luban.protocols import Modelling
+from luban.recipe.recipe import Candidate
+from luban.runtime import layouts
+from luban.training import search
+from luban.training.pool import Pool
+from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
+from luban.verbs import comparing, encoding, exporting, measuring, stating, trainings, writing
+from luban.verbs.preparing import Prepared
+
+
+def make(
+    prepared: Prepared, training: Training, folder: WorkFolder, pool: Pool, until: Deadline, console: Console
+) -> writing.Made:
+    """The language model of the training documents, and its figures on the others, beside those of counts of tokens."""
+    _refuse_empty(prepared)
+    target = sizes(prepared.task, texts(prepared))
+    simple, asked = _asked(prepared, training)
+    units = [Unit(candidate, WHOLE) for candidate in ([asked] if simple == asked else [simple, asked])]
+    with console.progress("learning texts", len(units)) as advance:
+        done = 0
+
+        def ended(unit: Unit, cpu_seconds: float) -> None:
+            nonlocal done
+            done += 1
+            folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": folder.failure(unit)})
+            advance(done, unit.candidate.label)
+
+        pool.run(units, until, ended, search.allowed(until, pool.size))
+    for unit in units:
+        if folder.failure(unit) or not folder.finished(unit):
+            reason = folder.failure(unit) or "the time was over before it was finished"
+            raise TrainingError(f"{unit.candidate.label}: {reason[:500]}", fix="give more --time, or a smaller size")
+    form = folder.form(Unit(asked, WHOLE))
+    own = folder.actual(Unit(asked, WHOLE)).candidate
+    answers = _answers(prepared, training, asked, folder)
+    beside = None if simple == asked else (simple.model, _answers(prepared, training, simple, folder))
+    measurements = measuring.figures(
+        prepared.task, prepared.recipe.train.metric, target, answers, beside, "test",
+        groups=_groups(prepared), seed=prepared.recipe.seed,
+    )  # fmt: skip
+    exported = exporting.export(form, training.seen_by(asked))
+    looked = trainings.looked(folder, [unit.candidate for unit in units], [own])
+    return writing.Made(
+        recipe=search.recorded(prepared.recipe, [own], folder, training),
+        encoder=prepared.encoder(training.view(asked)).state(),
+        form=form,
+        runtime=exported.data,
+        facts={"task": prepared.task.name, "target": None, "classes": []},
+        evaluation={
+            **stating.question(prepared),
+            "metric": prepared.recipe.train.metric or prepared.task.compared_by,
+            "measurements": [measurement.to_json() for measurement in measurements],
+            "candidates": [_line(own)],
+            "chosen": {
+                "label": own.label,
+                "members": [{"label": own.label, "weight": 1.0}],
+                "reason": "the one that was asked for",
+            },
+            "corpus": _corpus(prepared, training, asked, target),
+        },
+        evidence={"runtime": exported.to_json(), **comparing.kept(prepared)},
+        findings=looked.findings,
+        repairs=looked.repairs,
+        not_run=looked.not_run,
+        layout=layouts.of(form, prepared.tensors.parts[0].state if prepared.tensors is not None else None),
+    )
+
+
+def _refuse_empty(prepared: Prepared) -> None:
+    """Raises DataError where no document that trains has a word, or none of those that are held out."""
+    (column,) = prepared.schema.inputs
+    for what, rows in (("to learn from", prepared.division.train), ("that are held out", prepared.division.test)):
+        some = loader.take(prepared.frame, rows, [column.name]).get_column(column.name).cast(pl.String)
+        if not (some.fill_null("").str.strip_chars().str.len_chars() > 0).any():
+            raise DataError(
+                f"all texts {what} are empty.",
+                where=f"{prepared.dataset.where}, column '{column.name}'",
+                fix="give documents with words in them",
+            )
+
+
+def texts(prepared: Prepared) -> pl.Series:
+    """The texts of the documents that are held out."""
+    (column,) = prepared.schema.inputs
+    frame = loader.take(prepared.frame, encoding.test_rows(prepared), [column.name])
+    return frame.get_column(column.name)
+
+
+def sizes(task: Any, documents: pl.Series) -> Any:
+    """(rows,) the bytes of each text, as the task counts them."""
+    assert isinstance(task, Modelling), "texts are learned"
+    return task.sizes(documents)
+
+
+def _asked(prepared: Prepared, training: Training) -> tuple[Candidate, Candidate]:
+    """The counts of tokens that every language model stands beside, and the model that was asked for."""
+    tensor_work = None if training.tensors is None else training.tensors[1]
+    asked = search.candidates(prepared.recipe.model, training.work, tensor_work=tensor_work)
+    if len(asked) != 1:
+        raise UsageError(
+            f"one language model is trained at a time, and {len(asked)} were named.",
+            where="--model",
+            fix=f"--model {asked[-1].model}",
+        )
+    return Candidate(model=prepared.task.baseline), asked[0]
+
+
+def _answers(prepared: Prepared, training: Training, candidate: Candidate, folder: WorkFolder) -> Answers:
+    seen = training.seen_by(candidate)
+    return prepared.task.answers(folder.form(Unit(candidate, WHOLE)).outputs(seen.batch.inputs[training.test]))
+
+
+def _groups(prepared: Prepared) -> Any:
+    groups = prepared.division.groups
+    return None if groups is None else groups[encoding.test_rows(prepared)]
+
+
+def _line(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "label": candidate.label,
+        "model": candidate.model,
+        "settings": candidate.settings,
+        "value": None,
+        "status": "finished",
+        "reason": "learned all training documents",
+    }
+
+
+def _corpus(prepared: Prepared, training: Training, asked: Candidate, target: Any) -> Mapping[str, Any]:
+    """How much text there is: tokens of the training and of the test documents, and bytes of the latter."""
+    seen = training.seen_by(asked)
+    ((_, rows),) = seen.batch.inputs.parts.items()  # type: ignore[union-attr]
+    ((_, shape),) = seen.work.shapes.items()
+    tested = int(rows.lengths[training.test].sum())
+    return {
+        "vocabulary": int(shape.size[0]),
+        "train_tokens": int(rows.lengths.sum()) - tested,
+        "test_tokens": tested,
+        "test_bytes": int(target.sum()),
+    }

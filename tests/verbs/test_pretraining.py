@@ -1,0 +1,181 @@
+"""Language models that are learned from raw text: files, folders and columns; the folder that other programs read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+import luban
+from luban.bundle.bundle import rebuild_form
+from luban.core.errors import DataError, UsageError
+from luban.data.open import open_dataset
+from luban.verbs.bundle import Bundle
+from verbs.program import luban as program
+
+SMALL = {
+    "features.vocabulary": 320,
+    "model.gpt.width": 16,
+    "model.gpt.layers": 1,
+    "model.gpt.heads": 2,
+    "model.gpt.context": 16,
+    "train.epochs": 30,
+    "train.batch_size": 32,
+    "train.learning_rate": 0.01,
+}
+ANIMALS = ("cat", "dog", "old goat", "horse", "small bird")
+PLACES = ("on the mat", "in the house", "under a tree", "behind the wall")
+
+
+def texts(count: int = 24, seed: int = 0) -> list[str]:
+    """Documents of a few sentences with a grammar of their own."""
+    random = np.random.default_rng(seed)
+
+    def sentence() -> str:
+        return f"The {random.choice(ANIMALS)} sat {random.choice(PLACES)} at {random.integers(1, 12)} o'clock."
+
+    return [" ".join(sentence() for _ in range(random.integers(3, 9))) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A model of a folder of files."""
+    folder = tmp_path_factory.mktemp("texts")
+    for number, text in enumerate(texts()):
+        (folder / f"{number:02d}.txt").write_text(text, encoding="utf-8")
+    return luban.fit(folder, task="causal-lm", set=SMALL, out=folder.with_suffix(".luban"))
+
+
+def figures(bundle: Bundle) -> dict[str, Any]:
+    return {each.name: each for each in bundle.measurements}
+
+
+def test_documents_are_held_out_and_measured_with_an_interval_beside_counts(pretrained: Bundle) -> None:
+    found = figures(pretrained)
+    assert list(found) == ["bits-per-byte", "perplexity"]
+    for each in found.values():
+        assert each.low < each.value < each.high
+        assert (each.rows, each.split) == (5, "test")
+        assert each.baseline.model == "kneser-ney" and each.difference is not None
+    # Bytes are not counted in tokens: both figures are of the same sum.
+    corpus = pretrained.stored.evidence["evaluation"]["corpus"]
+    nats = np.log(found["perplexity"].value) * (corpus["test_tokens"] - 5)
+    assert found["bits-per-byte"].value == pytest.approx(nats / np.log(2) / corpus["test_bytes"])
+
+
+def test_it_learned_something(pretrained: Bundle) -> None:
+    corpus = pretrained.stored.evidence["evaluation"]["corpus"]
+    assert figures(pretrained)["perplexity"].value < 0.5 * corpus["vocabulary"]
+
+
+def test_the_folder_of_the_model_opens_with_transformers_and_says_the_same(pretrained: Bundle) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = pretrained.path / "model"
+    model, loaded = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
+    assert not loaded["missing_keys"] and not loaded["unexpected_keys"]
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    text = "The old goat sat — under a tree: 天气."
+    ids = tokenizer(text)["input_ids"]
+    rows = pretrained.answerer.preprocessor.transform(pl.DataFrame({"text": [text]}))
+    ours = rows.parts["text"].values.tolist()
+    # One that goes on has no end.
+    assert [*ids, 3] == ours
+    assert tokenizer.decode(ids, skip_special_tokens=True).strip() == text
+    with torch.no_grad():
+        short = torch.tensor([ours[:15]])
+        said = torch.log_softmax(model(short).logits[0, :-1], dim=1).gather(1, short[0, 1:, None]).sum().item()
+    form: Any = rebuild_form(pretrained.stored)
+    own = form.module.scores(short, torch.ones(1, 14, dtype=torch.bool)).sum().item()
+    assert -said == pytest.approx(own, rel=1e-5)
+
+
+def test_new_documents_are_answered_and_measured(pretrained: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    for number, text in enumerate([*texts(3, seed=9), "zq xj 0042 ~~ #"]):
+        (tmp_path / "new" / f"{number}.txt").write_text(text, encoding="utf-8")
+    answers = luban.load(pretrained.path).evaluate(tmp_path / "new")
+    assert {each.name: each.rows for each in answers} == {"bits-per-byte": 4, "perplexity": 4}
+    said = program("predict", pretrained.path, tmp_path / "new", "--json")
+    known, strange = [row["prediction"] for row in said.document["predictions"]][::3]
+    assert strange > 2 * known > 2
+
+
+def test_a_bundle_is_verified_on_its_own_documents(pretrained: Bundle) -> None:
+    assert program("verify", pretrained.path, pretrained.path.with_suffix("")).code == 0
+
+
+def test_the_same_recipe_gives_the_same_bundle(pretrained: Bundle, tmp_path: Path) -> None:
+    folder = pretrained.path.with_suffix("")
+    again = luban.fit(folder, recipe=pretrained.recipe, out=tmp_path / "again.luban")
+    assert again.content_sha256 == pretrained.content_sha256
+
+
+def test_a_column_and_a_file_with_empty_lines_are_documents_too(tmp_path: Path) -> None:
+    some = texts(20)
+    place = tmp_path / "book.txt"
+    place.write_text("\n\n".join(some) + "\n\n \n", encoding="utf-8")
+    assert open_dataset(place, documents=True).frame.collect()["text"].to_list() == some
+    table = pl.DataFrame({"id": list(range(20)), "body": some, "size": [len(text) for text in some]})
+    quick = {**SMALL, "train.epochs": 1}
+    one = luban.fit(table, task="causal-lm", set=quick, out=tmp_path / "table.luban")
+    other = luban.fit(place, task="causal-lm", set=quick, out=tmp_path / "book.luban")
+    assert [column.name for column in one.schema.inputs] == ["body"]
+    assert figures(one)["perplexity"].value == pytest.approx(figures(other)["perplexity"].value, rel=1e-6)
+
+
+def test_a_tokenizer_that_is_given_keeps_its_pieces_behind_the_marks(pretrained: Bundle, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    shutil.copy(pretrained.path / "model" / "tokenizer.json", tmp_path / "tokenizer.json")
+    given = {**SMALL, "train.epochs": 1, "features.tokenizer": str(tmp_path / "tokenizer.json")}
+    table = pl.DataFrame({"text": texts(20)})
+    found = luban.fit(table, task="causal-lm", set=given, out=tmp_path / "given.luban")
+    text = "The cat sat on the mat"
+    ours = found.answerer.preprocessor.transform(pl.DataFrame({"text": [text]})).parts["text"].values.tolist()
+    tokenizer = AutoTokenizer.from_pretrained(found.path / "model")
+    assert [*tokenizer(text)["input_ids"], 3] == ours
+    config = json.loads((found.path / "model" / "config.json").read_text(encoding="utf-8"))
+    assert config["vocab_size"] == 320 + 5
+
+
+@pytest.mark.parametrize(
+    ("data", "fields", "error", "message"),
+    [
+        ({"text": ["", " ", "\n"] * 8}, {}, DataError, "all texts to learn from are empty"),
+        ({"text": texts(20), "other": texts(20, seed=3)}, {}, UsageError, "2 columns hold texts"),
+        ({"size": list(range(20))}, {}, UsageError, "no column holds texts"),
+        ({"text": texts(20)}, {"model": "gpt,kneser-ney"}, UsageError, "one language model is trained at a time"),
+        ({"text": texts(20)}, {"model": "cnn"}, UsageError, "does not do causal-lm"),
+        ({"text": texts(20)}, {"set": {"model.gpt.heads": 3}}, Exception, "no multiple of twice its 3 heads"),
+        ({"text": texts(20)}, {"set": {"model.gpt.parameters": 10_000}}, Exception, "too few"),
+    ],
+)
+def test_bad_input_is_told(data: Any, fields: Any, error: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(error, match=message) as told:
+        luban.fit(pl.DataFrame(data), task="causal-lm", **{"set": SMALL, **fields}, out=tmp_path / "x.luban")
+    assert len(str(told.value).splitlines()) <= 8
+
+
+def test_a_folder_of_empty_files_is_told(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    for number in range(12):
+        (tmp_path / "texts" / f"{number}.txt").write_text(" \n", encoding="utf-8")
+    with pytest.raises(DataError, match="the texts are empty"):
+        luban.fit(tmp_path / "texts", task="causal-lm", out=tmp_path / "x.luban")
+
+
+def test_a_tokenizer_that_knows_nothing_of_the_texts_is_refused(tmp_path: Path) -> None:
+    words = {"[UNK]": 0, "сова": 1}
+    content = {"model": {"type": "WordLevel", "vocab": words, "unk_token": "[UNK]"}}
+    content["pre_tokenizer"] = {"type": "Whitespace"}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+    given = {**SMALL, "features.tokenizer": str(tmp_path / "tokenizer.json")}
+    with pytest.raises(UsageError, match=r"the tokenizer knows 0 of the"):
+        luban.fit(pl.DataFrame({"text": texts(20)}), task="causal-lm", set=given, out=tmp_path / "x.luban")
