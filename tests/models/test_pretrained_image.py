@@ -20,12 +20,14 @@ from luban import collate
 from luban.batch import Batch, Tensors
 from luban.core import registry
 from luban.core.errors import UsageError
+from luban.evidence.trace import Trace
 from luban.models import _frozen
 from luban.models._pretrained_image import PretrainedImage, resizing
 from luban.origins import configs, naming, weighing
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import beginning, optimizing
+from luban.training.tracing import Tracing
 from origins import tiny
 
 FROZEN = registry.find("models", "pretrained-features")
@@ -120,6 +122,17 @@ def test_what_is_frozen_keeps_its_statistics_while_the_rest_trains(
     assert {part for part in ("stem", "blocks.0", "blocks.1", "blocks.2", "head")
             if any(name.startswith(part) for name in changed)} == moving  # fmt: skip
     assert module.training and module.encoders[0].dropout.training
+
+
+def test_what_a_setting_freezes_is_no_finding(folder: Path) -> None:
+    module = begun(folder, frozen=2)
+    trace = Trace()
+    optimiser = optimizing.optimizer(module, Train(), 0.1)
+    Tracing(trace, module, optimiser, work(), Train(), steps=9, recipe={})
+    frozen = {one.name for one in trace.parameters if one.frozen}
+    assert "encoders.0.body.blocks.1.expand.convolution.weight" in frozen
+    assert "encoders.0.body.blocks.2.expand.convolution.weight" not in frozen
+    assert registry.find("conditions", "frozen-or-unused-parameter").examine(trace) == []
 
 
 def test_frozen_features_answer_as_a_logistic_regression_on_every_level(folder: Path) -> None:

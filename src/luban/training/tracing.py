@@ -63,7 +63,9 @@ class Tracing:
         self.trace = trace
         trace.losses, trace.numbers, trace.watched, trace.checks = [], [], [], []
         trace.told = Told(clip=train.clip, accumulation=train.accumulate, steps=steps, settings=dict(recipe))
-        trace.parameters = program.parameters(module, [optimiser], ())
+        # Nothing here switches a parameter off but a setting: it is meant.
+        meant = [name for name, parameter in module.named_parameters() if not parameter.requires_grad]
+        trace.parameters = program.parameters(module, [optimiser], meant)
         trace.loss_function = loss_function(work, train)
         trace.decay = train.weight_decay
         self._targets: list[Any] = []
