@@ -33,6 +33,20 @@ TUNING = {
     "deep cancer": Program(data="cancer", depth=5, width=32, rate=2e-3, epochs=20),
     "gru gunpoint": Program(data="gunpoint", network="gru", width=24, epochs=40, batch=16, rate=5e-3),
     "transformer gunpoint": Program(data="gunpoint", network="transformer", width=16, epochs=20, batch=16, rate=2e-3),
+    "transformer vowels": Program(data="vowels", network="transformer", width=24, epochs=15, batch=16, rate=2e-3),
+    "transformer mnist": Program(data="mnist", network="transformer", width=32, epochs=6, rate=2e-3),
+    "batch norm fashion": Program(data="fashion", normalise="batch", depth=3, optimizer="sgd", rate=0.05, epochs=8),
+    "autoencoder mnist": Program(data="mnist", network="autoencoder", width=48, epochs=8),
+    "autoencoder fashion": Program(data="fashion", network="autoencoder", width=32, epochs=8, rate=2e-3),
+    "few german": Program(data="german", among=180, epochs=40, batch=16, rate=2e-3),
+    "few titanic": Program(data="titanic", among=240, epochs=40, batch=16, rate=2e-3),
+    "few vowels": Program(data="vowels", among=180, epochs=40, batch=16, rate=2e-3),
+    "few fashion": Program(data="fashion", among=200, epochs=40, batch=16, rate=2e-3),
+    "progression": Program(data="progression", epochs=40, batch=16, rate=2e-3),
+    "silu cancer": Program(data="cancer", among=180, activation="silu", epochs=60, batch=16, rate=3e-3),
+    "lstm vowels": Program(data="vowels", network="lstm", width=32, epochs=20, batch=16, rate=5e-3),
+    "lstm motions": Program(data="motions", network="lstm", width=32, epochs=40, batch=16, rate=5e-3),
+    "gru motions": Program(data="motions", network="gru", width=24, epochs=40, batch=16, rate=5e-3),
 }
 """Programs that thresholds may be chosen on, with seeds from 1000 on.
 
@@ -115,7 +129,10 @@ class Fault:
         return {**change, "rate": program.rate * change["rate"]} if "rate" in change else change
 
 
-NUMBERS = ("digits", "cancer", "wine", "iris", "fashion", "gunpoint", "diabetes")
+NUMBERS = (
+    "digits", "cancer", "wine", "iris", "fashion", "gunpoint", "diabetes", "mnist", "vowels", "motions", "titanic",
+    "german", "progression",
+)  # fmt: skip
 DENSE = ("mlp",)
 FAULTS = {
     "rate too high": Fault(("learning-rate-too-high",), ({"rate": 100.0}, {"rate": 300.0}, {"rate": 1000.0})),

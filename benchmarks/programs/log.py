@@ -13,6 +13,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from programs.data import IMAGES
+
 FIRST, EVERY = 5, 10
 NAMES = {nn.ReLU: "relu", nn.LeakyReLU: "leaky", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid", nn.Softmax: "softmax"}
 
@@ -100,7 +102,7 @@ class Log:
         values = x.float()
         self.inputs = (float(values.abs().max()), float(values.mean()))
         self.finite_inputs = bool(torch.isfinite(values).all())
-        self.image = data in ("digits", "fashion")
+        self.image = data in IMAGES
         self.dropout = max((layer.p for layer in model.modules() if isinstance(layer, nn.Dropout)), default=0.0)
         self.final = NAMES.get(type(list(model.children())[-1])) or (
             "log-softmax" if isinstance(list(model.children())[-1], nn.LogSoftmax) else None

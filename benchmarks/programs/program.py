@@ -27,11 +27,12 @@ from programs.networks import build, head_again, normalisations
 class Program:
     """How a network is trained. The first fields make programs differ; those from `inputs` on hold the faults.
 
-    data: digits, cancer, wine, iris, bbc, fashion, gunpoint (classes), diabetes (values). network: mlp, cnn, lstm, gru,
-    transformer, autoencoder. depth, width: hidden layers and their units. among: only so many rows of the data exist.
-    rows: only so many are learned from. start: `fresh`; `trained`, from weights that the same program left; `other`,
-    from weights that it left on other rows, with a new last layer. initial: `rule`, `constant`, or what the rule's
-    weights are multiplied by. bias: of hidden layers. final: an activation behind the last layer, which should have
+    data: digits, cancer, wine, iris, bbc, fashion, gunpoint, mnist, vowels, motions, titanic, german, progression
+    (classes), diabetes (values). network: mlp, cnn, lstm, gru, transformer, autoencoder. depth, width: hidden layers
+    and their units. among: only so many rows of the data exist. rows: only so many are learned from.
+    start: `fresh`; `trained`, from weights that the same program left; `other`, from weights that it left on other
+    rows, with a new last layer. initial: `rule`, `constant`, or what the rule's weights are multiplied by. bias: of
+    hidden layers. final: an activation behind the last layer, which should have
     none. frozen: `off` or `outside` the optimiser, the `first` weight or `most`; or `norms`, the batch normalisations.
     """
 

@@ -38,6 +38,13 @@ def test_gradients_count_when_the_loss_rises_with_them(norm, loss, fires):
     assert [one.where.step for one in examine(NAME, trace)] == [19] * fires
 
 
+@pytest.mark.parametrize("windows, fires", [(1, False), (2, True)])
+def test_a_loss_that_rose_for_one_window_comes_back(windows, fires):
+    steps = [step(n, gradient=1.0 if n < 10 else 20.0, layers=moving(1.0)) for n in range(20)]
+    trace = Trace(watched=steps, losses=[1.0] * 10 * (10 - windows) + [2.0] * 10 * windows)
+    assert bool(examine(NAME, trace)) is fires
+
+
 def test_it_needs_a_watched_step():
     with pytest.raises(ValueError, match="no step was watched"):
         examine(NAME, Trace())

@@ -1,6 +1,10 @@
 """Steps that write over what was learned."""
 
+from dataclasses import replace
+
 import pytest
+import torch
+from torch import nn
 
 from conditions.trained import examine, found, moving, parameter, perceptron, step, train
 from luban.evidence.trace import LayerSignals, Parameter, Trace, WatchedStep
@@ -62,6 +66,47 @@ def test_weights_that_grow_are_found_and_sooner_where_nothing_is_learned(growth,
         assert (found[0].where.layer, found[0].where.step) == ("first", 50)
 
 
+def test_weights_that_grow_while_the_loss_falls_or_is_near_zero_are_well():
+    """As before a normalisation, where their scale does not matter."""
+    falling = [0.99**step for step in range(100)]
+    assert examine(NAME, _grown(9.0, falling)) == []
+    assert examine(NAME, _grown(9.0, [1.0] * 20 + [0.05] * 80)) == []
+    assert examine(NAME, _grown(9.0, [1.0] * 20 + [0.3] * 80))
+
+
+@pytest.mark.parametrize("worst, fires", [(1.4, False), (1.6, True)])
+def test_weights_that_grow_count_where_the_loss_once_stood_far_above_where_it_began(worst, fires):
+    losses = [1.0] * 20 + [worst] * 30 + [1.5 * 0.97**step for step in range(70)]
+    assert bool(examine(NAME, _grown(6.0, losses))) is fires
+
+
+@pytest.mark.parametrize("shape, fires", [((1, 24, 32), False), ((8, 24, 32), True)])
+def test_vectors_of_places_may_grow_from_near_zero(shape, fires):
+    """One for all rows: they are added to what passes, and begin as small as one likes."""
+    trace = _grown(9.0, [0.5] * 50)
+    places = Parameter("first.place", "first", "weight", shape, True, 1, 0.0, False, "float32", None, False)
+    assert bool(examine(NAME, replace(trace, parameters=(places,)))) is fires
+
+
+def test_a_loss_that_is_lost_for_one_window_comes_back():
+    learned = [1.0] * 15 + [0.2] * 75
+    assert examine(NAME, _grown(1.0, [*learned, *[0.9] * 15])) == []
+    assert examine(NAME, _grown(1.0, [*learned, *[0.9] * 30]))
+
+
+@pytest.mark.parametrize("rate, fires", [(0.05, False), (5.0, True)])
+def test_a_rate_that_a_warm_up_brings_in_is_found_though_a_normalisation_follows(rate, fires):
+    plain = perceptron(64, 64)
+    model = nn.Sequential(plain[0], nn.BatchNorm1d(64), *plain[1:])
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate / 200, momentum=0.9)
+
+    def warm() -> None:
+        for group in optimizer.param_groups:
+            group["lr"] = min(group["lr"] + rate / 40, rate)
+
+    assert (found(train(model, steps=130, optimizer=optimizer, before=warm), NAME) is not None) is fires
+
+
 def test_weights_that_begin_small_may_become_as_large_as_usual():
     small = Parameter("first.weight", "first", "weight", (8, 400), True, 1, 0.0, False, "float32", 1.0, False)
     watched = [_step(number, 0.001) for number in range(5)] + [_step(50, 0.02)]
@@ -72,5 +117,5 @@ def test_weights_that_begin_small_may_become_as_large_as_usual():
     "best, latest, fires", [(0.2, 0.7, True), (0.2, 0.5, False), (0.01, 0.3, False), (0.9, 0.99, False)]
 )
 def test_a_loss_that_was_good_and_is_lost_again_is_found(best, latest, fires):
-    losses = [1.0] * 10 + [best] * 60 + [latest] * 30
+    losses = [1.0] * 10 + [best] * 50 + [latest] * 40
     assert bool(examine(NAME, _grown(1.0, losses))) is fires

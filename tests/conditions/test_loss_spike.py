@@ -34,6 +34,18 @@ def test_it_is_silent(losses):
     assert examine(NAME, Trace(losses=losses)) == []
 
 
+@pytest.mark.parametrize("height, fires", [(0.6, False), (0.75, True)])
+def test_half_of_what_was_learned_must_be_lost(height, fires):
+    learned = [1.0] * 40 + [0.3 + 0.01 * (n % 2) for n in range(100)]
+    assert bool(examine(NAME, Trace(losses=[*learned, *[height] * 60]))) is fires
+
+
+@pytest.mark.parametrize("length, fires", [(9, False), (20, True)])
+def test_a_jump_lasts_fifteen_steps_at_least(length, fires):
+    losses = [1.0] * 20 + [0.2] * 40 + [0.9] * length + [0.2] * (120 - 60 - length)
+    assert bool(examine(NAME, Trace(losses=losses))) is fires
+
+
 def test_a_jump_from_a_constant_loss_is_written_as_a_number():
     (finding,) = examine(NAME, Trace(losses=[1.0] * 100 + [9.0] * 100))
     assert math.isfinite(finding.evidence.value)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from conditions.trained import digits, examine, found, perceptron, step, train
+from conditions.trained import digits, examine, found, parameter, perceptron, step, train
 from luban.conditions.not_learning import _lagging
 from luban.evidence.trace import Check, Told, Trace
 
@@ -36,6 +36,13 @@ def test_a_loss_that_still_falls_is_left_alone(last, fires):
 def test_it_needs_a_hundred_steps_and_something_to_compare_with(trace, reason):
     with pytest.raises(ValueError, match=reason):
         examine(NAME, trace)
+
+
+def test_a_recurrent_network_may_stand_on_a_plateau_for_a_thousand_steps():
+    recurrent = (parameter("cells.weight_hh_l0"),)
+    with pytest.raises(ValueError, match="1,000 steps are needed, and there were 999"):
+        examine(NAME, Trace(parameters=recurrent, constant_loss=1.0, losses=[1.0] * 999))
+    assert examine(NAME, Trace(parameters=recurrent, constant_loss=1.0, losses=[1.0] * 1000))
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+import luban
 from conditions.judged import binary, judgement
-from conditions.trained import checks, examine
+from conditions.trained import checks, digits, examine, found, perceptron
 from luban.batch import Batch
 from luban.core import registry
 from luban.evidence.fits import Remarks
@@ -38,8 +41,56 @@ def test_the_training_loss_must_be_below_half_of_it(last, fires):
 
 @pytest.mark.parametrize("latest, fires", [(0.77, False), (0.75, True)])
 def test_a_metric_that_stays_makes_it_no_fault(latest, fires):
-    accuracy = [0.5, 0.7, 0.8, latest, latest, latest]
+    accuracy = [0.5, 0.799, 0.8, latest, latest, latest]
     assert bool(examine(NAME, Trace(checks=checks(held_out(1.2), TRAIN, accuracy=accuracy)))) is fires
+
+
+@pytest.mark.parametrize("lost, fires", [(2, False), (4, False), (9, True)])
+def test_a_few_rows_that_are_lost_of_few_are_chance(lost, fires):
+    accuracy = [rows / 44 for rows in (30, 43, 42, 42 - lost, 42 - lost, 42 - lost)]
+    assert bool(examine(NAME, Trace(checks=checks(held_out(1.6), TRAIN, accuracy=accuracy)))) is fires
+
+
+@pytest.mark.parametrize("share, fires", [(0.0, False), (0.5, True)])
+def test_a_metric_that_is_no_share_of_rows_needs_no_number_of_them(share, fires):
+    r2 = [0.3137, 0.55, 0.6, *[0.6 - share] * 3]
+    assert bool(examine(NAME, Trace(checks=checks(held_out(1.6), TRAIN, r2=r2)))) is fires
+
+
+@pytest.mark.parametrize("constant, fires", [(1.9, True), (2.1, False)])
+def test_a_rise_counts_beside_what_a_constant_answer_costs(constant, fires):
+    trace = Trace(checks=checks(held_out(1.1), TRAIN), losses=[constant], constant_loss=constant)
+    assert bool(examine(NAME, trace)) is fires
+
+
+def watched(wrong):
+    """200 digits learned by heart, this share of them with any label, and asked after every 20 steps."""
+    rows, classes = digits()
+    random = torch.Generator().manual_seed(0)
+    labels = classes[:200].clone()
+    drawn = torch.rand(200, generator=random) < wrong
+    labels[drawn] = torch.randint(10, (int(drawn.sum()),), generator=random)
+    model, loss = perceptron(128), nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    with luban.watch(model, optimizer, loss=loss) as watch:
+        for step in range(400):
+            picked = torch.randint(200, (20,), generator=random)
+            optimizer.zero_grad()
+            value = loss(model(rows[picked]), labels[picked])
+            value.backward()
+            optimizer.step()
+            watch.step(value, rows[picked], labels[picked])
+            if step % 20 == 19:
+                with torch.no_grad():
+                    answers = model(rows[1000:1400])
+                right = (answers.argmax(1) == classes[1000:1400]).float().mean()
+                watch.validation(loss(answers, classes[1000:1400]), accuracy=right)
+    return watch
+
+
+@pytest.mark.parametrize("wrong, fires", [(0.0, False), (0.5, True)])
+def test_labels_that_mean_nothing_are_learned_by_heart_and_sound_ones_are_learned(wrong, fires):
+    assert (found(watched(wrong), NAME) is not None) is fires
 
 
 def test_a_best_check_among_the_latest_three_is_no_fault():

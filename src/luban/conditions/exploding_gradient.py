@@ -2,10 +2,11 @@
 
 Signal: by how much the root mean square of what a layer gives out grows from one layer to the next, at the median of
 the layers; or the median gradient norm of the latest watched steps over that of the first ones, while the loss rises.
-Thresholds: 10 times a layer over at least three layers; 10 times with the smoothed loss 1.2 times its best, and by as
-much as counts (`_training.rise`): a network that leaves a plateau has steep gradients and is well. The largest norm
-alone says nothing: healthy runs reach 394 times the median (measured for luban's catalogue). Silent where the loss
-falls, whatever the gradient does. Repair: gradient clipping, smaller steps, weights by the rule. Proven by effect.
+Thresholds: 10 times a layer over at least three layers; 10 times with the smoothed loss 1.2 times its best, in two
+windows on end, and by as much as counts (`_training.rise`): a network that leaves a plateau has steep gradients and is
+well, and a recurrent one that falls back is soon where it was. The largest norm alone says nothing: healthy runs reach
+394 times the median (measured for luban's catalogue). Silent where the loss falls, whatever the gradient does. Repair:
+gradient clipping, smaller steps, weights by the rule. Proven by effect.
 """
 
 from __future__ import annotations
@@ -59,14 +60,15 @@ def _growing_gradients(trace: Trace) -> list[Finding]:
     early, late = median(norms[: max(len(norms) // 10, 3)]), median(norms[-max(len(norms) // 10, 3) :])
     if early <= 0 or late <= GROWTH * early:
         return []
-    if means[-1] <= RISEN * min(means) or means[-1] - min(means) <= _training.rise(trace):
+    latest = min(means[-2:])
+    if latest <= RISEN * min(means) or latest - min(means) <= _training.rise(trace):
         return []
     return _training.found(
         condition.id,
         "severe",
         Signal("growth of the gradient's norm", late / early, GROWTH, len(norms)),
         f"the gradient's norm grew {late / early:,.3g} times since the start (threshold {GROWTH:g}), and the loss "
-        f"rose to {means[-1] / min(means):.2g} times its best. Clip the gradient, or take smaller steps.",
+        f"rose to {latest / min(means):.2g} times its best. Clip the gradient, or take smaller steps.",
         step=trace.watched[-1].step,
         edits=_training.edits(
             trace,

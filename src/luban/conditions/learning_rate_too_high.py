@@ -6,14 +6,20 @@ layer's weights became within the first thousand steps; and by how much the smoo
 Thresholds: 1, where healthy programs stay below 0.14, with three times their rate below 0.51, and injected faults begin
 at 3.5 (measured for luban's catalogue and its benchmark's tuning programs; SageMaker's 10 is too lax); 10; 5, or 2 with
 a loss that is no better than a constant answer's; and half of the way from the best back to a constant answer's loss.
+
 The last two are for rates that a warm-up brings in, under which weights grow as fast as the steps: by the end of it,
 networks on tables of the tuning programs had grown 1.9 times at most with a rate by range test, and 5 to 30 times with
-one that cost them their score. A small loss doubles often, and is as small as before: what counts is what was lost of
-all that was learned.
-Silent for biases, for embeddings, and for weights that begin at zero, whose share means nothing; weights that begin
-small are measured by what their number of inputs asks for. Repair: what the recipe sets far from what is usual, since
-units that are mostly off make a loss as wild; a learning rate by a range test; clipping; a tenth of the rate. Proven by
-effect.
+one that cost them their score. Growth alone is no fault: before a normalisation the scale of weights does not matter,
+and sound networks with one grow 5 times too. It counts where the loss suffers: stays where it was before the middle of
+the training, away from zero, or once stood half again above where it began. What was lost counts when it is lost for
+two windows on end: a recurrent network that falls back is soon where it was. A small loss doubles often, and is as
+small as before: what counts is what was lost of all that was learned.
+
+Silent for biases, for embeddings, and for weights that begin at zero, whose share means nothing. Weights that begin
+small are measured by what their number of inputs asks for; where they are added to what passes, as the vectors of
+places are, they have no such number, and their growth says nothing. Repair: what the recipe sets far from what is
+usual, since units that are mostly off make a loss as wild; a learning rate by a range test; clipping; a tenth of the
+rate. Proven by effect.
 """
 
 from __future__ import annotations
@@ -23,7 +29,7 @@ from statistics import fmean
 
 from luban.conditions import _training
 from luban.evidence.finding import Finding, Signal
-from luban.evidence.trace import Trace, smoothed
+from luban.evidence.trace import Parameter, Trace, smoothed
 from luban.protocols import Condition
 
 LARGEST = 1.0
@@ -31,10 +37,18 @@ RISEN = 10.0
 GROWN, GROWN_IN_VAIN = 5.0, 2.0
 IN_VAIN = 0.95
 """Share of a constant answer's loss from which nothing was learned."""
+SOME = 50
+"""Steps from which on growth is judged."""
+STAYING, NEAR_ZERO = 0.9, 0.1
+"""A loss stays that is above this share of what it was, and above this share of a constant answer's."""
+ABOVE = 1.5
+"""The loss of something worse than nothing, over that of a constant answer or the first one."""
 BEGINNING = 1_000
 LOST, LEARNED = 0.5, 0.7
 """What was lost is a share of what was learned, where the loss was once below this share of a constant answer's."""
 WINDOWS = 10
+LASTING = 15
+"""Losses of a window at least, of which two are lost on end: a recurrent network often needs one to come back."""
 
 
 def examine(trace: Trace) -> list[Finding]:
@@ -66,7 +80,11 @@ def examine(trace: Trace) -> list[Finding]:
 
 def _grown(trace: Trace) -> list[Finding]:
     """Weights that become larger and larger, since every step overshoots."""
-    usual = {p.layer: 0.5 / math.sqrt(max(math.prod(p.shape[1:]), 1)) for p in trace.parameters if p.kind == "weight"}
+    usual = {
+        p.layer: 0.5 / math.sqrt(max(math.prod(p.shape[1:]), 1))
+        for p in trace.parameters
+        if p.kind == "weight" and not _added(p)
+    }
     zero = {p.layer for p in trace.parameters if p.kind == "weight" and p.zero}
     first = {name: max(seen.weight, usual.get(name, 0.0)) for name, seen in trace.watched[0].layers.items()}
     grown = [
@@ -77,35 +95,47 @@ def _grown(trace: Trace) -> list[Finding]:
         if name in usual and name not in zero and first.get(name, 0.0) > 0 and math.isfinite(seen.weight)
     ]
     losses = [loss for loss in trace.losses if math.isfinite(loss)]
-    if not grown or len(losses) < WINDOWS:
+    if not grown or len(losses) < SOME:
         return []
     value, layer, step = max(grown, key=lambda one: one[0])
-    latest = fmean(losses[-len(losses) // WINDOWS :])
+    tenth = len(losses) // WINDOWS
+    before, latest = fmean(losses[4 * tenth : 5 * tenth]), fmean(losses[-tenth:])
+    stays = latest >= STAYING * before and latest >= NEAR_ZERO * (trace.constant_loss or losses[0])
+    worst = max(smoothed(losses, tenth))
+    if not stays and worst <= ABOVE * max(losses[0], trace.constant_loss or 0.0):
+        return []
     in_vain = trace.constant_loss is not None and latest > IN_VAIN * trace.constant_loss
     threshold = GROWN_IN_VAIN if in_vain else GROWN
     if value <= threshold:
         return []
-    vain = f", while the loss of {latest:.3g} is no better than a constant answer's" if in_vain else ""
+    stayed = "stays there" if stays else f"was {worst:.3g} once"
+    suffers = "is no better than a constant answer's" if in_vain else stayed
     return _training.found(
         condition.id,
         "severe",
         Signal("growth of a layer's weights", value, threshold, len(grown)),
         f"by step {step.step} the weights of the layer '{layer}' became {value:.2g} times as large (threshold "
-        f"{threshold:g}){vain}: steps at a learning rate of {step.rate:.3g} overshoot what they aim at. {_CURE}",
+        f"{threshold:g}), while the loss of {latest:.3g} {suffers}: steps at a learning rate of {step.rate:.3g} "
+        f"overshoot what they aim at. {_CURE}",
         layer=layer,
         step=step.step,
         edits=_edits(trace),
     )
 
 
+def _added(parameter: Parameter) -> bool:
+    """Whether a weight is one for all rows, as the vectors of places are: (1, places, width)."""
+    return len(parameter.shape) > 2 and parameter.shape[0] == 1
+
+
 def _lost(trace: Trace) -> list[Finding]:
     """A loss that was good once, and is lost again on the very rows that are learned from."""
     losses = [loss for loss in trace.losses if math.isfinite(loss)]
     level = trace.constant_loss or (losses[0] if losses else 0.0)
-    means = smoothed(losses, max(len(losses) // WINDOWS, 5))
+    means = smoothed(losses, max(len(losses) // WINDOWS, LASTING))
     if len(means) < 3 or min(means) <= 0 or level <= 0:
         return []
-    best, latest = min(means), means[-1]
+    best, latest = min(means), min(means[-2:])
     if best > LEARNED * level or latest - best <= LOST * (level - best):
         return []
     lost = (latest - best) / (level - best)

@@ -1,10 +1,11 @@
 """A loss that stays where a constant answer has it, for no reason that any other condition names.
 
 Signal: the smoothed loss of the latest tenth of the steps over that of the best constant answer. Threshold: above 0.95
-after 100 steps, and no more than a twentieth below the tenth before the middle. Silent before, where the loss of a
-constant answer is not known, and whenever a cause was found. What then helps to tell is whether the network can learn
-one batch by heart: if not, the fault lies in the network; if so, in the data. Repair: what the recipe sets far from
-what is usual; a range test for the learning rate; another network. Proven by effect.
+after 100 steps, and no more than a twentieth below the tenth before the middle; after 1,000 steps where a layer is
+recurrent: such networks stand on a plateau first, until what came early reaches the answer. Silent before, where the
+loss of a constant answer is not known, and whenever a cause was found. What then helps to tell is whether the network
+can learn one batch by heart: if not, the fault lies in the network; if so, in the data. Repair: what the recipe sets
+far from what is usual; a range test for the learning rate; another network. Proven by effect.
 
 Weights may learn while the average that answers in their place does not. Signal: the share of the first weights that
 will still be in it when all planned steps are done, its decay to the power of their number. Threshold 0.2: half of what
@@ -19,11 +20,11 @@ from statistics import fmean
 
 from luban.conditions import _training
 from luban.evidence.finding import Finding, Signal
-from luban.evidence.trace import Trace
+from luban.evidence.trace import Parameter, Trace
 from luban.protocols import Condition
 
 SHARE = 0.95
-STEPS = 100
+STEPS, RECURRENT_STEPS = 100, 1_000
 STILL_FIRST = 0.2
 BEHIND = 0.1
 
@@ -72,8 +73,9 @@ def _reaching(steps: int) -> float:
 def _staying(trace: Trace) -> list[Finding]:
     if trace.constant_loss is None or trace.constant_loss <= 0:
         raise ValueError("the loss of a constant answer is not known: loss=... and the targets of each step tell it")
-    if trace.steps < STEPS:
-        raise ValueError(f"{STEPS} steps are needed, and there were {trace.steps}")
+    steps = RECURRENT_STEPS if any(_recurrent(parameter) for parameter in trace.parameters) else STEPS
+    if trace.steps < steps:
+        raise ValueError(f"{steps:,} steps are needed, and there were {trace.steps:,}")
     losses = [loss for loss in trace.losses if math.isfinite(loss)]
     tenth = max(len(losses) // 10, 1)
     # The first steps do not count: a network that begins wide of a constant answer is soon there, and learns nothing.
@@ -96,6 +98,11 @@ def _staying(trace: Trace) -> list[Finding]:
             ("train.learning_rate", _training.rate(trace, 0.1), "a tenth of the step size"),
         ),
     )
+
+
+def _recurrent(parameter: Parameter) -> bool:
+    """Whether it leads from a step of a sequence to the next one, as torch names such weights."""
+    return parameter.kind == "weight" and parameter.name.rpartition(".")[2].startswith("weight_hh")
 
 
 condition = Condition(

@@ -1,19 +1,24 @@
 """A model that learns its rows by heart: the training loss falls on, and held-out rows are answered worse and worse.
 
 Signal: the loss on held-out rows against its own best, while the training loss falls. Threshold: 1.5 times the best in
-each of the latest three checks, the training loss below half of it, and, where a metric is told, one that fell too: by
-more than 0.04. A ratio alone says little: healthy programs reach 4.1 times the best loss while their accuracy stays
-(measured for luban's catalogue), which is why the metric decides where there is one. Of boosting, whose rounds are
-checks, each row's losses are known: there the rise must be twice its standard error, row by row, and so must that of
-the Brier score, by 0.02 at least. A log loss has no bound: of 120 rows two that are answered wrong, with more and more
-certainty, double it by themselves. Silent with fewer than five checks. Repair: keep the best weights; weight decay;
-dropout; augmentation; of boosting fewer rounds, or leaves. Proven by effect on other rows.
+each of the latest three checks, the training loss below half of it, a rise by as much as counts (`_training.rise`),
+and, where a metric is told, one that fell since the best check: by more than 0.04 and, where it is a share of few rows,
+by twice the standard error of such a share (Agresti and Coull, 1998). A ratio alone says little: healthy programs reach
+4.1 times the best loss while their accuracy stays (measured for luban's catalogue), and of 44 rows two that are lost
+are chance. How many rows there are shows in the changes of a share: the smallest one is a row.
+
+Of boosting, whose rounds are checks, each row's losses are known: there the rise must be twice its standard error, row
+by row, and so must that of the Brier score, by 0.02 at least. A log loss has no bound: of 120 rows two that are
+answered wrong, with more and more certainty, double it by themselves. Silent with fewer than five checks. Repair: keep
+the best weights; weight decay; dropout; augmentation; of boosting fewer rounds, or leaves. Proven by effect on other
+rows.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,6 +38,10 @@ STANDARD_ERRORS = 2.0
 WORSE = 0.02
 """How much the Brier score of boosting rises at least."""
 FEWER_LEAVES = 7
+SAME = 1e-6
+"""Differences of a metric up to which are none."""
+WHOLE = 0.05
+"""How far a count of rows may lie from a whole number."""
 
 
 def examine(trace: Trace) -> list[Finding]:
@@ -43,10 +52,12 @@ def examine(trace: Trace) -> list[Finding]:
     latest = checks[-LATEST:]
     if best >= len(checks) - LATEST or checks[best].loss <= 0:
         return []
-    value = min(check.loss for check in latest) / checks[best].loss
+    least = min(check.loss for check in latest)
+    value = least / checks[best].loss
+    risen = value > RISEN and least - checks[best].loss > _training.rise(trace)
     # Of a loss that is far below that of held-out rows, the training has nothing left to learn but the rows.
     learned_by_heart = checks[-1].train_loss < 0.5 * checks[best].loss
-    if value <= RISEN or not learned_by_heart or not _fallen(trace):
+    if not risen or not learned_by_heart or not _fallen(checks, best):
         return []
     return _training.found(
         condition.id,
@@ -114,13 +125,30 @@ def _beyond_chance(stages: Stages) -> bool:
     return True
 
 
-def _fallen(trace: Trace) -> bool:
-    """Whether a metric fell in the latest checks; yes where none is told."""
-    for name in trace.checks[-1].metrics:
-        values = [check.metrics[name] for check in trace.checks if name in check.metrics]
-        if max(values[-LATEST:]) > max(values) - FALLEN:
+def _fallen(checks: list[Check], best: int) -> bool:
+    """Whether each metric fell since the best check, by more than few rows can do; yes where none is told."""
+    for name in checks[best].metrics:
+        values = [check.metrics[name] for check in checks if name in check.metrics]
+        latest = max(values[-LATEST:])
+        if checks[best].metrics[name] - latest <= max(FALLEN, STANDARD_ERRORS * _standard_error(latest, values)):
             return False
     return True
+
+
+def _standard_error(share: float, values: list[float]) -> float:
+    """That of a share of rows, as many as the values tell of; 0 where they are no shares of rows.
+
+    >>> round(_standard_error(0.75, [0.5, 0.75, 1.0]), 2)
+    0.17
+    """
+    changes = [after - before for before, after in pairwise(sorted(values)) if after - before > SAME]
+    if not changes or not 0 <= min(values) <= max(values) <= 1:
+        return 0.0
+    rows = 1 / min(changes)
+    if any(abs(value * rows - round(value * rows)) > WHOLE for value in values):
+        return 0.0
+    around = (share * rows + 2) / (rows + 4)
+    return math.sqrt(around * (1 - around) / (rows + 4))
 
 
 condition = Condition(
