@@ -292,7 +292,7 @@ class Bench:
         accepted = False
         for place in drawn.permutation(len(offered))[: treating.MOST_TRIES]:
             other = trying.trained_to(patient, trying.edited(now, offered[place]), treating.FIRST)
-            if trying.judge(patient, now, other, _ANY, offered[place]).accepted:
+            if trying.judge(patient, now, other, _ANY, offered[place], further=treating.FIRST).accepted:
                 now, accepted = other, True
         if now.error is not None:
             return Ran(None, time.process_time() - began)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from conditions.trained import examine, found, parameter, perceptron, step, train
+from conditions.trained import examine, found, moving, parameter, perceptron, step, train
 from luban.evidence.trace import Trace
 
 NAME = "frozen-or-unused-parameter"
@@ -66,3 +66,10 @@ def test_where_no_weight_moves_at_all_the_step_is_too_small_and_nothing_is_froze
 
     assert examine(NAME, seen("0.weight", "1.weight")) == []
     assert examine(NAME, seen("0.weight"))[0].where.layer == "0"
+
+
+@pytest.mark.parametrize("update, fires", [(1e-8, False), (1e-4, True)])
+def test_a_weight_that_stands_where_others_move_less_than_their_digits_hold_is_not_frozen(update, fires):
+    several = (parameter("0.weight"), parameter("1.weight"))
+    seen = [step(n, still=("0.weight",), layers=moving(1.0, 1.0, update=update)) for n in range(5)]
+    assert bool(examine(NAME, Trace(parameters=several, watched=seen))) is fires

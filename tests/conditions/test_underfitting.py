@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from conditions.judged import ROWS, binary, find, judgement, sound
+from conditions.trained import parameter, step
+from luban.core import registry
 from luban.evidence.judgement import Beside, Told
+from luban.evidence.trace import LayerSignals, Trace
+from luban.evidence.trace import Told as Said
 
 NAME = "underfitting"
 
@@ -77,3 +81,48 @@ def test_it_needs_training_rows_and_fifty_held_out_ones():
     few = replace(few, beside=Beside(np.arange(49), few.beside.outputs[:49]))
     with pytest.raises(ValueError, match="49 held-out rows are too few"):
         find(NAME, few)
+
+
+def in_training(loss=0.9, kept=(0.1, 0.3), steps=100, **settings):
+    """What is found where each layer kept such a share of its first weights, and a constant answer costs 1."""
+    first = {str(n): LayerSignals(1.0, 1.0) for n in range(len(kept))}
+    last = {str(n): LayerSignals(1.0, share) for n, share in enumerate(kept)}
+    trace = Trace(
+        losses=[loss] * steps,
+        constant_loss=1.0,
+        parameters=tuple(parameter(f"{n}.weight") for n in range(len(kept))),
+        watched=[step(0, layers=first), step(steps - 1, layers=last)],
+        told=Said(settings={f"train.{key}": value for key, value in settings.items()} or {"model.mlp.dropout": 0.1}),
+    )
+    return registry.find("conditions", NAME).during(trace)
+
+
+def test_weights_that_decay_shrinks_in_every_layer_are_found_while_it_trains():
+    (found,) = in_training(weight_decay=30.0, l1=0.0)
+    assert found.severity == "warning" and found.evidence.value == 0.3 and found.where.layer == "1"
+    assert [(edit.path, edit.after) for edit in found.edits] == [("train.weight_decay", 0.01)]
+    assert {"not-learning", "learning-rate-too-low"} <= set(found.explains)
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        {"kept": (0.1, 0.9), "weight_decay": 0.4},
+        {"loss": 0.1, "weight_decay": 30.0},
+        {"weight_decay": 0.0, "l1": 0.0},
+    ],
+)
+def test_one_layer_that_keeps_its_size_or_a_small_loss_or_no_penalty_is_no_fault(sound):
+    assert in_training(**sound) == []
+
+
+def test_a_setting_far_from_usual_is_found_beside_a_loss_that_stays_high():
+    (found,) = in_training(kept=(1.0, 1.0), clip=1e-4)
+    assert found.evidence.value == pytest.approx(0.9)
+    assert [(edit.path, edit.after) for edit in found.edits] == [("train.clip", 1.0)]
+    assert in_training(kept=(1.0, 1.0), clip=1.0) == []
+
+
+def test_few_steps_tell_nothing():
+    with pytest.raises(ValueError, match="50 steps"):
+        in_training(steps=49, weight_decay=30.0)

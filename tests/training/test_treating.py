@@ -14,13 +14,14 @@ from luban.training.work_folder import Training, Unit, WorkFolder
 from training.networks import decided, same, table, train
 
 
-def fit(tmp_path, settings=None, **changes):
-    """The fit of the first of four parts of a small table."""
+def fit(tmp_path, settings=None, *, rows=800, parts=4, **changes):
+    """The fit of the first of four parts of a small table. parts: how many of them are held out in turn."""
     folder = WorkFolder(tmp_path)
     folder.claim({})
-    batch, work = table(rows=800)
+    batch, work = table(rows=rows)
     how = decided(**{"epochs": 40, **changes})
-    training = Training(batch, (np.arange(len(batch)) % 4)[None], work, seed=0, train=how)
+    numbers = np.arange(len(batch)) % 4
+    training = Training(batch, np.where(numbers < parts, numbers, -1)[None], work, seed=0, train=how)
     return NetworkFit(folder, training, Unit(Candidate(model="mlp", settings={"units": [16], **(settings or {})}), 0))
 
 
@@ -91,6 +92,14 @@ def test_a_loss_that_is_not_finite_is_repaired_or_raised(tmp_path):
         treat(fit(tmp_path / "off", **wild), "off")
     treated = treat(fit(tmp_path / "on", **wild))
     assert treated.repairs[-1].accepted and treated.repairs[-1].effect.low > 0
+
+
+def test_what_few_rows_cannot_show_is_asked_of_the_next_part(tmp_path):
+    alone = treat(fit(tmp_path / "alone", rows=100, parts=1, weight_decay=20.0))
+    assert alone.repairs[0].effect.rows == 17 and "not beyond chance" in alone.repairs[0].reason
+    together = treat(fit(tmp_path / "together", rows=100, weight_decay=20.0))
+    assert together.repairs[0].accepted and together.repairs[0].effect.rows == 34
+    assert together.repairs[0].effect.low > 0 >= alone.repairs[0].effect.low
 
 
 def test_an_edit_that_does_not_help_is_taken_back(tmp_path):

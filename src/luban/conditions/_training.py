@@ -81,15 +81,17 @@ def found(
 def edits(trace: Trace, *wanted: tuple[str, Any, str]) -> tuple[RecipeEdit, ...]:
     """The edits of the recipe that change something.
 
-    wanted: path, value and reason; the preferred one first. `model.activation` stands for that setting of whichever
-    model is trained.
+    wanted: path, value and reason; the preferred one first, and the first reason for what is named twice.
+    `model.activation` stands for that setting of whichever model is trained.
     """
     there = trace.told.settings
     own = {f"model.{path.rsplit('.', 1)[1]}": path for path in there if path.startswith("model.")}
-    named = [(own.get(path, path), value, reason) for path, value, reason in wanted]
+    named: dict[tuple[str, str], tuple[Any, str]] = {}
+    for path, value, reason in wanted:
+        named.setdefault((own.get(path, path), repr(value)), (value, reason))
     return tuple(
         RecipeEdit(path, there[path], value, reason)
-        for path, value, reason in named
+        for (path, _), (value, reason) in named.items()
         if path in there and there[path] != value
     )
 

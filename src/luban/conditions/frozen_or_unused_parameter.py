@@ -2,9 +2,10 @@
 
 Signal, exact: a parameter that asks for a gradient and is not in the optimiser; one that got no gradient, or did not
 move under one that is not zero, in each of the first five watched steps; a weight that asks for no gradient. Threshold:
-one parameter. Silent for those that were declared to stay, for embeddings, of which a batch meets few rows, and for
-steps whose learning rate is zero, as at the start of a warm-up. Repair: give it to the optimiser; switch it on; use it
-in the forward pass. Proven structurally.
+one parameter. Silent for those that were declared to stay, for embeddings, of which a batch meets few rows, for
+steps whose learning rate is zero, as at the start of a warm-up, and where all weights move by less than a millionth of
+themselves, which is about what their digits hold: then the step is too small, and that another condition's. Repair:
+give it to the optimiser; switch it on; use it in the forward pass. Proven structurally.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from luban.conditions import _training
 from luban.evidence.finding import Finding, Signal
 from luban.evidence.trace import Parameter, Trace
 from luban.protocols import Condition
+
+DIGITS = 1e-6
 
 
 def examine(trace: Trace) -> list[Finding]:
@@ -28,8 +31,10 @@ def examine(trace: Trace) -> list[Finding]:
         still = set.intersection(*(set(step.still) for step in steps))
     without = [one for one in own if one.name in idle and one.optimised]
     moving = [one for one in own if one.optimised and one.kind == "weight"]
-    # Where no weight moves at all, the step is too small for its digits: that is another condition's.
-    stands = len(moving) > 1 and all(one.name in still for one in moving)
+    # Where hardly any weight moves at all, the step is too small for its digits: that is another condition's.
+    moves = [step.layers[one.layer].ratio for step in steps for one in moving if one.layer in step.layers]
+    all_still = all(one.name in still for one in moving)
+    stands = len(moving) > 1 and (all_still or max(moves, default=1.0) < DIGITS)
     unmoved = [one for one in own if one.name in still and one.optimised and one.kind != "embedding" and not stands]
     for parameters, severe, what, cure in (
         (outside, True, "asks for a gradient, and the optimiser has not got it", "Give the optimiser all parameters"),

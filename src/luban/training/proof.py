@@ -21,9 +21,9 @@ from luban.training import measuring
 
 PROVING = 2 / 3
 """Share of the held-out rows that the gain is read from; the others are looked at once, to contradict it."""
-BOUNDED = {"binary": "brier", "multiclass": "brier"}
-"""What the answers of some tasks are compared by here, instead of what models are compared by: in a loss without a
-bound, a single row that a model is wrong and sure about would outweigh all others.
+BOUNDED = {"binary": "brier", "multiclass": "brier", "regression": "mae"}
+"""What the answers of some tasks are compared by here, instead of what models are compared by: in a logarithm, or a
+square, a single row that a model is far off at would outweigh all others, and few rows would show nothing.
 """
 
 

@@ -104,7 +104,7 @@ def treat(
         repair = _declined(finding, edit, how, ask, _too_late(fit, 2 * now.seconds))
         if repair is None:
             other = trying.trained_to(patient, trying.edited(now, edit), FIRST)
-            repair = trying.judge(patient, now, other, finding, edit)
+            repair = trying.judge(patient, now, other, finding, edit, further=FIRST)
             if repair.accepted:
                 now = other
                 treated = treated.and_found(now.findings)

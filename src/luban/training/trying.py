@@ -7,10 +7,10 @@ Both are trained to the same point and answer rows that neither has seen, and th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from luban.training.deciding import Choices
     from luban.training.gradient import Trained
 
+MOST_PARTS = 3
+"""Parts of the rows that are asked whether an edit helps, at most: few rows show little, and those are soon trained on.
+"""
 DRAWN = 100
 """Points of a loss curve that are kept for a picture."""
 
@@ -160,20 +163,96 @@ def from_step(trial: Trial, edit: RecipeEdit, step: int) -> RecipeEdit | None:
     return RecipeEdit("train.later", before, [*before, change], f"from step {step:,} on, {edit.reason}")
 
 
-def judge(patient: Patient, before: Trial, after: Trial, finding: Finding, edit: RecipeEdit) -> Repair:
-    """What becomes of an edit: kept under the four terms of `proof`, or taken back with the first that failed."""
+def judge(
+    patient: Patient, before: Trial, after: Trial, finding: Finding, edit: RecipeEdit, *, further: Pause | None = None
+) -> Repair:
+    """What becomes of an edit: kept under the four terms of `proof`, or taken back with the first that failed.
+
+    further: where both trainings were begun anew and paused. A gain that is there, and not beyond chance in the rows of
+    one part, is asked of the next part then, by both trained beside that one; of `MOST_PARTS` at most.
+    """
     curves = {"before": _curve(before.trace), "after": _curve(after.trace)}
     repair = Repair(finding.condition, (edit,), False, "", model=before.candidate.label, losses=curves)
-    if after.trained is None:
-        return replace(repair, reason="taken back: its loss is not finite")
-    return proof.judged(
-        repair,
-        still_seen=_seen(finding.condition, after.trace),
-        new=after.severe - before.severe,
-        gain=lambda rows: _gain(patient, before, after, rows),
-        proving=patient.proving,
-        untouched=patient.untouched,
-    )
+    new, seen = after.severe - before.severe, after.trained is not None and _seen(finding.condition, after.trace)
+    pairs = [_Pair(patient, before, after)]
+    while True:
+        if pairs[-1].after.trained is None:
+            return replace(repair, reason="taken back: its loss is not finite")
+        told = proof.judged(repair, still_seen=seen, new=new, **_rows_of(pairs))
+        if further is None or not _is_open(told) or len(pairs) == MOST_PARTS:
+            return told
+        following = _beside_the_next_part(pairs[-1].patient)
+        if following is None:
+            return told
+        without, with_it = (trained_to(following, trial.candidate, further) for trial in (before, after))
+        pairs.append(_Pair(following, without, with_it))
+
+
+def _is_open(repair: Repair) -> bool:
+    """Whether there is a gain that chance may have made."""
+    effect = repair.effect
+    return not repair.accepted and effect is not None and effect.low <= 0 < effect.value
+
+
+def _beside_the_next_part(patient: Patient) -> Patient | None:
+    """The same training beside the part of the rows that is held out next; None where there is no other."""
+    unit = patient.fit.unit
+    if unit.part + 1 > int(patient.fit.training.folds[unit.repeat].max()):
+        return None
+    return patient_of(replace(patient.fit, unit=replace(unit, part=unit.part + 1)), patient.interrupted, patient.train)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A training without an edit and with it, beside the same held-out rows."""
+
+    patient: Patient
+    before: Trial
+    after: Trial
+
+    @cached_property
+    def old(self) -> PerRow:
+        outputs = self.before.outputs
+        return _simplest(self.patient) if outputs is None else outputs
+
+    @cached_property
+    def new(self) -> PerRow:
+        assert self.after.outputs is not None, "it has answers to compare"
+        return self.after.outputs
+
+
+def _rows_of(pairs: list[_Pair]) -> dict[str, Any]:
+    """What `proof.judged` asks for, of the rows of all pairs together."""
+    patients = [pair.patient for pair in pairs]
+    starts = np.cumsum([0, *(len(one.target) for one in patients)])
+    first = patients[0]
+    assert first.metric is not None, "an effect is read from a metric"
+
+    def gain(rows: Array) -> proof.Gain:
+        old, new = _joined([pair.old for pair in pairs]), _joined([pair.new for pair in pairs])
+        weight = None if first.weight is None else _joined([one.weight for one in patients])
+        return proof.gain(
+            first.metric,  # type: ignore[arg-type]
+            several.task_of(first.fit.training.work),
+            _joined([one.target for one in patients])[rows],
+            old[rows],
+            new[rows],
+            weight=None if weight is None else weight[rows],
+            seed=first.fit.training.seed,
+        )
+
+    def numbers(which: Callable[[Patient], Array]) -> Array:
+        return np.concatenate([which(one) + start for one, start in zip(patients, starts, strict=False)])
+
+    return {
+        "gain": gain,
+        "proving": numbers(lambda one: one.proving),
+        "untouched": numbers(lambda one: one.untouched),
+    }
+
+
+def _joined(several_parts: Sequence[Any]) -> Any:
+    return several_parts[0] if len(several_parts) == 1 else np.concatenate(several_parts)
 
 
 def _seen(condition: str, trace: Trace) -> bool:
@@ -186,22 +265,6 @@ def _seen(condition: str, trace: Trace) -> bool:
     except ValueError:
         # What it looks at is no longer there: no ReLU, say.
         return False
-
-
-def _gain(patient: Patient, before: Trial, after: Trial, rows: Array) -> proof.Gain:
-    """How much better the later trial answers these held-out rows."""
-    assert patient.metric is not None, "an effect is read from a metric"
-    assert after.outputs is not None, "it has answers to compare"
-    old = before.outputs if before.outputs is not None else _simplest(patient)
-    return proof.gain(
-        patient.metric,
-        several.task_of(patient.fit.training.work),
-        patient.target[rows],
-        old[rows],
-        after.outputs[rows],
-        weight=None if patient.weight is None else patient.weight[rows],
-        seed=patient.fit.training.seed,
-    )
 
 
 def _simplest(patient: Patient) -> PerRow:
