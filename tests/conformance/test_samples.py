@@ -52,7 +52,8 @@ def test_it_says_what_it_is(name: str) -> None:
     assert found.title and not found.title.endswith(".")
     assert isinstance(found.fetch, bool)
     if name in models():
-        assert not found.target and f"--from {name}" in found.title
+        assert not found.target
+        assert f"--from {name}" in found.title or f"luban generate {name}" in found.title
     elif not found.target:
         assert "for language models" in found.title and f"{found.rows:,}" in found.title
     else:

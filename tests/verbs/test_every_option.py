@@ -20,9 +20,9 @@ import pytest
 from fitted import Fitted
 from luban.cli.main import group, verbs
 from luban.core import console
-from luban.runtime import answering
+from luban.runtime import answering, continuing
 from luban.verbs import diagnose, fit
-from origins import tiny
+from origins import speaking, tiny
 from verbs.program import Done, luban
 
 CANCER = "sample:breast-cancer"
@@ -409,6 +409,72 @@ def embed_format(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert json.loads(lines[0])["row"] == 0
 
 
+def generated(*options: str, prompt: str = "in the end") -> bytes:
+    """What a tiny language model writes; each call reads the same one."""
+    if not Path("speaking").exists():
+        speaking.write(Path("speaking"))
+    done = luban("generate", "speaking", prompt, *options)
+    assert done.code == 0, done.err
+    return done.out
+
+
+def generate_chat(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert generated("--chat") == generated(prompt="<start>user\nin the end<end>\n<start>assistant\n") != generated()
+
+
+def generate_max_tokens(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    short, long = generated("--max-tokens", "4"), generated("--max-tokens", "20")
+    assert long.startswith(short.rstrip(b"\n")) and len(long) > len(short)
+
+
+def generate_stop(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    whole = generated("--max-tokens", "20").decode().rstrip("\n")
+    stop = whole[3:5]
+    assert generated("--max-tokens", "20", "--stop", stop).decode() == whole[: whole.index(stop)] + "\n"
+
+
+def generate_temperature(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert generated("--temperature", "2") != generated() == generated("--temperature", "0")
+
+
+def generate_top_p(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert generated("--temperature", "2", "--top-p", "0.001") == generated() != generated("--temperature", "2")
+
+
+def generate_seed(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    first, other = (generated("--temperature", "2", "--seed", seed) for seed in ("1", "2"))
+    assert first != other and first == generated("--temperature", "2", "--seed", "1")
+
+
+def generate_precision(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    import torch
+
+    seen: list[torch.dtype] = []
+    tokens = continuing.tokens
+
+    def looked(network: torch.nn.Module, *others: Any) -> Any:
+        seen.append(next(network.parameters()).dtype)
+        return tokens(network, *others)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(continuing, "tokens", looked)
+        generated()
+        generated("--precision", "bfloat16")
+    assert seen == [torch.float32, torch.bfloat16]
+
+
+def generate_threads(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        for count in ("1", "2"):
+            generated("--threads", count, "--max-tokens", "1")
+            assert torch.get_num_threads() == int(count)
+    finally:
+        torch.set_num_threads(before)
+
+
 ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] = {
     ("fit", "--test"): fit_test,
     ("fit", "--validation"): fit_validation,
@@ -438,6 +504,14 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("embed", "--out"): embed_out,
     ("embed", "--format"): embed_format,
     ("embed", "--threads"): embed_threads,
+    ("generate", "--chat"): generate_chat,
+    ("generate", "--max-tokens"): generate_max_tokens,
+    ("generate", "--stop"): generate_stop,
+    ("generate", "--temperature"): generate_temperature,
+    ("generate", "--top-p"): generate_top_p,
+    ("generate", "--seed"): generate_seed,
+    ("generate", "--precision"): generate_precision,
+    ("generate", "--threads"): generate_threads,
     ("predict", "--from"): predict_from,
     ("predict", "--labels"): predict_labels,
     ("predict", "--text"): predict_text,

@@ -4,6 +4,7 @@
     layout   what lies in a folder as the library `transformers` writes it, checked
     configs  which architectures are built, within which sizes, and the building itself
     pictures, inverted_residuals  the same of networks of images, whose layers are luban's own
+    causal   language models that continue a text; gguf, from_gguf bring the files of llama.cpp into their layout
     weighing from the weights of a folder into what was built
 
 Nothing of a folder is run. A recipe names an origin by its content, so that a bundle holds no path.

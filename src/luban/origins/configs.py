@@ -33,6 +33,12 @@ LARGEST = {
     "vocab_size": 1_000_000,
     "max_position_embeddings": 1_000_000,
     "type_vocab_size": 1_000,
+    "num_key_value_heads": 512,
+    "head_dim": 16_384,
+    "n_layer": 200,
+    "n_head": 512,
+    "n_embd": 16_384,
+    "n_positions": 1_000_000,
 }
 """The sizes that decide how much memory is asked for."""
 _LAYERS = ("num_hidden_layers", "n_layers")
@@ -54,6 +60,11 @@ def checked(document: Mapping[str, Any]) -> dict[str, Any]:
         return pictures.checked(document)
     if kind not in ENCODERS:
         raise ValueError(f"its kind is {shown(kind)}, and {', '.join((*ENCODERS, *pictures.KINDS))} are known")
+    return plain(document)
+
+
+def plain(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the values those that decide the network, each a plain one. Raises ValueError for a size that is not taken."""
     kept = {}
     for name in sorted(document):
         if name.startswith("_") or name in _OF_THE_FILE or name.endswith("_version"):
@@ -133,7 +144,7 @@ def fresh(config: Mapping[str, Any]) -> nn.Module:
     values = dict(config)
     asked = AutoConfig.for_model(values.pop("model_type"), **values)
     with torch.device("meta"):
-        _bounded(AutoModel.from_config(asked))
+        bounded(AutoModel.from_config(asked))
     found: nn.Module = AutoModel.from_config(asked, attn_implementation="sdpa")
     return found
 
@@ -143,11 +154,11 @@ def _of_images(config: Mapping[str, Any], **options: Any) -> nn.Module:
     from luban.origins.inverted_residuals import InvertedResiduals
 
     with torch.device("meta"):
-        _bounded(InvertedResiduals(config))
+        bounded(InvertedResiduals(config))
     return InvertedResiduals(config, **options)
 
 
-def _bounded(body: nn.Module) -> None:
+def bounded(body: nn.Module) -> None:
     """Raises ValueError for too many weights, of a network that has no memory yet."""
     weights = sum(weight.numel() for weight in body.parameters())
     if weights > MOST_WEIGHTS:

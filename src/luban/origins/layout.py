@@ -81,32 +81,27 @@ def opened(path: Path) -> Origin:
     where = str(path)
     if not path.is_dir():
         raise UsageError("there is no folder of a pretrained model here.", where=where, fix=_CURE)
-    document = _json(path / CONFIG)
+    document = read_json(path / CONFIG)
     try:
         config = configs.checked(document)
     except ValueError as reason:
         raise UsageError(f"this architecture is not taken: {reason}.", where=str(path / CONFIG), fix=_CURE) from None
-    files = _files(path)
+    files = weight_files(path)
     if configs.reads(config) == "image":
         identity = [config, *(cache.content(file) for file in files)]
-        return Origin(path.resolve(), fingerprint.of_json(identity), config, _NO_MARKS, "mean", _licence(path), files)
-    if not (path / TOKENIZER).is_file():
-        raise UsageError(
-            f"it has no {TOKENIZER}, so no text can be cut as it was taught.",
-            where=where,
-            fix=f"write one beside it: transformers.AutoTokenizer.from_pretrained(FOLDER).save_pretrained({where!r})",
-        )
-    tokenizer = given.read(str(path / TOKENIZER))
+        return Origin(path.resolve(), fingerprint.of_json(identity), config, _NO_MARKS, "mean", licence(path), files)
+    tokenizer = given.read(str(tokenizer_file(path)))
     marks = _marks(path, parse(tokenizer))
     identity = [config, *(cache.content(file) for file in files), fingerprint.of_bytes(tokenizer), list(marks)]
-    return Origin(path.resolve(), fingerprint.of_json(identity), config, marks, _summary(path), _licence(path), files)
+    return Origin(path.resolve(), fingerprint.of_json(identity), config, marks, _summary(path), licence(path), files)
 
 
 _NO_MARKS = (0, 0, 0, 0, 0)
 _CURE = "give a folder that `transformers` wrote, with config.json, model.safetensors and tokenizer.json"
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a small JSON file. Raises UsageError for anything else."""
     try:
         if path.stat().st_size > MOST_JSON:
             raise UsageError(f"it has more than {MOST_JSON:,} bytes.", where=str(path), fix=_CURE)
@@ -120,12 +115,24 @@ def _json(path: Path) -> dict[str, Any]:
     return document
 
 
-def _files(path: Path) -> tuple[Path, ...]:
-    """The files of the weights."""
+def tokenizer_file(path: Path) -> Path:
+    """The file that says how texts are cut. Raises UsageError with the cure where there is none."""
+    if not (path / TOKENIZER).is_file():
+        raise UsageError(
+            f"it has no {TOKENIZER}, so no text can be cut as it was taught.",
+            where=str(path),
+            fix="write one beside it: transformers.AutoTokenizer.from_pretrained(FOLDER)"
+            f".save_pretrained({str(path)!r})",
+        )
+    return path / TOKENIZER
+
+
+def weight_files(path: Path) -> tuple[Path, ...]:
+    """The files of a folder's weights. Raises UsageError where there are none, or pickles alone."""
     if (path / WEIGHTS).is_file():
         return (path / WEIGHTS,)
     if (path / INDEX).is_file():
-        names = sorted({str(name) for name in _json(path / INDEX).get("weight_map", {}).values()})
+        names = sorted({str(name) for name in read_json(path / INDEX).get("weight_map", {}).values()})
         wrong = [name for name in names if Path(name).name != name or not (path / name).is_file()]
         if not names or wrong or len(names) > MOST_FILES:
             what = f"it names {shown(wrong[0])}, which is not beside it" if wrong else f"it names {len(names)} files"
@@ -147,7 +154,7 @@ def _marks(path: Path, tokenizer: Mapping[str, Any]) -> tuple[int, int, int, int
     names: dict[str, Any] = {}
     for file in ("tokenizer_config.json", "special_tokens_map.json"):
         if (path / file).is_file():
-            names = {**_json(path / file), **names}
+            names = {**read_json(path / file), **names}
     numbers = _numbers(tokenizer)
 
     def number(*keys: str) -> int | None:
@@ -183,12 +190,12 @@ def _numbers(tokenizer: Mapping[str, Any]) -> dict[str, int]:
 
 def _summary(path: Path) -> str:
     pooling = path / "1_Pooling" / "config.json"
-    if pooling.is_file() and _json(pooling).get("pooling_mode_cls_token") is True:
+    if pooling.is_file() and read_json(pooling).get("pooling_mode_cls_token") is True:
         return "first"
     return "mean"
 
 
-def _licence(path: Path) -> str | None:
+def licence(path: Path) -> str | None:
     """What its card says, in the lines before the text."""
     card = path / "README.md"
     if not card.is_file():

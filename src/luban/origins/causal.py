@@ -1,0 +1,253 @@
+"""Language models that continue a text, as places to begin from: a folder as `transformers` writes it, a GGUF file, or
+the folder `model` of a bundle.
+
+    config.json         the architecture, of `KINDS`
+    *.safetensors       the weights
+    tokenizer.json      how texts are cut
+    tokenizer_config.json, chat_template.jinja    the marks, and how the turns of a chat become one text
+    generation_config.json    further tokens that end an answer
+
+All of it is data of a stranger: sizes are bounded, pickles are never opened, and code that a folder brings is never
+looked at. The template is Jinja, and is filled in where nothing but its own turns can be reached.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from luban.core import fingerprint
+from luban.core.errors import BundleError, UsageError
+from luban.core.lazy import require
+from luban.core.strict_json import shown
+from luban.core.suggest import did_you_mean, fold
+from luban.data import cache, catalogue
+from luban.features.text import given
+from luban.origins import configs, layout
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from torch import nn
+
+KINDS = ("gpt2", "llama", "mistral", "qwen2", "qwen3")
+"""The architectures that are built; each is tested with tiny random weights."""
+ENDING = ".gguf"
+MODEL = "model"
+"""Of a bundle: the folder that `transformers` opens."""
+MOST_TEMPLATE = 64 << 10
+_PLACES = ("max_position_embeddings", "n_positions")
+_TURNING = ("rope_parameters", "rope_scaling")
+_TOLD, _TEMPLATE, _ENDS = "tokenizer_config.json", "chat_template.jinja", "generation_config.json"
+_CURE = "give a bundle or a folder with config.json, model.safetensors and tokenizer.json, or a GGUF file"
+
+
+@dataclass(frozen=True)
+class Causal:
+    """A language model on disk.
+
+    sha256: of what it is. config: as `checked` keeps it. ends: the numbers of the tokens that end an answer.
+    template: how the turns of a chat become one text; None where it has none.
+    """
+
+    path: Path
+    sha256: str
+    config: Mapping[str, Any]
+    ends: tuple[int, ...]
+    marks: Mapping[str, str]
+    template: str | None
+    licence: str | None
+
+    @property
+    def context(self) -> int:
+        """Tokens that it can look back on."""
+        return next((int(self.config[name]) for name in _PLACES if name in self.config), 1024)
+
+    def tokenizer(self) -> Tokenizer:
+        """What cuts texts. A mark that stands in a text is read as that mark, as `transformers` does."""
+        tokenizers = require("tokenizers", extra="nets", purpose="reading texts as tokens")
+        found: Tokenizer = tokenizers.Tokenizer.from_file(str(self.path / layout.TOKENIZER))
+        found.no_padding()
+        found.no_truncation()
+        return found
+
+    def network(self) -> nn.Module:
+        """The network with its weights, float32. Raises BundleError for weights that are missing or do not fit."""
+        return _network(self)
+
+    def chat(self, turns: Sequence[Mapping[str, str]], *, ask: bool) -> str:
+        """The turns of a chat as one text. ask: whether it ends where an answer begins.
+
+        turns: each with `role` and `content`. Raises UsageError for a model without a template, or turns that it does
+        not take.
+        """
+        return _filled(self, turns, ask)
+
+
+def checked(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with what decides the network, and nothing else. Raises ValueError, in words, for one not taken.
+
+    >>> checked({"model_type": "gpt2", "n_embd": 8, "architectures": ["GPT2LMHeadModel"]})
+    {'model_type': 'gpt2', 'n_embd': 8}
+    """
+    kind = document.get("model_type")
+    if kind not in KINDS:
+        raise ValueError(f"its kind is {shown(kind)}, and of language models {', '.join(KINDS)} are known")
+    kept = configs.plain(document)
+    for name in _TURNING:
+        part = document.get(name)
+        if isinstance(part, dict):
+            kept[name] = configs.plain(part)
+    return dict(sorted(kept.items()))
+
+
+def find(name: str) -> Causal:
+    """The language model of a name: a bundle, a folder, a GGUF file, or a sample such as `smollm2`.
+
+    Raises UsageError with the near name, or with the command that fetches it.
+    """
+    path = Path(name)
+    if not path.exists():
+        known = catalogue.models()
+        if fold(name.removeprefix("sample:")) not in known:
+            raise UsageError(
+                f"no bundle, folder or known model is called '{name}'. {did_you_mean(name, known)}", fix=_CURE
+            )
+        path = catalogue.sample_path(name.removeprefix("sample:"))
+    if path.is_file():
+        if path.suffix.lower() != ENDING:
+            raise UsageError("this file is no GGUF file.", where=str(path), fix=_CURE)
+        from luban.origins import from_gguf
+
+        path = from_gguf.folder(path)
+    elif (path / "manifest.json").is_file():
+        path = path / MODEL
+    return opened(path)
+
+
+def opened(path: Path) -> Causal:
+    """The language model in a folder. Raises UsageError that names the file and the cure for what is not taken."""
+    document = layout.read_json(path / layout.CONFIG)
+    try:
+        config = checked(document)
+    except ValueError as reason:
+        where = str(path / layout.CONFIG)
+        raise UsageError(f"this architecture is not taken: {reason}.", where=where, fix=_CURE) from None
+    weights = layout.weight_files(path)
+    tokenizer = given.read(str(layout.tokenizer_file(path)))
+    told = layout.read_json(path / _TOLD) if (path / _TOLD).is_file() else {}
+    marks = {name: _content(told.get(name)) for name in ("bos_token", "eos_token", "pad_token", "unk_token")}
+    template = _template(path, told)
+    identity = [config, *(cache.content(file) for file in weights), fingerprint.of_bytes(tokenizer), template]
+    return Causal(
+        path.resolve(),
+        fingerprint.of_json(identity),
+        config,
+        _ends(path, document),
+        {name: mark for name, mark in marks.items() if mark},
+        template,
+        layout.licence(path),
+    )
+
+
+def _content(value: Any) -> str:
+    found = value.get("content") if isinstance(value, dict) else value
+    return found if isinstance(found, str) else ""
+
+
+def _ends(path: Path, document: Mapping[str, Any]) -> tuple[int, ...]:
+    told = layout.read_json(path / _ENDS) if (path / _ENDS).is_file() else {}
+    value = told.get("eos_token_id", document.get("eos_token_id"))
+    numbers = value if isinstance(value, list) else [value]
+    return tuple(number for number in numbers[:64] if isinstance(number, int) and not isinstance(number, bool))
+
+
+def _template(path: Path, told: Mapping[str, Any]) -> str | None:
+    file, found = path / _TEMPLATE, told.get("chat_template")
+    if file.is_file():
+        if file.stat().st_size > MOST_TEMPLATE:
+            raise UsageError(f"a template has at most {MOST_TEMPLATE:,} bytes.", where=str(file), fix=_CURE)
+        found = file.read_text(encoding="utf-8", errors="replace")
+    if not isinstance(found, str):
+        return None
+    if len(found) > MOST_TEMPLATE:
+        raise UsageError(f"a template has at most {MOST_TEMPLATE:,} bytes.", where=str(path / _TOLD), fix=_CURE)
+    return found
+
+
+def _network(origin: Causal) -> nn.Module:
+    require("transformers", extra="nets", purpose="building a pretrained model")
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    values = dict(origin.config)
+    try:
+        asked = AutoConfig.for_model(values.pop("model_type"), **values)
+        with torch.device("meta"):
+            configs.bounded(AutoModelForCausalLM.from_config(asked))
+    except (ValueError, TypeError, ZeroDivisionError) as reason:
+        what = f"no network is made of this config: {str(reason)[:160]}."
+        raise UsageError(what, where=str(origin.path / layout.CONFIG), fix=_CURE) from None
+    where = str(origin.path)
+    try:
+        with _quietly():
+            network, told = AutoModelForCausalLM.from_pretrained(
+                origin.path,
+                config=asked,
+                dtype=torch.float32,
+                attn_implementation="sdpa",
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise BundleError(f"its weights cannot be read: {str(error)[:120]}.", where=where) from None
+    missing = sorted(told["missing_keys"])
+    if missing:
+        raise BundleError(f"it lacks '{missing[0][:80]}', which its config asks for.", where=where)
+    found: nn.Module = network.eval()
+    return found
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """The library shows no bars and no warnings of its own; what it found is told by an error."""
+    from transformers.utils import logging
+
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _filled(origin: Causal, turns: Sequence[Mapping[str, str]], ask: bool) -> str:
+    if origin.template is None:
+        raise UsageError(
+            "this model has no template of chats.",
+            where=str(origin.path / _TOLD),
+            fix="leave out --chat: a plain prompt",
+        )
+    jinja = require("jinja2", extra="nets", purpose="filling in a template of chats")
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    def refused(what: object) -> None:
+        raise jinja.TemplateError(str(what))
+
+    # Nothing outside of the turns can be reached, and a loop over numbers is bounded.
+    room = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    room.globals["raise_exception"] = refused
+    try:
+        return room.from_string(origin.template).render(messages=turns, add_generation_prompt=ask, **origin.marks)
+    except (jinja.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as reason:
+        what = re.sub(r"\s+", " ", str(reason))[:160]
+        raise UsageError(f"its template does not take these turns: {what}.", where=str(origin.path)) from None

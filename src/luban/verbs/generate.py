@@ -1,0 +1,104 @@
+"""`luban generate`: a language model goes on with a text, or answers in a chat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from luban.core.console import SILENT, Console
+from luban.core.errors import UsageError
+from luban.core.lazy import require
+
+Precision = Literal["float32", "bfloat16"]
+MOST_TOKENS = 256
+"""That are written where nobody says how many."""
+FREE = ("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "unlicense", "isc")
+"""Licences under which nothing needs to be said."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What was written, and why it ended."""
+
+    document: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        return str(self.document["text"])
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(self.document)
+
+
+def generate(
+    model: str,
+    prompt: str,
+    *,
+    chat: bool = False,
+    max_tokens: int = MOST_TOKENS,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    stop: Sequence[str] = (),
+    seed: int = 0,
+    precision: Precision = "float32",
+    threads: int | None = None,
+    tell: Callable[[str], None] | None = None,
+    console: Console = SILENT,
+) -> Generated:
+    """What the language model writes behind the prompt.
+
+    model: a bundle, a folder, a GGUF file or a sample. chat: the prompt is a turn of a chat, in the model's template.
+    temperature: 0 for the likeliest token at each place, else what is drawn from is the flatter the higher it is.
+    top_p: only of the likeliest tokens that together have this probability. stop: texts that end it.
+    precision: bfloat16 takes half the memory. tell: is given each piece of the text as it comes.
+
+    Raises UsageError for an unknown model, an empty prompt and one that is longer than the context; BundleError.
+    """
+    torch = require("torch", extra="nets", purpose="writing texts by a language model")
+    from luban.origins import causal
+    from luban.runtime import continuing
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    origin = causal.find(model)
+    if origin.licence is not None and origin.licence not in FREE:
+        console.say(f"The licence of this model is {origin.licence}.")
+    tokenizer = origin.tokenizer()
+    asked = origin.chat([{"role": "user", "content": prompt}], ask=True) if chat else prompt
+    # A template writes its own marks.
+    numbers = tokenizer.encode(asked, add_special_tokens=not chat).ids
+    if not numbers:
+        raise UsageError("the prompt holds no token.", where="PROMPT", fix="give at least a word to go on from")
+    if len(numbers) >= origin.context:
+        raise UsageError(
+            f"the prompt has {len(numbers):,} tokens, and the context of this model {origin.context:,}.",
+            where="PROMPT",
+            fix=f"shorten it to less than {origin.context:,} tokens",
+        )
+    network = origin.network()
+    if precision == "bfloat16":
+        network = network.to(torch.bfloat16)
+    written = continuing.Written()
+    pieces = continuing.words(
+        continuing.tokens(network, numbers, continuing.Choice(temperature, top_p, seed)),
+        tokenizer,
+        written,
+        ends=origin.ends,
+        most=max_tokens,
+        room=origin.context - len(numbers),
+        stop=[word for word in stop if word],
+    )
+    for piece in pieces:
+        if tell is not None:
+            tell(piece)
+    return Generated(
+        {
+            "text": written.text,
+            "tokens": written.tokens,
+            "prompt_tokens": len(numbers),
+            "ended": written.ended,
+            "model": origin.sha256,
+            "licence": origin.licence,
+        }
+    )
