@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatch
 from typing import Any, Literal
 
@@ -195,22 +195,10 @@ def mixing(targets: Sequence[Array]) -> float | None:
     if len(sizes) < 3 or min(sizes) < 4:
         return None
     values = np.concatenate(targets)
-    if values.dtype.kind in "iub":
-        values = values.astype(int)
-        values = np.eye(int(values.max()) + 1)[values] if values.min() >= 0 and values.max() < 1000 else values[:, None]
-    else:
-        values = values[:, None].astype(float)
-    if not np.isfinite(values).all() or not values.std(axis=0).any():
+    if not np.isfinite(values).all() or values.min() == values.max():
         return None
-    edges = np.cumsum([0, *sizes[:-1]])
-
-    def apart(orders: Array) -> Array:
-        found = np.zeros(len(orders))
-        # A column at a time: of many rows and classes at once the copy would be large.
-        for column in values.T:
-            found += (np.add.reduceat(column[orders], edges, axis=1) ** 2 / np.array(sizes)).sum(axis=1)
-        return found
-
+    classes = values.dtype.kind in "iub" and values.min() >= 0 and values.max() < 1000
+    apart = _classes_apart(values.astype(int), sizes) if classes else _means_apart(values.astype(float), sizes)
     random = np.random.default_rng(0)
     seen = apart(np.arange(len(values))[None])[0]
     drawn = as_uneven = 0
@@ -219,6 +207,33 @@ def mixing(targets: Sequence[Array]) -> float | None:
         as_uneven += int((apart(orders) >= seen - 1e-9).sum())
         drawn += SHUFFLES
     return (1 + as_uneven) / (1 + drawn)
+
+
+def _classes_apart(classes: Array, sizes: Sequence[int]) -> Callable[[Array], Array]:
+    """How far batches of these sizes differ in their classes, for each order of the rows: squared counts over sizes."""
+    kinds = int(classes.max()) + 1
+    places = kinds * np.repeat(np.arange(len(sizes)), sizes)
+    weights = np.repeat(1 / np.array(sizes), kinds)
+
+    def apart(orders: Array) -> Array:
+        cells = classes[orders]
+        # In place: of many rows a copy is large.
+        cells += places
+        cells += len(weights) * np.arange(len(orders))[:, None]
+        counts = np.bincount(cells.ravel(), minlength=len(orders) * len(weights)).reshape(len(orders), -1)
+        return np.asarray(counts**2 @ weights)
+
+    return apart
+
+
+def _means_apart(values: Array, sizes: Sequence[int]) -> Callable[[Array], Array]:
+    """The same of values: squared sums over sizes."""
+    edges = np.cumsum([0, *sizes[:-1]])
+
+    def apart(orders: Array) -> Array:
+        return np.asarray((np.add.reduceat(values[orders], edges, axis=1) ** 2 / np.array(sizes)).sum(axis=1))
+
+    return apart
 
 
 def equal_pairs(module: nn.Module) -> list[tuple[str, str]]:
