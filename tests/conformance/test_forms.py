@@ -19,7 +19,17 @@ from luban.runtime import accepted, answering, graph
 
 NAMES = sorted(examples())
 WITHOUT_GRAPH = {"density"}
-SEES_TENSORS = {"copied", "kneser-ney", "language", "lookup", "network", "remembered", "repeated", "written"}
+SEES_TENSORS = {
+    "copied",
+    "kneser-ney",
+    "language",
+    "lookup",
+    "masked-trigram",
+    "network",
+    "remembered",
+    "repeated",
+    "written",
+}
 """Kinds whose rows are no lines of a matrix, or whose answers are texts; they have tests of their own."""
 EXTREME = np.array(
     [[0, 0, 0], [3e38, -3e38, 3e38], [1e-40, -1e-40, 0], [1e10, 1, -1e10], [-3e38, -3e38, -3e38]], dtype=np.float32

@@ -55,6 +55,13 @@ def test_counts_of_tokens_of_then_say_what_they_did() -> None:
     assert found.ravel().tolist() == pytest.approx([2.094084772091477, 4.0, 4.697879584092359, 2.0], rel=1e-12)
 
 
+def test_counts_of_neighbours_of_then_say_what_they_did() -> None:
+    kind, state = states.from_bytes((GOLDEN / "masked-trigram.safetensors").read_bytes())
+    texts = Ragged.of([np.array([2, *([5, 6, 7, 8] * 6), 3], np.int32)])
+    found = registry.find("forms", kind).rebuild(state).outputs(Tensors({"text": texts}))
+    assert found[0].tolist() == pytest.approx([5.092480477861816, 5.0, 3.0], rel=1e-12)
+
+
 def test_there_is_a_state_of_every_kind() -> None:
     kinds = {states.from_bytes(path.read_bytes())[0] for path in GOLDEN.glob("*.safetensors")}
     assert kinds == set(registry.names("forms")) - SEES_TENSORS

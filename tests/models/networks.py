@@ -43,6 +43,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "pretrained-text": {"origin": ORIGIN},
     "pretrained-image": {"origin": ORIGIN_OF_IMAGES},
     "gpt": {"width": 16, "layers": 1, "heads": 2},
+    "bert": {"width": 16, "layers": 1, "heads": 2},
 }
 """Settings that keep the arithmetic of a test small."""
 NEEDED: dict[str, dict[str, Any]] = {

@@ -14,8 +14,13 @@ import torch
 
 import luban
 from luban.bundle.bundle import rebuild_form
+from luban.core import registry
 from luban.core.errors import DataError, UsageError
 from luban.data.open import open_dataset
+from luban.models._pretrained_encoder import PretrainedEncoder
+from luban.origins import naming
+from luban.protocols import Work
+from luban.recipe.recipe import Features
 from luban.verbs.bundle import Bundle
 from verbs.program import luban as program
 
@@ -50,6 +55,14 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     for number, text in enumerate(texts()):
         (folder / f"{number:02d}.txt").write_text(text, encoding="utf-8")
     return luban.fit(folder, task="causal-lm", set=SMALL, out=folder.with_suffix(".luban"))
+
+
+@pytest.fixture(scope="module")
+def filling(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A model that fills hidden tokens."""
+    small = {key.replace("gpt", "bert"): value for key, value in SMALL.items()} | {"model.bert.whole_words": True}
+    table = pl.DataFrame({"text": texts()})
+    return luban.fit(table, task="masked-lm", set=small, out=tmp_path_factory.mktemp("bert") / "bert.luban")
 
 
 def figures(bundle: Bundle) -> dict[str, Any]:
@@ -179,3 +192,68 @@ def test_a_tokenizer_that_knows_nothing_of_the_texts_is_refused(tmp_path: Path) 
     given = {**SMALL, "features.tokenizer": str(tmp_path / "tokenizer.json")}
     with pytest.raises(UsageError, match=r"the tokenizer knows 0 of the"):
         luban.fit(pl.DataFrame({"text": texts(20)}), task="causal-lm", set=given, out=tmp_path / "x.luban")
+
+
+def test_hidden_tokens_are_filled_beside_counts_of_neighbours(filling: Bundle) -> None:
+    found = figures(filling)
+    assert list(found) == ["perplexity", "fill-accuracy"]
+    for each in found.values():
+        assert each.low < each.value < each.high
+        assert each.baseline.model == "masked-trigram"
+    assert found["perplexity"].value < 320 / 4
+    assert program("verify", filling.path, "--help").code == 0
+
+
+def test_a_model_that_fills_opens_with_transformers_and_says_the_same(filling: Bundle) -> None:
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+    model, loaded = AutoModelForMaskedLM.from_pretrained(filling.path / "model", output_loading_info=True)
+    assert not loaded["missing_keys"] and not loaded["unexpected_keys"]
+    tokenizer = AutoTokenizer.from_pretrained(filling.path / "model")
+    ids = tokenizer("The cat sat on the mat")["input_ids"]
+    assert (ids[0], ids[-1], tokenizer.mask_token_id) == (2, 3, 4)
+    shown, chosen = torch.tensor([ids]), torch.zeros(1, len(ids), dtype=torch.bool)
+    chosen[0, 3], shown[0, 3] = True, 4
+    form: Any = rebuild_form(filling.stored)
+    each, _ = form.module.scores(shown, torch.ones_like(chosen), chosen, torch.tensor([ids[3]]))
+    with torch.no_grad():
+        said = torch.log_softmax(model(shown).logits[0, 3], dim=0)[ids[3]].item()
+    assert -said == pytest.approx(each.item(), rel=1e-4)
+
+
+def test_a_classifier_begins_from_a_model_that_fills(
+    filling: Bundle, pretrained: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LUBAN_CACHE", str(tmp_path / "cache"))
+    origin = naming.find(str(filling.path))
+    assert origin.marks == (0, 1, 2, 3, 4)
+    model = registry.find("models", "pretrained-text")
+    settings = model.Settings(origin=origin.settings())
+    features = Features(tokenizer=str(origin.tokenizer), longest=16)
+    text = registry.find("features", "text").tensor
+    state = text.fit(pl.Series(texts(4)), features)
+    module = model.build(Work("binary", 2, 9, 0, shapes={"text": text.shape(state)}), settings)
+    model.begin(module, settings)
+    encoder = next(part for part in module.modules() if isinstance(part, PretrainedEncoder)).eval()
+    tokens = text.encode(pl.Series(["The cat sat on the mat"]), state)
+    ours = filling.answerer.preprocessor.transform(pl.DataFrame({"text": ["The cat sat on the mat"]})).parts["text"]
+    # A tokenizer that is given stands behind the marks of luban, of which the text has two.
+    assert (tokens.values[1:-1] - 5).tolist() == ours.values[1:-1].tolist()
+    form: Any = rebuild_form(filling.stored)
+    with torch.no_grad():
+        read = encoder.states(torch.from_numpy(tokens.values)[None], torch.tensor([len(tokens.values)]))
+        known = form.module.states(torch.from_numpy(ours.values).long()[None])
+    assert torch.allclose(read, known, atol=1e-5)
+    with pytest.raises(UsageError, match="llama"):
+        naming.find(str(pretrained.path))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "manifest.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UsageError, match="holds no language model"):
+        naming.find(str(tmp_path / "other"))
+
+
+def test_a_context_longer_than_the_model_is_refused(filling: Bundle, tmp_path: Path) -> None:
+    table = pl.DataFrame({"text": texts(20), "kind": ["a", "b"] * 10})
+    with pytest.raises(UsageError, match=r"17.*16") as told:
+        luban.fit(table, "kind", from_=str(filling.path), set={"features.longest": 17}, out=tmp_path / "long.luban")
+    assert told.value.fix

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from luban.batch import Array
 from luban.models import _networks
 from luban.protocols import Work
 from luban.recipe.recipe import Section
@@ -127,6 +128,22 @@ def vocabulary(work: Work) -> int:
     """How many tokens there are."""
     ((_, shape),) = _networks.shapes(work).items()
     return shape.size[0]
+
+
+def begins(work: Work) -> Array:
+    """(vocabulary,) bool: which tokens begin a word. Raises ValueError where nothing tells it.
+
+    >>> from luban.protocols import Shape
+    >>> begins(Work("masked-lm", 1, 1, 0, shapes={"text": Shape("tokens", (10,))}, begins="8640")).astype(int).tolist()
+    [1, 0, 0, 0, 0, 1, 1, 0, 0, 1]
+    """
+    import numpy as np
+
+    size = vocabulary(work)
+    if len(work.begins) != 2 * -(-size // 8):
+        raise ValueError("nothing says which tokens begin a word")
+    found = np.unpackbits(np.frombuffer(bytes.fromhex(work.begins), np.uint8), count=size)
+    return np.asarray(found.astype(bool))
 
 
 def epochs(steps: int) -> tuple[int, str]:

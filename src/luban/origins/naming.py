@@ -19,7 +19,7 @@ FOLDER = "origins"
 def find(name: str) -> Origin:
     """The pretrained model of a name, and a note in the cache of where its content lies.
 
-    name: a folder, a sample (`minilm`), or `sha256:...` as recipes have it.
+    name: a folder, a bundle of a language model, a sample (`minilm`), or `sha256:...` as recipes have it.
     Raises UsageError with the near name, or with the command that fetches it.
     """
     if name.startswith(BY_CONTENT):
@@ -34,9 +34,22 @@ def find(name: str) -> Origin:
                 fix=f"a folder that `transformers` wrote, or one of {', '.join(known)}",
             )
         path = catalogue.sample_path(name.removeprefix("sample:"))
-    origin = layout.opened(path)
+    origin = layout.opened(_of_bundle(path))
     files.write(cache.folder(FOLDER) / f"{origin.sha256}.json", files.to_json({"path": str(origin.path)}))
     return origin
+
+
+def _of_bundle(path: Path) -> Path:
+    """The folder of the model, where this is a bundle. Raises UsageError for a bundle of any other model."""
+    if not (path / "manifest.json").exists():
+        return path
+    if not (path / "model" / layout.CONFIG).exists():
+        raise UsageError(
+            "this bundle holds no language model, so nothing is begun from it.",
+            where=f"--from {path}",
+            fix="learn one: luban fit TEXTS --task masked-lm",
+        )
+    return path / "model"
 
 
 def _known(name: str) -> Origin:

@@ -113,8 +113,15 @@ def _beginning(origin: Origin, start: Recipe, changes: Mapping[str, Any]) -> dic
             values["features.image_most"] = max(start.features.image_most, origin.config["image_size"])
         return values
     values["features.tokenizer"] = str(origin.tokenizer)
-    if start.features.longest == "auto" and "features.longest" not in changes:
-        values["features.longest"] = min(LONGEST_FROM, configs.longest(origin.config))
+    asked, most = changes.get("features.longest", start.features.longest), configs.longest(origin.config)
+    if asked == "auto":
+        values["features.longest"] = min(LONGEST_FROM, most)
+    elif isinstance(asked, int) and asked > most:
+        raise UsageError(
+            f"texts of {asked:,} tokens are longer than the {most:,} that the pretrained model reads.",
+            where="--set features.longest",
+            fix=f"--set features.longest={most}",
+        )
     return values
 
 

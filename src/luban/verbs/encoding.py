@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from luban.batch import Array
 from luban.collate import TABLE
+from luban.core import registry
 from luban.core.seed import derive
 from luban.data import division, encoded, loader
-from luban.protocols import Shape, Work
+from luban.protocols import Modelling, Shape, Work
 from luban.recipe.recipe import Recipe
 from luban.training.work_folder import HELD_BACK, TENSORS, Repairing, Training, WorkFolder
 from luban.training.writing import TASK
 from luban.verbs.preparing import Prepared, sampled
+
+if TYPE_CHECKING:
+    from luban.data.tensor_preprocessor import TensorPreprocessor
 
 TESTED, TESTED_BY_WRITING = 50_000, 2_000
 """Test rows that are measured, at most; more hardly narrow the interval, and to write texts takes long."""
@@ -53,7 +58,7 @@ def encode(prepared: Prepared, folder: WorkFolder, name: str) -> Training:
             folds=parts,
             work=work(prepared),
             train=prepared.recipe.train,
-            tensor_work=None if prepared.tensors is None else replace(work(prepared), shapes=prepared.tensors.shapes),
+            tensor_work=None if prepared.tensors is None else tensor_work(prepared, prepared.tensors),
             reach=reach(prepared, parts[0]),
             repair=repairing(prepared.recipe),
         )
@@ -97,6 +102,16 @@ def work(prepared: Prepared) -> Work:
         targets=tuple((t.task.name, t.outputs) for t in getattr(prepared.task, "targets", ())),
         shapes={} if prepared.preprocessor.sparse else {TABLE: Shape("vector", (prepared.preprocessor.width,))},
     )
+
+
+def tensor_work(prepared: Prepared, tensors: TensorPreprocessor) -> Work:
+    """What networks are asked to do, and of texts that are learned themselves, which tokens begin a word."""
+    found = replace(work(prepared), shapes=tensors.shapes)
+    if not isinstance(prepared.task, Modelling):
+        return found
+    (part,) = tensors.parts
+    begins = registry.find("features", part.kind).tensor.begins(part.state)
+    return replace(found, begins=np.packbits(begins).tobytes().hex())
 
 
 def folds(prepared: Prepared, held_back: int) -> Array:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 import polars as pl
 
-from luban.batch import Ragged
+from luban.batch import Array, Ragged
 from luban.core import fingerprint
 from luban.core.errors import BundleError, UsageError
 from luban.features._learning import longest_of, spread_out, whole
@@ -50,6 +50,8 @@ LONGEST_WORD = 64
 """Characters after which a word is cut while tokens are learned: time grows with the length of words."""
 _AT_ONCE = 1 << 20
 """So many characters are tokenised at a time; this bounds the memory."""
+_SPACES = ("\u0120", "\u010a", "\u2581")
+"""How the library writes a space, or the end of a line, at the beginning of a token."""
 FEWEST_KNOWN = 0.1
 """Of the tokens of the training texts, a tokenizer that is given knows at least this share."""
 _LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD}}}(?=\S)")
@@ -114,6 +116,20 @@ class Tokens:
         letters = values >= len(MARKS)
         offsets = np.concatenate([[0], np.cumsum(letters, dtype=np.int64)])[rows.offsets - rows.offsets[0]]
         return Ragged(byte_pairs.order_of_bytes()[values[letters] - len(MARKS)], offsets)
+
+    def begins(self, state: State) -> Array:
+        """(tokens,) bool: which tokens begin a word. A mark does; so does a token that is written with a space before
+        it, or, of word pieces, one that is not within a word. Where tokens say nothing of words, each begins one.
+        """
+        found = np.ones(self.shape(state).size[0], bool)
+        own = _first_number(state)
+        pieces = {number + own: piece for piece, number in tokenizer(state).get_vocab(with_added_tokens=False).items()}
+        within = any(piece.startswith(wordpiece.INSIDE) for piece in pieces.values())
+        spaces = tuple(mark for mark in _SPACES if any(piece.startswith(mark) for piece in pieces.values()))
+        for number, piece in pieces.items():
+            if number >= len(MARKS):
+                found[number] = not piece.startswith(wordpiece.INSIDE) if within else not spaces or piece[0] in spaces
+        return found
 
     def again(self, rows: Ragged, state: State) -> Ragged:
         """Rows of which each token is a byte, in the tokens of this state."""

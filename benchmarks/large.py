@@ -1,0 +1,194 @@
+"""What language models are worth that are learned from raw text in ten minutes, by one thread.
+
+The corpus is `nlp-corpus`: 90 of its documents are learned, ten are held out. The labels are those of `bbc-headlines`.
+Each is fetched by `luban sample NAME --fetch`.
+
+Figures: gpt-bits-per-byte and trigram-bits-per-byte (on the ten documents: of a GPT, and of a trigram with interpolated
+Kneser-Ney smoothing on the same tokens), gpt-gain-at-least (by how many bits per byte the GPT needs less, the lower
+bound of the paired interval over documents); bert-perplexity and masked-trigram-perplexity (of hidden tokens),
+bert-fills and masked-trigram-fills (the share of them that is filled right), bert-gain-at-least (the lower bound of by
+how much more); headlines-pretrained and headlines-scratch (accuracy after 200 headlines with a label, mean of five
+draws: of the BERT that was pretrained, and of the same network with fresh weights), headlines-gain and
+headlines-gain-at-least (the paired difference, and its lower bound over the draws).
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import harness
+
+SECONDS = 600
+HELD_OUT = 10
+LABELLED, DRAWS = 200, 5
+GPT = {
+    "features.vocabulary": 2000,
+    "model.gpt.width": 160,
+    "model.gpt.layers": 3,
+    "model.gpt.context": 64,
+    "train.optimizer": "muon",
+    "train.learning_rate": 0.005,
+    "train.batch_size": 16,
+}
+BERT = {
+    "features.vocabulary": 2000,
+    "model.bert.width": 160,
+    "model.bert.layers": 3,
+    "model.bert.context": 64,
+    "train.optimizer": "muon",
+    "train.learning_rate": 0.003,
+    "train.batch_size": 32,
+}
+TUNED = {
+    "train.learning_rate": 0.0005,
+    "train.epochs": 20,
+    "model.pretrained-text.layer_decay": 1.0,
+    "split.folds": 2,
+    "train.repeats": 1,
+}
+"""The same for both: fresh weights need a higher rate than those of a large pretrained model get."""
+NAMES = (
+    "gpt-bits-per-byte", "trigram-bits-per-byte", "gpt-gain-at-least", "bert-perplexity", "masked-trigram-perplexity",
+    "bert-fills", "masked-trigram-fills", "bert-gain-at-least", "headlines-pretrained", "headlines-scratch",
+    "headlines-gain", "headlines-gain-at-least",
+)  # fmt: skip
+
+
+def figures(options: harness.Options) -> list[harness.Figure]:
+    from luban.core.errors import UsageError
+    from luban.data.catalogue import sample_path
+
+    for name in ("nlp-corpus", "bbc-headlines"):
+        try:
+            sample_path(name)
+        except UsageError as error:
+            return [harness.Figure(each, None, reason=f"{name} is not here: {error.fix}") for each in NAMES]
+    measured: list[harness.Figure] = []
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        corpus(place, options)
+        if not options.only or "gpt" in options.only:
+            measured += gpt(place, options)
+        if not options.only or {"bert", "headlines"} & set(options.only):
+            measured += bert(place, options)
+        if not options.only or "headlines" in options.only:
+            measured += headlines(place, options)
+    return measured
+
+
+def corpus(place: Path, options: harness.Options) -> None:
+    """Two folders of documents, drawn by the seed: those that are learned, and those that are held out."""
+    from luban.data.catalogue import sample_path
+
+    documents = sorted(sample_path("nlp-corpus").iterdir())
+    drawn = np.random.default_rng(options.seed).permutation(len(documents))
+    parts = {"test": drawn[:HELD_OUT], "train": drawn[HELD_OUT:]}
+    for name, numbers in parts.items():
+        (place / name).mkdir()
+        for number in numbers:
+            text = documents[number].read_text(encoding="utf-8")
+            few = "\n".join(text.splitlines()[:30]) if options.quick else text
+            (place / name / documents[number].name).write_text(few, encoding="utf-8")
+
+
+def learned(place: Path, task: str, settings: dict[str, Any], options: harness.Options) -> Any:
+    import luban
+
+    quick = {"train.epochs": 1} if options.quick else {}
+    return luban.fit(
+        place / "train", task=task, test=place / "test", set={**settings, **quick},
+        time=45 if options.quick else SECONDS, seed=options.seed, threads=1, out=place / f"{task}.luban",
+    )  # fmt: skip
+
+
+def beside(bundle: Any, metric: str, name: str, simple: str) -> list[harness.Figure]:
+    """The figure of a model, and that of the counts on the same tokens."""
+    found = next(each for each in bundle.measurements if each.name == metric)
+    how = f"{metric} on {found.rows} documents that were held out; {bundle.stored.evidence['evaluation']['corpus']}"
+    harness.say(f"{name}: {found.value:.4f}, {simple}: {found.baseline.value:.4f}")
+    return [
+        harness.Figure(name, found.value, found.low, found.high, how=how),
+        harness.Figure(simple, found.baseline.value, how=f"{found.baseline.model} on the same tokens"),
+    ]
+
+
+def gpt(place: Path, options: harness.Options) -> list[harness.Figure]:
+    bundle = learned(place, "causal-lm", GPT, options)
+    gain = next(each for each in bundle.measurements if each.name == "bits-per-byte").difference
+    return [
+        *beside(bundle, "bits-per-byte", "gpt-bits-per-byte", "trigram-bits-per-byte"),
+        harness.Figure("gpt-gain-at-least", -gain.high, goal=(">=", 0.0), how="paired over documents, its lower bound"),
+    ]
+
+
+def bert(place: Path, options: harness.Options) -> list[harness.Figure]:
+    bundle = learned(place, "masked-lm", BERT, options)
+    gain = next(each for each in bundle.measurements if each.name == "fill-accuracy").difference
+    return [
+        *beside(bundle, "perplexity", "bert-perplexity", "masked-trigram-perplexity"),
+        *beside(bundle, "fill-accuracy", "bert-fills", "masked-trigram-fills"),
+        harness.Figure("bert-gain-at-least", gain.low, goal=(">=", 0.0), how="paired over documents, its lower bound"),
+    ]
+
+
+def headlines(place: Path, options: harness.Options) -> list[harness.Figure]:
+    import polars as pl
+    from scipy.stats import t
+
+    import luban
+    from luban.data.catalogue import sample_path
+
+    table = pl.read_csv(sample_path("bbc-headlines"))
+    if options.quick:
+        table = table.head(200)
+    labelled = 60 if options.quick else LABELLED
+    origins = {"pretrained": place / "masked-lm.luban", "scratch": fresh(place)}
+    right: dict[str, list[float]] = {name: [] for name in origins}
+    for draw in range(1 if options.quick else DRAWS):
+        drawn = table.sample(fraction=1.0, shuffle=True, seed=options.seed + draw)
+        known, others = drawn.head(labelled), drawn.tail(len(drawn) - labelled)
+        for name, origin in origins.items():
+            settings = {**TUNED, "train.epochs": 1} if options.quick else TUNED
+            bundle = luban.fit(
+                known, "topic", test=others, from_=str(origin), model="pretrained-text", set=settings,
+                column={"headline": "text"}, seed=options.seed + draw, threads=1, out=place / f"{name}-{draw}.luban",
+            )  # fmt: skip
+            said = bundle.predict(others.select("headline"))
+            right[name].append(float((said == others["topic"]).to_numpy().mean()))
+            harness.say(f"{name}, draw {draw}: {right[name][-1]:.3f}")
+    how = f"accuracy after {labelled} headlines with a label, mean of {len(right['scratch'])} draws"
+    gains = np.array(right["pretrained"]) - np.array(right["scratch"])
+    found = [harness.Figure(f"headlines-{name}", float(np.mean(values)), how=how) for name, values in right.items()]
+    if len(gains) < 2:
+        reason = "one draw has no spread"
+        return [*found, *(harness.Figure(name, None, reason=reason) for name in NAMES[-2:])]
+    away = float(t.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains)))
+    mean = float(gains.mean())
+    return [
+        *found,
+        harness.Figure("headlines-gain", mean, mean - away, mean + away, how=f"paired over {len(gains)} draws"),
+        harness.Figure("headlines-gain-at-least", mean - away, goal=(">=", 0.0), how="its lower 95% bound"),
+    ]
+
+
+def fresh(place: Path) -> Path:
+    """The same network and tokens, with weights that learned nothing."""
+    import torch
+    from transformers import AutoConfig, AutoModelForMaskedLM
+
+    learned = place / "masked-lm.luban" / "model"
+    folder = place / "fresh"
+    torch.manual_seed(0)
+    AutoModelForMaskedLM.from_config(AutoConfig.from_pretrained(learned)).save_pretrained(folder)
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(learned / name, folder / name)
+    return folder
+
+
+if __name__ == "__main__":
+    harness.main(__doc__, figures, ["gpt", "bert", "headlines"])
