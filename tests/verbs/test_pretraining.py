@@ -257,3 +257,14 @@ def test_a_context_longer_than_the_model_is_refused(filling: Bundle, tmp_path: P
     with pytest.raises(UsageError, match=r"17.*16") as told:
         luban.fit(table, "kind", from_=str(filling.path), set={"features.longest": 17}, out=tmp_path / "long.luban")
     assert told.value.fix
+
+
+def test_where_the_time_is_too_short_the_counts_answer(tmp_path: Path) -> None:
+    large = {"features.vocabulary": 320, "model.gpt.width": 256, "model.gpt.layers": 12, "train.epochs": 1000}
+    table = pl.DataFrame({"text": texts(30)})
+    found = luban.fit(table, task="causal-lm", set=large, time=1, out=tmp_path / "late.luban")
+    assert found.stored.form_kind == "kneser-ney"
+    (late,) = found.stored.evidence["search"]["candidates"]
+    assert (late["model"], late["status"]) == ("gpt", "skipped")
+    assert not (found.path / "model" / "config.json").exists()
+    assert figures(found)["bits-per-byte"].value < 4

@@ -18,8 +18,11 @@ from luban.runtime import layouts
 from luban.training import search
 from luban.training.pool import Pool
 from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
+from luban.training.worker import fit_unit
 from luban.verbs import comparing, encoding, exporting, measuring, stating, trainings, writing
 from luban.verbs.preparing import Prepared
+
+_LATE = "the time was over before it was finished"
 
 
 def make(
@@ -40,10 +43,15 @@ def make(
             advance(done, unit.candidate.label)
 
         pool.run(units, until, ended, search.allowed(until, pool.size))
+    if not folder.finished(Unit(simple, WHOLE)):
+        # However little time there was, there is a usable bundle: counting takes a moment, and no worker.
+        fit_unit(folder, training, Unit(simple, WHOLE), threads=1)
     for unit in units:
-        if folder.failure(unit) or not folder.finished(unit):
-            reason = folder.failure(unit) or "the time was over before it was finished"
-            raise TrainingError(f"{unit.candidate.label}: {reason[:500]}", fix="give more --time, or a smaller size")
+        if folder.failure(unit):
+            reason = str(folder.failure(unit))
+            raise TrainingError(f"{unit.candidate.label}: {reason[:500]}", fix="a smaller size may do")
+    late = [] if folder.finished(Unit(asked, WHOLE)) else [{**_line(asked), "status": "skipped", "reason": _LATE}]
+    asked, reason = (simple, f"{asked.label}: {_LATE}") if late else (asked, "the one that was asked for")
     form = folder.form(Unit(asked, WHOLE))
     own = folder.actual(Unit(asked, WHOLE)).candidate
     answers = _answers(prepared, training, asked, folder)
@@ -68,10 +76,11 @@ def make(
             "chosen": {
                 "label": own.label,
                 "members": [{"label": own.label, "weight": 1.0}],
-                "reason": "the one that was asked for",
+                "reason": reason,
             },
             "corpus": _corpus(prepared, training, asked, target),
         },
+        unfinished=late,
         evidence={"runtime": exported.to_json(), **comparing.kept(prepared)},
         findings=looked.findings,
         repairs=looked.repairs,
