@@ -237,7 +237,7 @@ SETTINGS: dict[str, dict[str, Case]] = {
     },
     "encoder-decoder": TRANSFORMER
     | {"kind": Case("lstm"), "positions": Case("learned"), "longest": Case(7, "", {"positions": "learned"})},
-    "bert": LANGUAGE_MODEL | {"context": Case(40), "masked": Case(0.9)},
+    "bert": LANGUAGE_MODEL | {"heads": Case(4, "", {"width": 256}), "context": Case(40), "masked": Case(0.9)},
     "gpt": LANGUAGE_MODEL | {"qk_norm": Case(True), "z_loss": Case(0.5)},
     "gru": RECURRENT,
     "lstm": RECURRENT,
