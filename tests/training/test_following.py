@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from luban.core.errors import Interrupted, TrainingError
-from luban.training import pausing, treating
+from luban.recipe.edit import RecipeEdit
+from luban.training import pausing, treating, trying
 from luban.training.treating import Treated
 from training.networks import same, train
 from training.test_treating import fit
@@ -34,12 +35,19 @@ def test_a_loss_that_is_not_finite_late_goes_back_to_the_last_mark(tmp_path):
     course, done, trained = followed(fit(tmp_path / "one", **WILD))
     (repair,) = course.repairs
     assert (repair.condition, repair.accepted) == ("nonfinite-training", True) and repair.effect.low > 0
-    (change,) = repair.edits[0].after[1:]
-    assert change["step"] == pausing.marks(STEPS)[1] == 272
+    assert repair.edits[0].after[0]["step"] == pausing.marks(STEPS)[1] == 272
     assert repair.losses["after"][-1][0] > FROM, "it was compared behind the step that failed"
     # The recipe alone gives the same weights, in one go.
     own = fit(tmp_path / "other", **WILD).of(done.unit.candidate)
     assert same(trained, own.run(lambda: False))
+
+
+def test_what_the_recipe_changes_behind_an_edit_does_not_undo_it(tmp_path):
+    planned = [{"step": 300, "learning_rate": 3.0, "clip": 0.5}, {"step": 400, "learning_rate": 0.1}]
+    own = fit(tmp_path, later=planned)
+    trial = trying.trained_to(trying.patient_of(own, lambda: False), own.unit.candidate, treating.FIRST)
+    edit = trying.from_step(trial, RecipeEdit("train.learning_rate", 3.0, 0.01, "a tenth"), 272)
+    assert edit.after == [{"step": 272, "learning_rate": 0.01}, {"step": 300, "clip": 0.5}]
 
 
 def test_switched_off_it_fails_as_before(tmp_path):
@@ -53,7 +61,7 @@ def test_a_loss_that_is_lost_again_late_is_repaired_where_that_helps(tmp_path, s
     assert course.findings[0].condition == "learning-rate-too-high"
     if not stopping:
         # With rows that say when to stop the weights of before the fault answer, and little can be gained.
-        assert course.repairs[0].accepted and done.unit.candidate.train["later"][-1]["step"] == 304
+        assert course.repairs[0].accepted and done.unit.candidate.train["later"][0]["step"] == 304
     assert len(course.repairs) <= treating.MOST_TRIES
 
 

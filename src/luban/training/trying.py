@@ -149,7 +149,7 @@ def edited(trial: Trial, edit: RecipeEdit) -> Candidate:
 
 
 def from_step(trial: Trial, edit: RecipeEdit, step: int) -> RecipeEdit | None:
-    """The edit as one that holds from a step on; None for what a training has to begin anew for.
+    """The edit as one that holds from a step to the end; None for what a training has to begin anew for.
 
     >>> edit = RecipeEdit("train.precision", "bfloat16", "float32", "more digits")
     >>> from_step(None, edit, 1200) is None
@@ -159,8 +159,11 @@ def from_step(trial: Trial, edit: RecipeEdit, step: int) -> RecipeEdit | None:
     if key not in STEERED or not isinstance(edit.after, int | float):
         return None
     before = [change.model_dump(exclude_none=True) for change in trial.choices.train.later]
-    change = {"step": step, key: edit.after}
-    return RecipeEdit("train.later", before, [*before, change], f"from step {step:,} on, {edit.reason}")
+    # What the recipe changes at that step or behind it would undo the edit.
+    kept = [{k: v for k, v in each.items() if k != key or each["step"] < step} for each in before]
+    changes = [each for each in [*kept, {"step": step, key: edit.after}] if len(each) > 1]
+    after = sorted(changes, key=lambda each: each["step"])
+    return RecipeEdit("train.later", before, after, f"from step {step:,} on, {edit.reason}")
 
 
 def judge(
