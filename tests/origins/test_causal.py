@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from luban.core.errors import BundleError, UsageError
-from luban.origins import causal
+from luban.origins import causal, naming
 from origins import speaking
 
 
@@ -137,3 +137,9 @@ def test_a_gguf_file_that_is_not_taken_is_told(
 ) -> None:
     with pytest.raises(UsageError, match=reason):
         causal.find(str(speaking.gguf(folder, tmp_path / "tiny.gguf", **changes)))
+
+
+def test_rows_are_not_answered_by_a_language_model(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a language model, which goes on with texts") as error:
+        naming.find(str(speaking.gguf(folder, tmp_path / "tiny.gguf")))
+    assert "luban generate" in str(error.value.fix)

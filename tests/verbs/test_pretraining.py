@@ -22,6 +22,7 @@ from luban.origins import naming
 from luban.protocols import Work
 from luban.recipe.recipe import Features
 from luban.verbs.bundle import Bundle
+from luban.verbs.generate import generate
 from verbs.program import luban as program
 
 SMALL = {
@@ -67,6 +68,18 @@ def filling(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 def figures(bundle: Bundle) -> dict[str, Any]:
     return {each.name: each for each in bundle.measurements}
+
+
+def test_it_goes_on_with_a_text_as_transformers_does(pretrained: Bundle) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = Path(pretrained.path) / "model"
+    tokenizer, network = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    asked = tokenizer("The cat", return_tensors="pt")["input_ids"]
+    theirs = network.generate(asked, max_new_tokens=6, do_sample=False)[0, asked.shape[1] :]
+    found = generate(str(pretrained.path), "The cat", max_tokens=6)
+    assert found.text == tokenizer.decode(theirs, skip_special_tokens=True)
+    assert found.document["prompt_tokens"] == asked.shape[1]
 
 
 def test_documents_are_held_out_and_measured_with_an_interval_beside_counts(pretrained: Bundle) -> None:

@@ -34,6 +34,12 @@ def find(name: str) -> Origin:
                 fix=f"a folder that `transformers` wrote, or one of {', '.join(known)}",
             )
         path = catalogue.sample_path(name.removeprefix("sample:"))
+    if path.suffix.lower() == ".gguf":
+        raise UsageError(
+            "this is a language model, which goes on with texts; rows are answered by an encoder.",
+            where=f"--from {name}",
+            fix=f'luban generate {name} "PROMPT", or --from minilm',
+        )
     origin = layout.opened(_of_bundle(path))
     files.write(cache.folder(FOLDER) / f"{origin.sha256}.json", files.to_json({"path": str(origin.path)}))
     return origin
