@@ -15,7 +15,7 @@ import torch
 import luban
 from luban.bundle.bundle import rebuild_form
 from luban.core import registry
-from luban.core.errors import DataError, UsageError
+from luban.core.errors import BundleError, DataError, UsageError
 from luban.data.open import open_dataset
 from luban.models._pretrained_encoder import PretrainedEncoder
 from luban.origins import naming
@@ -80,6 +80,18 @@ def test_it_goes_on_with_a_text_as_transformers_does(pretrained: Bundle) -> None
     found = generate(str(pretrained.path), "The cat", max_tokens=6)
     assert found.text == tokenizer.decode(theirs, skip_special_tokens=True)
     assert found.document["prompt_tokens"] == asked.shape[1]
+
+
+def test_a_bundle_that_was_changed_neither_writes_nor_is_begun_from(pretrained: Bundle, tmp_path: Path) -> None:
+    place = tmp_path / "changed.luban"
+    shutil.copytree(pretrained.path, place)
+    config = place / "model" / "config.json"
+    config.write_text(config.read_text(encoding="utf-8").replace("true", "null", 1), encoding="utf-8")
+    with pytest.raises(BundleError, match="sha256 is not the manifest's"):
+        generate(str(place), "The cat")
+    table = pl.DataFrame({"text": texts(20), "kind": ["a", "b"] * 10})
+    with pytest.raises(BundleError, match="sha256 is not the manifest's"):
+        luban.fit(table, "kind", from_=str(place), out=tmp_path / "other.luban")
 
 
 def test_documents_are_held_out_and_measured_with_an_interval_beside_counts(pretrained: Bundle) -> None:

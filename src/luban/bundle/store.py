@@ -71,6 +71,12 @@ def read(path: str | Path, *, verify: bool = True) -> Opened:
     raise AssertionError("the last attempt returns or raises")
 
 
+def check(path: str | Path) -> None:
+    """Raises BundleError where a bundle lies there that was changed since it was written; all else is left alone."""
+    if (Path(path) / manifest.NAME).is_file():
+        read(path)
+
+
 def _read(root: int, place: Path, verify: bool) -> Opened:
     _check_manifest_present(root)
     document = manifest.parse_document(folder.read(root, manifest.NAME, most=manifest.MOST_BYTES))

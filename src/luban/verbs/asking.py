@@ -60,8 +60,10 @@ def recipe_of(
         values["split.kind"] = "time"
     names = _names(model)
     if origin is not None:
+        from luban.bundle import store
         from luban.origins import naming
 
+        store.check(origin)
         found = naming.find(origin)
         names = _competing(names, start, found)
         values |= _beginning(found, start, changes or {})

@@ -56,11 +56,13 @@ def generate(
     Raises UsageError for an unknown model, an empty prompt and one that is longer than the context; BundleError.
     """
     torch = require("torch", extra="nets", purpose="writing texts by a language model")
+    from luban.bundle import store
     from luban.origins import causal
     from luban.runtime import continuing
 
     if threads is not None:
         torch.set_num_threads(threads)
+    store.check(model)
     origin = causal.find(model)
     if origin.licence is not None and origin.licence not in FREE:
         console.say(f"The licence of this model is {origin.licence}.")

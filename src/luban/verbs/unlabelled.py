@@ -60,10 +60,12 @@ class Encoder:
 def encoder(name: str, schema: Schema) -> Encoder:
     """The pretrained model of this name; UsageError for an unknown one. schema: of the column that it reads."""
     require("torch", extra="nets", purpose="answering by a pretrained model")
+    from luban.bundle import store
     from luban.data.tensor_preprocessor import TensorPreprocessor
     from luban.models import _pretrained
     from luban.origins import configs, naming
 
+    store.check(name)
     origin = naming.find(name)
     if configs.reads(origin.config) == "image":
         features, settings = Features(image_size=origin.config["image_size"], color="rgb"), {}
