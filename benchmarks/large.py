@@ -119,6 +119,8 @@ def beside(bundle: Any, metric: str, name: str, simple: str) -> list[harness.Fig
 
 def gpt(place: Path, options: harness.Options) -> list[harness.Figure]:
     bundle = learned(place, "causal-lm", GPT, options)
+    if bundle.measurements[0].baseline is None:
+        return [harness.Figure(name, None, reason="the time was over before it was trained") for name in NAMES[:3]]
     gain = next(each for each in bundle.measurements if each.name == "bits-per-byte").difference
     return [
         *beside(bundle, "bits-per-byte", "gpt-bits-per-byte", "trigram-bits-per-byte"),
@@ -128,6 +130,8 @@ def gpt(place: Path, options: harness.Options) -> list[harness.Figure]:
 
 def bert(place: Path, options: harness.Options) -> list[harness.Figure]:
     bundle = learned(place, "masked-lm", BERT, options)
+    if bundle.measurements[0].baseline is None:
+        return [harness.Figure(name, None, reason="the time was over before it was trained") for name in NAMES[3:8]]
     gain = next(each for each in bundle.measurements if each.name == "fill-accuracy").difference
     return [
         *beside(bundle, "perplexity", "bert-perplexity", "masked-trigram-perplexity"),
@@ -147,6 +151,8 @@ def headlines(place: Path, options: harness.Options) -> list[harness.Figure]:
     if options.quick:
         table = table.sample(200, seed=options.seed)
     labelled = 60 if options.quick else LABELLED
+    if not (place / "masked-lm.luban" / "model" / "config.json").exists():
+        return [harness.Figure(name, None, reason="there is no pretrained network to begin from") for name in NAMES[8:]]
     origins = {"pretrained": place / "masked-lm.luban", "scratch": fresh(place)}
     right: dict[str, list[float]] = {name: [] for name in origins}
     for draw in range(1 if options.quick else DRAWS):

@@ -13,7 +13,8 @@ from luban import states
 from luban.batch import Ragged, Tensors
 from luban.core import registry
 from luban.core.errors import BundleError
-from luban.forms.kneser_ney import START, KneserNey
+from luban.forms._orders import START
+from luban.forms.kneser_ney import KneserNey
 from luban.protocols import State
 
 SIZE = 11

@@ -19,7 +19,7 @@ from luban import collate
 from luban.batch import Array, Inputs, PerRow, Ragged
 from luban.forms import _hiding
 from luban.forms._checked import Checked
-from luban.forms.kneser_ney import MARKS, MOST_TOKENS, START, Order
+from luban.forms._orders import MARKS, MOST_TOKENS, START, Order
 from luban.protocols import Builder, NoGraph, State
 
 if TYPE_CHECKING:
