@@ -47,7 +47,21 @@ def test_a_sample_has_the_rows_and_the_target_that_it_says(name: str) -> None:
     assert target.n_unique() > 1
 
 
-@pytest.mark.parametrize("name", models())
+WRITING = [name for name in models() if registry.find("data.samples", name).ending == ".gguf"]
+"""Language models, which go on with a text."""
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_a_model_that_writes_is_neither_data_nor_begun_from(name: str) -> None:
+    with pytest.raises(UsageError, match="a pretrained model, and no data") as error:
+        open_dataset(f"sample:{name}")
+    assert error.value.fix == f'luban generate {name} "PROMPT"'
+    here(name)
+    with pytest.raises(UsageError, match="this is a language model"):
+        naming.find(name)
+
+
+@pytest.mark.parametrize("name", sorted(set(models()) - set(WRITING)))
 def test_a_model_can_be_begun_from(name: str) -> None:
     here(name)
     found = naming.find(name)

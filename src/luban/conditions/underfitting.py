@@ -95,6 +95,8 @@ def examine(judgement: Judgement) -> list[Finding]:
 
 def in_training(trace: Trace) -> list[Finding]:
     """Something in the recipe that keeps weights from learning what the rows tell."""
+    if not trace.parameters:
+        raise ValueError("the parameters are not known")
     if trace.steps < STEPS:
         raise ValueError(f"{STEPS} steps are needed, and there were {trace.steps}")
     losses = [loss for loss in trace.losses if math.isfinite(loss)]
@@ -198,4 +200,5 @@ condition = Condition(
     during=in_training,
     proof="effect",
     silences=("miscalibration", "underperforming-group"),
+    code="optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)  # a penalty that leaves room",
 )

@@ -47,6 +47,8 @@ ENDINGS = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".arrow", ".f
 """Of the files in a folder, those that are its data."""
 TEXT_KINDS = ("audio", "category", "datetime", "identifier", "image", "series", "text")
 _SAMPLE = "sample:"
+WRITING = ".gguf"
+"""How the file of a language model ends, which goes on with a text."""
 _STDIN = "-"
 
 
@@ -160,9 +162,9 @@ def _of_place(place: str, wishes: Mapping[str, Wish], console: Console, document
     if place.startswith(_SAMPLE):
         name = place.removeprefix(_SAMPLE)
         if is_model(name):
-            raise UsageError(
-                "this is a pretrained model, and no data.", where=place, fix=f"begin from it: --from {fold(name)}"
-            )
+            writes = registry.find("data.samples", name).ending == WRITING
+            fix = f'luban generate {fold(name)} "PROMPT"' if writes else f"begin from it: --from {fold(name)}"
+            raise UsageError("this is a pretrained model, and no data.", where=place, fix=fix)
         sample = sample_path(name)
         read = _of_folder if sample.is_dir() else _of_file
         return replace(read(sample, wishes, console), name=fold(name))

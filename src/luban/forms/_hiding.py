@@ -17,7 +17,7 @@ def hidden(tokens: Array) -> Array:
     """(tokens,) bool: about 15% of the tokens of a document, decided by the document alone; never a mark.
 
     >>> tokens = np.arange(5, 2005)
-    >>> bool((hidden(tokens) == hidden(tokens.copy())).all()), 0.12 < hidden(tokens).mean() < 0.18
+    >>> np.array_equal(hidden(tokens), hidden(tokens.copy())), 0.12 < float(hidden(tokens).mean()) < 0.18
     (True, True)
     """
     whole = np.ascontiguousarray(tokens, np.int64)

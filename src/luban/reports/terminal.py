@@ -40,6 +40,11 @@ def fit(document: Document, style: Style) -> list[str]:
     ]
 
 
+def generate(document: Document, style: Style) -> list[str]:
+    """The text that was written."""
+    return [printable(line) for line in str(document.get("text", "")).splitlines()]
+
+
 def evaluate(document: Document, style: Style) -> list[str]:
     """The figures, the rows that could not be measured, and what was found in the answers."""
     left_out = mapping(document.get("dropped"))
@@ -229,6 +234,7 @@ VERBS: dict[str, Callable[[Document, Style], list[str]]] = {
     "embed": embed,
     "evaluate": evaluate,
     "fit": fit,
+    "generate": generate,
     "inspect": inspect,
     "predict": predict,
     "report": report,
