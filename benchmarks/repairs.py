@@ -1,11 +1,10 @@
 """Faults planted in recipes of networks: does `luban fit` repair their training, by how much, and at what cost?
 
-Each program is a network on a table or on small images, with a recipe that suits it; each
-fault sets one or two keys of that recipe wrong, in five severities, of which the ends are reported. A fault counts when
-it is harmful: on test rows, which took no part in anything, the faulty training scores 3 points and more, and two
-standard errors of the paired difference, below the sound one, or its loss is not finite. Scores are accuracy, or 1 less
-the error's share of the variance. Repairs go the way of `luban fit`: looked at when a fifth is done, edits by trial,
-then trained to the end.
+Each program is a network on a table or on small images, with a recipe that suits it; each fault sets one or two keys of
+that recipe wrong, in five severities, of which the ends are reported. A fault counts when it is harmful: on test rows,
+which took no part in anything, the faulty training scores 3 points and more, and two standard errors of the paired
+difference, below the sound one, or its loss is not finite. Scores are accuracy, or 1 less the error's share of the
+variance. Repairs go the way of `luban fit`: looked at when a fifth is done, edits by trial, then trained to the end.
 
 Which programs the thresholds of conditions were looked at on, and which are reported, is fixed here: seeds below 1000
 run the reported ones, others the tuning ones.

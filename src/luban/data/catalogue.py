@@ -47,6 +47,10 @@ def samples() -> list[Listed]:
     return found
 
 
+WRITING = ".gguf"
+"""How the file of a language model ends, which goes on with a text."""
+
+
 def is_model(name: str) -> bool:
     """Whether a sample is a pretrained model. UsageError for a name that is unknown."""
     return not registry.find("data.samples", name).rows

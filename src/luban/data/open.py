@@ -23,7 +23,7 @@ from luban.core.errors import DataError, UsageError
 from luban.core.suggest import fold, nearest
 from luban.core.units import read_size
 from luban.data import cache, check, infer, loader, paths
-from luban.data.catalogue import is_model, sample_path
+from luban.data.catalogue import WRITING, is_model, sample_path
 from luban.data.dataset import Dataset
 from luban.data.frames import frame_of, is_frame, plain_types
 from luban.data.sources import _plain
@@ -47,8 +47,6 @@ ENDINGS = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".arrow", ".f
 """Of the files in a folder, those that are its data."""
 TEXT_KINDS = ("audio", "category", "datetime", "identifier", "image", "series", "text")
 _SAMPLE = "sample:"
-WRITING = ".gguf"
-"""How the file of a language model ends, which goes on with a text."""
 _STDIN = "-"
 
 

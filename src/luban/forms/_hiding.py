@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 from luban.batch import Array, Ragged
+from luban.forms._orders import MARKS
 
 SHARE = 0.15
-MARKS, MASK = 5, 4
 
 
 def hidden(tokens: Array) -> Array:

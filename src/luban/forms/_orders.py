@@ -1,17 +1,61 @@
-"""Sequences of tokens that were counted, discounted: what the forms of counted texts share."""
+"""What the forms of counted texts share: their state, and counts that are discounted."""
 
 from __future__ import annotations
 
+from abc import ABC
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from luban.batch import Array
+from luban.forms._checked import Checked
+from luban.protocols import Builder, NoGraph, State
 
-MARKS, START = 5, 2
-"""The first tokens are marks; which of them begins a text."""
+PAD, START, MASK, MARKS = 0, 2, 4, 5
+"""The first `MARKS` tokens are marks: which of them fills up, begins a text, and stands for a hidden token."""
 MOST_TOKENS = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Counted(ABC):
+    """Abstract. keys: (sequences,) int64, sequences of three tokens as numbers (a V + b) V + c, rising.
+    counts: (sequences,) int64. size: V, how many tokens there are, marks among them.
+    """
+
+    kind: ClassVar[str]
+    keys: Array
+    counts: Array
+    size: int
+
+    @property
+    def width(self) -> int:
+        return 1
+
+    def state(self) -> State:
+        return State({"size": self.size}, {"keys": self.keys, "counts": self.counts})
+
+    @classmethod
+    def counting(cls, first: Array, second: Array, third: Array, size: int) -> Self:
+        """The counts of these sequences; (steps,) int64 each."""
+        keys, counts = np.unique((first * size + second) * size + third, return_counts=True)
+        return cls(keys, counts.astype(np.int64), size)
+
+    @classmethod
+    def rebuild(cls, state: State) -> Self:
+        checked = Checked(cls.kind, state)
+        size = checked.whole("size", MARKS + 1, MOST_TOKENS)
+        keys = checked.array("keys", "int64", None)
+        counts = checked.array("counts", "int64", len(keys))
+        checked.end()
+        if keys[0] < 0 or int(keys[-1]) >= size**3 or (np.diff(keys) <= 0).any():
+            raise checked.fail("its sequences are not rising numbers of three tokens")
+        if counts.min() < 1 or int(counts.max()) > 1 << 40:
+            raise checked.fail("its counts are no counts")
+        return cls(keys, counts, size)
+
+    def graph(self, builder: Builder, inputs: str) -> str:
+        raise NoGraph("texts of any length are read in one go; no graph does that")
 
 
 @dataclass(frozen=True, eq=False)

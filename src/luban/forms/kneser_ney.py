@@ -17,30 +17,21 @@ import numpy as np
 
 from luban import collate
 from luban.batch import Array, Inputs, PerRow, Ragged
-from luban.forms._checked import Checked
-from luban.forms._orders import MARKS, MOST_TOKENS, START, Order
-from luban.protocols import Builder, NoGraph, State
+from luban.forms._orders import MASK, PAD, START, Counted, Order
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class KneserNey:
-    """keys: (sequences,) int64, the sequences of three tokens (u V + v) V + w, rising. counts: (sequences,) int64.
-
-    size: V, how many tokens there are, marks among them.
-    """
+class KneserNey(Counted):
+    """Its keys are the sequences u v w."""
 
     kind: ClassVar[str] = "kneser-ney"
-    keys: Array
-    counts: Array
-    size: int
 
     @classmethod
     def learned(cls, rows: Ragged, size: int) -> Self:
         """The model of these texts, each from START to END; what stands before START is START too."""
         before, after, last = steps(rows)
-        keys, counts = np.unique((before * size + after) * size + last, return_counts=True)
-        return cls(keys, counts.astype(np.int64), size)
+        return cls.counting(before, after, last, size)
 
     @cached_property
     def orders(self) -> tuple[Order, Order, Array]:
@@ -53,7 +44,7 @@ class KneserNey:
         single[ends] = one.share
         # Marks are never written, but the end of a text.
         can_be = np.ones(size, bool)
-        can_be[[0, START, 4]] = False
+        can_be[[PAD, START, MASK]] = False
         single += can_be * (one.rest[0] / can_be.sum())
         return (
             Order.of(self.keys, self.counts, size),
@@ -68,10 +59,6 @@ class KneserNey:
         return three.mixed(first * self.size + second, tokens, self.size, lower)
 
     @property
-    def width(self) -> int:
-        return 1
-
-    @property
     def output_width(self) -> int:
         return 2
 
@@ -84,25 +71,6 @@ class KneserNey:
         row = np.repeat(np.arange(len(rows)), lengths)
         each = -np.log(self.probabilities(first, second, tokens))
         return np.stack([np.bincount(row, each, minlength=len(rows)), lengths.astype(np.float64)], axis=1)
-
-    def state(self) -> State:
-        return State({"size": self.size}, {"keys": self.keys, "counts": self.counts})
-
-    @classmethod
-    def rebuild(cls, state: State) -> Self:
-        checked = Checked(cls.kind, state)
-        size = checked.whole("size", MARKS + 1, MOST_TOKENS)
-        keys = checked.array("keys", "int64", None)
-        counts = checked.array("counts", "int64", len(keys))
-        checked.end()
-        if keys[0] < 0 or int(keys[-1]) >= size**3 or (np.diff(keys) <= 0).any():
-            raise checked.fail("its sequences are not rising numbers of three tokens")
-        if counts.min() < 1 or int(counts.max()) > 1 << 40:
-            raise checked.fail("its counts are no counts")
-        return cls(keys, counts, size)
-
-    def graph(self, builder: Builder, inputs: str) -> str:
-        raise NoGraph("texts of any length are read in one go; no graph does that")
 
 
 def steps(rows: Ragged) -> tuple[Array, Array, Array]:

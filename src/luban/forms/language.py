@@ -17,6 +17,7 @@ from luban.batch import Array, Inputs, PerRow, Ragged
 from luban.core import registry
 from luban.forms import _hiding, _members
 from luban.forms._checked import Checked
+from luban.forms._orders import MASK
 from luban.protocols import Builder, NoGraph, State
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _shown(rows: Ragged, hidden: Array, some: Sequence[tuple[Window, int]]) -> t
         begins, length = int(rows.offsets[one.row]), one.end - one.start
         read = slice(begins + one.start, begins + one.end)
         wanted[place, :length] = rows.values[read]
-        tokens[place, :length] = np.where(hidden[read], _hiding.MASK, rows.values[read])
+        tokens[place, :length] = np.where(hidden[read], MASK, rows.values[read])
         own[place, :length] = True
         counted = slice(one.counted - one.start, until - one.start)
         chosen[place, counted] = hidden[begins + one.counted : begins + until]

@@ -18,9 +18,7 @@ import numpy as np
 from luban import collate
 from luban.batch import Array, Inputs, PerRow, Ragged
 from luban.forms import _hiding
-from luban.forms._checked import Checked
-from luban.forms._orders import MARKS, MOST_TOKENS, START, Order
-from luban.protocols import Builder, NoGraph, State
+from luban.forms._orders import MARKS, MASK, START, Counted, Order
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -31,23 +29,16 @@ CELLS = 1 << 22
 
 @final
 @dataclass(frozen=True, eq=False)
-class MaskedTrigram:
-    """keys: (sequences,) int64, (l V + r) V + w of a token w between l and r, rising. counts: (sequences,) int64.
-
-    size: V, how many tokens there are, marks among them.
-    """
+class MaskedTrigram(Counted):
+    """Its keys are l r w of a token w between l and r."""
 
     kind: ClassVar[str] = "masked-trigram"
-    keys: Array
-    counts: Array
-    size: int
 
     @classmethod
     def learned(cls, rows: Ragged, size: int) -> Self:
         """The model of these texts, each from START to END."""
         left, token, right = _between(rows, np.ones(len(rows.values), bool))
-        keys, counts = np.unique((left * size + right) * size + token, return_counts=True)
-        return cls(keys, counts.astype(np.int64), size)
+        return cls.counting(left, right, token, size)
 
     @cached_property
     def _sides(self) -> tuple[Order, csr_matrix, csr_matrix, Array, Array, Array]:
@@ -89,21 +80,17 @@ class MaskedTrigram:
         both, by_left, by_right, rest_left, rest_right, single = self._sides
         before = by_left[left].toarray() + rest_left[left][:, None] * single
         behind = by_right[right].toarray() + rest_right[right][:, None] * single
-        before[left == _hiding.MASK] = single
-        behind[right == _hiding.MASK] = single
+        before[left == MASK] = single
+        behind[right == MASK] = single
         with np.errstate(divide="ignore", invalid="ignore"):
             lower = np.where(single > 0, before * behind / single, 0.0)
         lower /= lower.sum(axis=1, keepdims=True)
         key = left * self.size + right
         line = np.minimum(np.searchsorted(both.histories, key), len(both.histories) - 1)
-        seen = (both.histories[line] == key) & (left != _hiding.MASK) & (right != _hiding.MASK)
+        seen = (both.histories[line] == key) & (left != MASK) & (right != MASK)
         rest = np.where(seen, both.rest[line], 1.0)
         found = self._of_both[np.where(seen, line, len(both.histories))].toarray() + rest[:, None] * lower
         return np.asarray(found)
-
-    @property
-    def width(self) -> int:
-        return 1
 
     @property
     def output_width(self) -> int:
@@ -128,25 +115,6 @@ class MaskedTrigram:
         sums = [np.bincount(row, values, minlength=len(rows)) for values in (each, np.ones(len(row)), best)]
         return np.stack(sums, axis=1).astype(np.float64)
 
-    def state(self) -> State:
-        return State({"size": self.size}, {"keys": self.keys, "counts": self.counts})
-
-    @classmethod
-    def rebuild(cls, state: State) -> Self:
-        checked = Checked(cls.kind, state)
-        size = checked.whole("size", MARKS + 1, MOST_TOKENS)
-        keys = checked.array("keys", "int64", None)
-        counts = checked.array("counts", "int64", len(keys))
-        checked.end()
-        if keys[0] < 0 or int(keys[-1]) >= size**3 or (np.diff(keys) <= 0).any():
-            raise checked.fail("its sequences are not rising numbers of three tokens")
-        if counts.min() < 1 or int(counts.max()) > 1 << 40:
-            raise checked.fail("its counts are no counts")
-        return cls(keys, counts, size)
-
-    def graph(self, builder: Builder, inputs: str) -> str:
-        raise NoGraph("texts of any length are read in one go; no graph does that")
-
 
 def _between(rows: Ragged, hidden: Array) -> tuple[Array, Array, Array]:
     """Of each hidden token that is no mark: the one before it, itself, and the one behind it. int64.
@@ -155,7 +123,7 @@ def _between(rows: Ragged, hidden: Array) -> tuple[Array, Array, Array]:
     """
     values = np.asarray(rows.values).astype(np.int64)
     own = hidden & (values >= MARKS)
-    told = values if hidden.all() else np.where(hidden, _hiding.MASK, values)
+    told = values if hidden.all() else np.where(hidden, MASK, values)
     before = np.concatenate([[START], told[:-1]]) if len(told) else told
     behind = np.concatenate([told[1:], [START]]) if len(told) else told
     return before[own], values[own], behind[own]

@@ -12,9 +12,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from luban.batch import Array
+from luban import collate
+from luban.batch import Array, Batch, Ragged
+from luban.core import registry
 from luban.models import _networks
-from luban.protocols import Work
+from luban.protocols import Form, Work
 from luban.recipe.recipe import Section
 
 TAKES = frozenset({"tokens"})
@@ -122,6 +124,14 @@ def declines(work: Work) -> str | None:
 def no_tokens(work: Work) -> str | None:
     """Why the tokens of texts cannot be counted; None where they can."""
     return None if _networks.kinds(work) == TAKES else "it counts the tokens of texts, and nothing else."
+
+
+def counted(form: str, batch: Batch, work: Work) -> Form:
+    """The form of this name that counted the tokens of a batch."""
+    ((_, rows),) = collate.parts(batch.inputs).items()
+    assert isinstance(rows, Ragged), "texts come as tokens"
+    learned: Form = registry.find("forms", form).learned(rows, vocabulary(work))
+    return learned
 
 
 def vocabulary(work: Work) -> int:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 OF_TEXTS, OF_IMAGES = "pretrained-text", "pretrained-image"
 """The models that fine-tune, by what they read; also the architectures of forms whose body is frozen."""
+STEPS = 300
+"""Steps of a fine-tuning, about, where the recipe leaves it open."""
 _WORDS = {"tokens": "texts", "image": "images"}
 
 
@@ -58,6 +60,16 @@ class Beginning(Section):
 def fine_tuner(config: Mapping[str, Any]) -> str:
     """The model that fine-tunes what has this config."""
     return OF_IMAGES if configs.reads(config) == "image" else OF_TEXTS
+
+
+def epochs(steps: int, fewest: int, most: int) -> tuple[int, str]:
+    """How many passes, of so many steps, and why.
+
+    >>> epochs(40, 3, 10)
+    (8, 'about 300 steps, in 3 to 10 epochs of 40')
+    """
+    count = min(max(-(-STEPS // max(steps, 1)), fewest), most)
+    return count, f"about {STEPS} steps, in {fewest} to {most} epochs of {steps:,}"
 
 
 def reads(config: Mapping[str, Any], kind: str) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Literal, final
 
-from luban import collate
-from luban.batch import Batch, Ragged
-from luban.core import registry
+from luban.batch import Batch
 from luban.models import _language
 from luban.protocols import Entry, Form, Work
 from luban.recipe.recipe import Section
@@ -34,10 +32,7 @@ class KneserNey:
         return _language.no_tokens(work)
 
     def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
-        ((_, rows),) = collate.parts(batch.inputs).items()
-        assert isinstance(rows, Ragged), "texts come as tokens"
-        learned: Form = registry.find("forms", "kneser-ney").learned(rows, _language.vocabulary(work))
-        return learned
+        return _language.counted("kneser-ney", batch, work)
 
 
 model = KneserNey()

@@ -19,7 +19,6 @@ RATE = 3e-4
 """The learning rate of the topmost block."""
 HEAD = 10.0
 """How many times as fast a fresh head learns as the topmost block."""
-STEPS = 300
 FEWEST_EPOCHS, MOST_EPOCHS = 5, 20
 
 
@@ -86,8 +85,7 @@ class PretrainedImage:
         return RATE, "the usual one for weights that were pretrained"
 
     def epochs(self, steps: int) -> tuple[int, str]:
-        count = min(max(-(-STEPS // max(steps, 1)), FEWEST_EPOCHS), MOST_EPOCHS)
-        return count, f"about {STEPS} steps, in {FEWEST_EPOCHS} to {MOST_EPOCHS} epochs of {steps:,}"
+        return _pretrained.epochs(steps, FEWEST_EPOCHS, MOST_EPOCHS)
 
 
 def usual_side(learned: int, shape: Shape) -> int:

@@ -18,7 +18,6 @@ RATE = 5e-5
 """The learning rate of a body (Devlin et al., 2019, took 2e-5 to 5e-5)."""
 HEAD = 20.0
 """How many times as fast a fresh head learns as the topmost block."""
-STEPS = 300
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 10
 
 
@@ -78,8 +77,7 @@ class PretrainedText:
         return RATE, "the usual one for weights that were pretrained"
 
     def epochs(self, steps: int) -> tuple[int, str]:
-        count = min(max(-(-STEPS // max(steps, 1)), FEWEST_EPOCHS), MOST_EPOCHS)
-        return count, f"about {STEPS} steps, in {FEWEST_EPOCHS} to {MOST_EPOCHS} epochs of {steps:,}"
+        return _pretrained.epochs(steps, FEWEST_EPOCHS, MOST_EPOCHS)
 
 
 model = PretrainedText()

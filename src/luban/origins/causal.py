@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 KINDS = ("gpt2", "llama", "mistral", "qwen2", "qwen3")
 """The architectures that are built; each is tested with tiny random weights."""
-ENDING = ".gguf"
 MODEL = "model"
 """Of a bundle: the folder that `transformers` opens."""
 MOST_TEMPLATE = 64 << 10
@@ -118,7 +117,7 @@ def find(name: str) -> Causal:
             )
         path = catalogue.sample_path(name.removeprefix("sample:"))
     if path.is_file():
-        if path.suffix.lower() != ENDING:
+        if path.suffix.lower() != catalogue.WRITING:
             raise UsageError("this file is no GGUF file.", where=str(path), fix=_CURE)
         from luban.origins import from_gguf
 

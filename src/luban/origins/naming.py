@@ -34,7 +34,7 @@ def find(name: str) -> Origin:
                 fix=f"a folder that `transformers` wrote, or one of {', '.join(known)}",
             )
         path = catalogue.sample_path(name.removeprefix("sample:"))
-    if path.suffix.lower() == ".gguf":
+    if path.suffix.lower() == catalogue.WRITING:
         raise UsageError(
             "this is a language model, which goes on with texts; rows are answered by an encoder.",
             where=f"--from {name}",

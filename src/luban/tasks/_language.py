@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import polars as pl
@@ -62,3 +63,27 @@ def answers(outputs: PerRow) -> Answers:
 def loss(outputs: Tensor, target: Tensor, train: Train) -> Tensor:
     """(rows,) what the network says itself; what it reads is what it is asked for."""
     return outputs[:, 0]
+
+
+class LanguageModelling(ABC):
+    """Abstract. What a task of language models is, whatever of a text it asks for."""
+
+    name: ClassVar[str]
+    supervised: ClassVar[bool] = False
+    link: ClassVar[str] = "identity"
+    loss = staticmethod(loss)
+
+    def classes(self, target: pl.Series, positive: str | None) -> tuple[str, ...]:
+        return ()
+
+    def encode(self, target: pl.Series, classes: tuple[str, ...]) -> Array:
+        raise TypeError("what is learned is found, not given")
+
+    def answers(self, outputs: PerRow, threshold: float | None = None) -> Answers:
+        return answers(outputs)
+
+    def documents(self, schema: Schema) -> Schema:
+        return documents(schema, self.name)
+
+    def sizes(self, texts: pl.Series) -> Array:
+        return sizes(texts)

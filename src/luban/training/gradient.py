@@ -194,7 +194,8 @@ def _train(
             counted = traced or progress.step in closely
             watched = (counted or recorder.watching(progress.step)) and not team.sharded
             # The clock of CPU time is a call of the system: only steps that set the interval are worth it.
-            started = now() if progress.step < TIMED else math.nan
+            timed = progress.step < TIMED
+            started = now() if timed else 0.0
             team.draws(seed, progress.step)
             assert isinstance(holds.learning_rate, float), "it is decided"
             rate = holds.learning_rate * optimizing.factor(train.schedule, train.warmup, progress.step, steps)
@@ -233,7 +234,7 @@ def _train(
             progress.step += 1
             progress.place += len(step.parts)
             progress.loss += value
-            if math.isfinite(started):
+            if timed:
                 recorder.timed(progress.step - 1, now() - started)
             if late or progress.step == train.until_step:
                 # What is left of the time is for the rows that wait for an answer; it is judged where it stands.
