@@ -205,6 +205,7 @@ class Answers:
     names: of the codes of steps, for metrics that ask what a code is called.
     counted: (rows, 2 or 3) float64 of what a language model says about texts: the sum of -log p over the tokens that
         it was asked for, how many these are, and how many of them were the likeliest ones.
+    places: (rows, 2) float64 of answers that are pieces of a text: where each begins, and how probable it is.
     """
 
     prediction: PerRow
@@ -214,6 +215,7 @@ class Answers:
     parts: tuple[Answers, ...] = ()
     names: tuple[str, ...] = ()
     counted: Array | None = None
+    places: Array | None = None
 
     def __len__(self) -> int:
         return len(self.prediction)
@@ -224,7 +226,8 @@ class Answers:
         quantiles = None if self.quantiles is None else self.quantiles[rows]
         parts = tuple(part.take(rows) for part in self.parts)
         counted = None if self.counted is None else self.counted[rows]
-        return Answers(self.prediction[rows], probabilities, quantiles, self.shares, parts, self.names, counted)
+        places = None if self.places is None else self.places[rows]
+        return Answers(self.prediction[rows], probabilities, quantiles, self.shares, parts, self.names, counted, places)
 
 
 def joined_answers(parts: list[Answers]) -> Answers:
@@ -234,6 +237,7 @@ def joined_answers(parts: list[Answers]) -> Answers:
     prediction = joined([part.prediction for part in parts])
     said = joined(probabilities) if probabilities else None
     counts = [part.counted for part in parts if part.counted is not None]
-    counted = joined(counts) if counts else None
-    assert counted is None or not isinstance(counted, Ragged), "what is counted is a line a row"
-    return Answers(prediction, said, parts=of_targets, names=parts[0].names, counted=counted)
+    counted = dense(joined(counts)) if counts else None
+    begun = [part.places for part in parts if part.places is not None]
+    places = dense(joined(begun)) if begun else None
+    return Answers(prediction, said, parts=of_targets, names=parts[0].names, counted=counted, places=places)

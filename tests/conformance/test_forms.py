@@ -28,6 +28,8 @@ SEES_TENSORS = {
     "network",
     "remembered",
     "repeated",
+    "spans",
+    "word-overlap",
     "written",
 }
 """Kinds whose rows are no lines of a matrix, or whose answers are texts; they have tests of their own."""

@@ -9,6 +9,7 @@ from luban.batch import Answers, Array, Ragged
 from luban.core import registry
 from luban.core.fingerprint import of_json
 from luban.protocols import Metric
+from luban.spans import packed, pieces
 from luban.training.measuring import measure
 
 CASES = [(name, task) for name in registry.names("metrics") for task in sorted(registry.find("metrics", name).tasks)]
@@ -32,6 +33,10 @@ def example(task: str, seed: int = 0) -> tuple[Array, Answers]:
         words = [" ".join(WORDS[at] for at in random.integers(0, len(WORDS), 3 + i % 6)) for i in range(ROWS)]
         said = [text if i % 3 else text.replace("cat", "dog") + " then" for i, text in enumerate(words)]
         return Ragged.of_texts(words), Answers(Ragged.of_texts(said))
+    if task == "question-answering":
+        words = [" ".join(WORDS[at] for at in random.integers(0, len(WORDS), 1 + i % 4)) for i in range(ROWS)]
+        said = [text if i % 3 else text.replace("cat", "dog") + " then" for i, text in enumerate(words)]
+        return packed(words, [0] * ROWS, [1.0] * ROWS), Answers(Ragged.of_texts(said))
     if task == "tagging":
         lengths = 2 + random.integers(0, 7, ROWS)
         codes = random.integers(0, len(TAGS), lengths.sum())
@@ -71,6 +76,8 @@ def perfect(task: str, target: Array) -> Answers:
         return of_quantiles(target[:, :-1], np.zeros(3))
     if task == "regression":
         return Answers(target)
+    if task == "question-answering":
+        return Answers(pieces(target))
     if task in ("sequence-to-sequence", "tagging"):
         return Answers(target, names=TAGS)
     if task in LANGUAGE:

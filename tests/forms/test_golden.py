@@ -21,7 +21,7 @@ LETTERS = State({"longest": 8192}, {"merges": np.zeros((0, 2), np.int32)})
 GOLDEN = Path(__file__).parent / "golden"
 ANSWERS = json.loads((GOLDEN / "answers.json").read_text(encoding="utf-8"))
 ROWS = np.array(ANSWERS["rows"], dtype=np.float32)
-SEES_TENSORS = {"language", "network", "repeated", "written"}
+SEES_TENSORS = {"language", "network", "repeated", "spans", "written"}
 """Kinds whose rows are no lines of a matrix, or whose answers are texts."""
 
 
@@ -46,6 +46,15 @@ def test_texts_of_then_are_answered_as_they_were(name: str, said: str) -> None:
     tokens = registry.find("features", "text").tensor
     letters = tokens.encode(pl.Series(["headers for emacs"]), LETTERS)
     assert registry.find("forms", kind).rebuild(state).outputs(Tensors({"text": letters})).texts() == [said]
+
+
+def test_a_piece_near_the_words_of_a_question_is_what_it_was_then() -> None:
+    kind, state = states.from_bytes((GOLDEN / "word-overlap.safetensors").read_bytes())
+    tokens = registry.find("features", "text").tensor
+    texts = {"context": "The mill stands in Ulm. A ferry goes to Bonn.", "question": "Where does the ferry go?"}
+    rows = Tensors({name: tokens.encode(pl.Series([text]), LETTERS) for name, text in texts.items()})
+    found = registry.find("forms", kind).rebuild(state).outputs(rows)
+    assert found.values.tolist() == [40.0, 0.0, *b"Bonn"]
 
 
 def test_counts_of_tokens_of_then_say_what_they_did() -> None:

@@ -181,7 +181,7 @@ def _work(checked: Checked, document: Any) -> Work:
         quantiles = tuple(document.get("quantiles", ()))
         targets = tuple((task, outputs) for task, outputs in document.get("targets", ()))
         work = replace(Work(**{**document, "quantiles": quantiles, "shapes": {}, "targets": targets}), shapes=shapes)
-        numbers = (work.outputs, work.rows, work.width, work.season, *(outputs for _, outputs in targets))
+        numbers = (work.outputs, work.rows, work.width, work.season, work.window, *(outputs for _, outputs in targets))
         words = (work.task, work.loss, work.class_weight, *(task for task, _ in targets))
     except (TypeError, KeyError, AttributeError):
         raise checked.fail("what it was asked to do is not told as luban tells it") from None

@@ -1,6 +1,7 @@
 """The network around encoders: one for each part of a row, what they found side by side, a trunk, and a linear head.
 
-Where each step of a row is answered, there is one encoder, and the head follows its state of each step.
+Where each step of a row is answered, or an answer is looked for among the steps, there is one encoder, and the head
+follows its state of each step.
 """
 
 from __future__ import annotations
@@ -15,17 +16,21 @@ from luban.collate import LENGTHS
 from luban.models import _networks
 from luban.models._dense import Dense
 from luban.models._encoders import usual
-from luban.models._layers import linear
+from luban.models._layers import linear, own_steps
 from luban.protocols import Shape, Work
+from luban.spans import OUTSIDE
+
+END = 3
+"""The mark behind a text, as `features/text/tokens.py` numbers it."""
 
 
 def fused(work: Work, takes: frozenset[str], encoder: Callable[[Shape], nn.Module], dropout: float = 0.0) -> nn.Module:
     """The network for this work: `encoder` for the parts of the kinds that it takes, the usual one for the others."""
     parts = _networks.shapes(work)
     encoders = [(encoder if shape.kind in takes else usual)(shape) for shape in parts.values()]
-    if _networks.tags(work):
+    if _networks.tags(work) or _networks.spans(work):
         (name,), (only,) = parts, encoders
-        return PerStep(name, only, work.outputs, dropout)
+        return (PerStep if _networks.tags(work) else Marking)(name, only, work.outputs, dropout)
     return Fused(tuple(parts), encoders, work.outputs, dropout)
 
 
@@ -89,3 +94,37 @@ class PerStep(nn.Module):
     def states(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """(rows, steps, width) of the part, by its name; padding is 0."""
         return {self.name: self.encoder.states(inputs[self.name], inputs[self.name + LENGTHS])}
+
+
+@final
+class Marking(nn.Module):
+    """(rows, steps, 2): W s_t + b of the encoder's state s_t of each step: whether the answer begins there, or ends.
+
+    What is read are START question END context END. `OUTSIDE` stands where no answer is: in the question, at the marks
+    and behind the end of a row. The first step stands for an answer that is not here.
+    """
+
+    def __init__(self, name: str, encoder: Any, outputs: int, dropout: float) -> None:
+        super().__init__()
+        self.name = name
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.head = linear(encoder.width, outputs)
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        values, lengths = inputs[self.name], inputs[self.name + LENGTHS]
+        marks = self.head(self.dropout(self.encoder.states(values, lengths)))
+        able = in_context(values) & own_steps(lengths, values.shape[1])
+        able[:, 0] = True
+        answers: Tensor = marks.masked_fill(~able[:, :, None], OUTSIDE)
+        return answers
+
+
+def in_context(values: Tensor) -> Tensor:
+    """(rows, steps) boolean: the steps between the first END and the next one.
+
+    >>> in_context(torch.tensor([[2, 7, END, 8, 9, END, 0]])).long().tolist()
+    [[0, 0, 0, 1, 1, 0, 0]]
+    """
+    ends = values == END
+    return (ends.long().cumsum(dim=1) == 1) & ~ends

@@ -35,6 +35,8 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 TAGGING = "tagging"
 """The task that asks for an answer to each step of what is read."""
+SPANS = "question-answering"
+"""The task that asks where in a text an answer begins and ends."""
 _WORDS = {"vector": "numbers", "tokens": "texts", "words": "words", "image": "images", "sequence": "series or sounds"}
 
 
@@ -64,6 +66,11 @@ def declines(takes: frozenset[str], work: Work) -> str | None:
 def tags(work: Work) -> bool:
     """Whether each step is answered, rather than the row."""
     return work.task == TAGGING
+
+
+def spans(work: Work) -> bool:
+    """Whether a piece of what is read is the answer."""
+    return work.task == SPANS
 
 
 def too_few(work: Work) -> bool:

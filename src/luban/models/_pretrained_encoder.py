@@ -14,6 +14,8 @@ from luban.origins import configs
 
 MARKS = 5
 """Luban's own tokens stand before those of a tokenizer that was given."""
+END = 3
+"""The mark behind each text."""
 
 
 @final
@@ -22,13 +24,22 @@ class PretrainedEncoder(nn.Module):
 
     config: as `origins.configs` has it. marks: what stands for the five marks among the body's own numbers.
     unit: whether each vector is brought to length 1. dropout: the share of it that is left out in training.
+    pairs: whether two texts are read in a row, so that a body that knows of segments is told which is which.
     """
 
     def __init__(
-        self, config: Mapping[str, Any], marks: tuple[int, ...], summary: str, *, unit: bool, dropout: float
+        self,
+        config: Mapping[str, Any],
+        marks: tuple[int, ...],
+        summary: str,
+        *,
+        unit: bool,
+        dropout: float,
+        pairs: bool = False,
     ) -> None:
         super().__init__()
         self.summary, self.unit = summary, unit
+        self.pairs = pairs and int(config.get("type_vocab_size") or 0) > 1
         self.dropout = nn.Dropout(dropout)
         self.body = configs.body(config)
         self.register_buffer("marks", torch.tensor(marks, dtype=torch.int64))
@@ -45,5 +56,9 @@ class PretrainedEncoder(nn.Module):
         own = own_steps(lengths, values.shape[1])
         numbers = values.long()
         numbers = torch.where(numbers < MARKS, self.marks[numbers.clamp(max=MARKS - 1)], numbers - MARKS)
-        states: Tensor = self.body(input_ids=numbers, attention_mask=own.long()).last_hidden_state
+        told: dict[str, Tensor] = {}
+        if self.pairs:
+            ends = (values == END).long()
+            told["token_type_ids"] = ((ends.cumsum(dim=1) - ends) > 0).long()
+        states: Tensor = self.body(input_ids=numbers, attention_mask=own.long(), **told).last_hidden_state
         return states * own[:, :, None].to(states.dtype)

@@ -43,7 +43,7 @@ class PretrainedText:
 
     name: ClassVar[str] = _pretrained.OF_TEXTS
     trainer: ClassVar[Literal["gradient"]] = "gradient"
-    tasks: ClassVar[frozenset[str]] = _networks.PREDICTED
+    tasks: ClassVar[frozenset[str]] = _networks.PREDICTED | {_networks.SPANS}
     takes: ClassVar[frozenset[str]] = frozenset({"tokens"})
     Settings = Settings
 
@@ -64,10 +64,15 @@ class PretrainedText:
 
         def encoder(_: object) -> nn.Module:
             return PretrainedEncoder(
-                origin.config, origin.marks, origin.summary, unit=settings.unit, dropout=settings.dropout
+                origin.config,
+                origin.marks,
+                origin.summary,
+                unit=settings.unit,
+                dropout=settings.dropout,
+                pairs=_networks.spans(work),
             )
 
-        return fused(work, self.takes, encoder)
+        return fused(work, self.takes, encoder, settings.dropout if _networks.spans(work) else 0.0)
 
     def begin(self, module: nn.Module, settings: Section) -> None:
         assert isinstance(settings, Settings) and settings.origin is not None

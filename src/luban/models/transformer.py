@@ -35,7 +35,7 @@ class Transformer:
 
     name: ClassVar[str] = "transformer"
     trainer: ClassVar[Literal["gradient"]] = "gradient"
-    tasks: ClassVar[frozenset[str]] = _networks.STEPWISE | {_networks.TAGGING}
+    tasks: ClassVar[frozenset[str]] = _networks.STEPWISE | {_networks.TAGGING, _networks.SPANS}
     takes: ClassVar[frozenset[str]] = frozenset({"tokens", "words", "sequence"})
     Settings = Settings
 

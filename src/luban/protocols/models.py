@@ -27,6 +27,7 @@ class Work:
     shapes: of the tensors by name, for networks; empty where the inputs are a matrix.
     targets: where several are predicted, the task of each and how many outputs it has, in their order.
     begins: of the tokens of a language model, which of them begin a word: a bit for each, as hexadecimal digits.
+    window: tokens that are read at once of a long text in which an answer is looked for; 0 where none is.
     """
 
     task: str
@@ -41,6 +42,7 @@ class Work:
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     targets: tuple[tuple[str, int], ...] = ()
     begins: str = ""
+    window: int = 0
 
     def to_json(self) -> dict[str, Any]:
         shapes = {name: shape.to_json() for name, shape in self.shapes.items()}

@@ -112,6 +112,20 @@ class Tagging(Protocol):
 
 
 @runtime_checkable
+class Spanning(Protocol):
+    """A task whose answers are pieces of a text that is read: it needs columns of certain names."""
+
+    def read(self, schema: Schema) -> Schema:
+        """The columns as the task reads them. Raises UsageError, in words, where one that it needs is not there."""
+
+    def placed(self, rows: pl.DataFrame, target: pl.Series) -> pl.Series:
+        """(rows,) structs of the target and of where it begins in the text, as `encode` takes them too."""
+
+    def misplaced(self, rows: pl.DataFrame, target: pl.Series) -> Mapping[int, tuple[str, str]]:
+        """The column of a row that cannot be learned from, and why, by its number. target: as `placed` gives it."""
+
+
+@runtime_checkable
 class Asking(Protocol):
     """A task that consists of several targets, each with a task of its own."""
 

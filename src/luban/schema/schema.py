@@ -10,7 +10,7 @@ from typing import Any, Literal
 from luban.core.errors import DataError
 from luban.core.suggest import did_you_mean
 
-Role = Literal["input", "target", "group", "time", "weight", "id", "split", "ignored"]
+Role = Literal["input", "target", "group", "time", "weight", "id", "split", "place", "ignored"]
 
 MISSING = ("", "NA", "N/A", "#N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null")
 """What stands for no value in every column of a file of texts."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from luban.core.errors import UsageError
 from luban.recipe.recipe import Train
+from luban.spans import OUTSIDE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,6 +67,25 @@ def of_steps(outputs: Tensor, target: Tensor, train: Train) -> Tensor:
         outputs.flatten(0, 1), codes, ignore_index=-1, reduction="none", label_smoothing=smoothing
     )
     return each.reshape(target.shape).sum(dim=1) / (target >= 0).sum(dim=1).clamp(min=1)
+
+
+def of_spans(outputs: Tensor, target: Tensor, train: Train) -> Tensor:
+    """(rows,) cross-entropy of the first and of the last step of a span, the mean of both (Devlin et al., 2019).
+
+    outputs: (rows, steps, 2), and `OUTSIDE` where no span begins or ends. target: (rows, 2) the first and last step.
+
+    >>> import torch
+    >>> of_spans(torch.tensor([[[0.0, 0.0], [0.0, 0.0], [OUTSIDE, OUTSIDE]]]), torch.tensor([[1, 1]]), Train()).exp()
+    tensor([2.])
+    """
+    _only(train.loss, "spans", ("auto", "cross-entropy"))
+    logs = outputs.log_softmax(dim=1)
+    each = -logs.gather(1, target[:, None, :]).squeeze(1)
+    if train.label_smoothing:
+        able = outputs > OUTSIDE / 2
+        spread = -(logs * able).sum(dim=1) / able.sum(dim=1)
+        each = (1 - train.label_smoothing) * each + train.label_smoothing * spread
+    return each.mean(dim=1)
 
 
 def _only(loss: str, what: str, fitting: tuple[str, ...]) -> None:

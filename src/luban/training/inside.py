@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from luban.batch import Batch
 from luban.protocols import Form, Work
 from luban.recipe.recipe import Candidate
-from luban.training import packing, windows, writing
+from luban.training import packing, spanning, windows, writing
 from luban.training.work_folder import by_gradient
 
 
@@ -22,11 +22,13 @@ class Inside:
 
 
 def inside(batch: Batch, work: Work, candidate: Candidate) -> Inside:
-    """Windows of series without their level, texts as tokens, blocks of texts that are learned themselves; of every
-    other task the rows are what they are.
+    """Windows of series without their level, texts as tokens, windows of contexts with their questions, blocks of texts
+    that are learned themselves; of every other task the rows are what they are.
     """
     if work.task == writing.TASK and by_gradient(candidate):
         return Inside(*writing.inner(batch, work, candidate))
+    if work.task == spanning.TASK and by_gradient(candidate):
+        return Inside(*spanning.inner(batch, work, candidate))
     if work.task in packing.TASKS and by_gradient(candidate):
         return Inside(*packing.inner(batch, work, candidate))
     seen, asked = windows.inner(batch, work)

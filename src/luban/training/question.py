@@ -27,7 +27,8 @@ TOGETHER = frozenset({"binary", "multiclass", "regression"})
 """What may be asked beside other targets."""
 CLASSES = frozenset({"binary", "multiclass", "multilabel"})
 VALUES = frozenset({"regression", "forecasting"})
-_LOSSES = {"cross-entropy": CLASSES | {"sequence-to-sequence", "tagging"}, "quantile": frozenset({"forecasting"})}
+_OF_SEQUENCES = frozenset({"sequence-to-sequence", "tagging", "question-answering"})
+_LOSSES = {"cross-entropy": CLASSES | _OF_SEQUENCES, "quantile": frozenset({"forecasting"})}
 
 
 def decide(target: pl.Series | None, recipe: Recipe, *, texts: bool = False) -> tuple[str, str]:

@@ -14,11 +14,11 @@ from luban.bundle.bundle import Stored, rebuild_form
 from luban.core import registry
 from luban.data import encoders, readable
 from luban.data.check import conform
-from luban.protocols import Arranging, Asking, Encoder, State, Tagging, Target, Task
+from luban.protocols import Arranging, Asking, Encoder, Spanning, State, Tagging, Target, Task
 from luban.recipe.recipe import Features, Recipe
 from luban.runtime import answering
 from luban.schema.schema import Schema
-from luban.training import question, writing
+from luban.training import question, spanning, writing
 from luban.training.conformal import Conformal
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ class Answerer:
 
     @property
     def simplest_reads(self) -> bool:
-        """Whether what the baseline says depends on the row: on its words, or all of its text."""
-        return isinstance(self.task, Tagging) or self.baseline_model == COPIED
+        """Whether what the baseline says depends on the row: on its words, or all of its texts."""
+        return isinstance(self.task, Tagging | Spanning) or self.baseline_model == COPIED
 
     def simplest(self, frame: pl.DataFrame) -> Answers:
         """What a baseline that reads says of rows. Raises BundleError where it is not one."""
@@ -104,6 +104,10 @@ class Answerer:
         if self.baseline_model == COPIED:
             letters = writing.letters(rows[self.schema.inputs[0].name], self.features)
             return self.task.answers(registry.find("forms", COPIED)().outputs(letters))
+        if isinstance(self.task, Spanning):
+            words, *common = self.baseline
+            overlap = registry.find("forms", self.baseline_model).rebuild(State({"words": words, "common": common}))
+            return self.task.answers(overlap.outputs(spanning.letters(rows)))
         inputs = self.preprocessor.transform(rows)
         state = State({"outputs": len(self.classes)}, {"codes": np.array(self.baseline, np.int64)})
         lookup = registry.find("forms", "lookup").rebuild(state)
@@ -149,7 +153,8 @@ class Answerer:
     def columns(self, answers: Answers) -> Mapping[str, list[Any] | Array]:
         """The answers as the columns of a table: `prediction`, then probabilities by class, or `low` and `high`.
 
-        Of several targets `prediction_<target>`, and `probability_<target>_<class>`.
+        Of several targets `prediction_<target>`, and `probability_<target>_<class>`. Of pieces of a text also `begin`,
+        where each begins, and `probability`.
         """
         if answers.parts:
             several: dict[str, list[Any] | Array] = {}
@@ -162,6 +167,9 @@ class Answerer:
                     several |= {f"probability_{name}_{c}": given[:, i] for i, c in enumerate(each.classes)}
             return several
         named = self.named(answers.prediction)
+        if answers.places is not None:
+            begins, sure = answers.places.T
+            return {"prediction": named, "begin": begins.astype(np.int64), "probability": sure}
         if isinstance(answers.prediction, Ragged):
             return {"prediction": [" ".join(row) for row in named] if self.classes else named}
         if self.classes and answers.prediction.ndim == 2:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from luban.core import registry
 from luban.core.errors import UsageError
+from luban.core.suggest import fold
 from luban.recipe import document, edit
 from luban.recipe.recipe import Recipe
 
@@ -65,7 +67,7 @@ def recipe_of(
 
         store.check(origin)
         found = naming.find(origin)
-        names = _competing(names, start, found)
+        names = _competing(names, start, found, values.get("task", start.task))
         values |= _beginning(found, start, changes or {})
     if names and (names != ("auto",) or recipe is None):
         values["model.names"] = list(names)
@@ -89,16 +91,21 @@ def _start(recipe: Recipe | str | Path | None) -> Recipe:
     return document.from_yaml(path.read_bytes(), where=str(path))
 
 
-def _competing(names: tuple[str, ...], start: Recipe, origin: Origin) -> tuple[str, ...]:
-    """The models that begin from a pretrained one, and those that were asked for beside them.
+def _competing(names: tuple[str, ...], start: Recipe, origin: Origin, task: str | None) -> tuple[str, ...]:
+    """The models that begin from a pretrained one and do this task, and those that were asked for beside them.
 
     A recipe that has such models already, and whoever names one, is taken at their word.
     """
     asked = names if names not in ((), ("auto",)) else start.model.names
-    return asked if set(asked) & set(FROM) else (*_begin(origin), *asked)
+    if set(asked) & set(FROM):
+        return asked
+    begin = _begin(origin)
+    if task is not None and fold(task) in registry.names("tasks"):
+        begin = tuple(name for name in begin if fold(task) in registry.find("models", name).tasks) or begin
+    return (*begin, *asked)
 
 
-def _begin(origin: Origin) -> tuple[str, str]:
+def _begin(origin: Origin) -> tuple[str, ...]:
     """The models that can begin from it, the cheaper one first."""
     from luban.models import _pretrained
 

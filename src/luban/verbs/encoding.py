@@ -12,8 +12,9 @@ from luban.collate import TABLE
 from luban.core import registry
 from luban.core.seed import derive
 from luban.data import division, encoded, loader
-from luban.protocols import Modelling, Shape, Work
+from luban.protocols import Modelling, Shape, Spanning, Work
 from luban.recipe.recipe import Recipe
+from luban.training import spanning
 from luban.training.work_folder import HELD_BACK, TENSORS, Repairing, Training, WorkFolder
 from luban.training.writing import TASK
 from luban.verbs.preparing import Prepared, sampled
@@ -100,6 +101,7 @@ def work(prepared: Prepared) -> Work:
         season=season if isinstance(season, int) else 1,
         quantiles=tuple(sorted(prepared.recipe.train.quantiles)) if prepared.recipe.train.loss == "quantile" else (),
         targets=tuple((t.task.name, t.outputs) for t in getattr(prepared.task, "targets", ())),
+        window=spanning.window(prepared.recipe.features) if isinstance(prepared.task, Spanning) else 0,
         shapes={} if prepared.preprocessor.sparse else {TABLE: Shape("vector", (prepared.preprocessor.width,))},
     )
 

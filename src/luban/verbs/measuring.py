@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from luban import spans
 from luban.batch import Answers, Array, PerRow, Ragged, dense
 from luban.core import registry
 from luban.core.seed import derive
@@ -26,7 +27,7 @@ from luban.verbs import encoding, forecasts, picturing, texts
 from luban.verbs.answering import COPIED
 from luban.verbs.preparing import Prepared
 
-TEXTS, TAGS = "sequence-to-sequence", "tagging"
+TEXTS, TAGS, PIECES = "sequence-to-sequence", "tagging", "question-answering"
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,10 @@ def tested(
     elif prepared.task.name in (TEXTS, TAGS):
         frame = loader.take(prepared.frame, encoding.test_rows(prepared))
         pictures = texts.pictures(prepared.schema, frame, rows.target, answers, prepared.classes)
+    elif prepared.task.name == PIECES:
+        frame = loader.take(prepared.frame, encoding.test_rows(prepared))
+        assert isinstance(rows.target, Ragged), "answers are pieces of texts"
+        pictures = texts.pictures(prepared.schema, frame, spans.pieces(rows.target), answers, read="question")
     else:
         pictures = picturing.pictures(prepared.task, prepared.classes, rows.target, answers)
     return Tested(tuple(measurements), pictures, coverage, answers, rows.target)
@@ -127,13 +132,16 @@ def tested(
 def said_of_all(prepared: Prepared, outputs: PerRow, simplest: Form) -> list[Any]:
     """(outputs,) what the simplest model says of every row; of forecasts what it adds to the last season, scaled.
 
-    Of tags the code that it gives each word, by the word's number; nothing where it says what it reads. outputs: (test
-    rows, outputs) of that model.
+    Of tags the code that it gives each word, by the word's number; of pieces of a text how many words they have,
+    and which are too common; nothing where it says what it reads. outputs: (test rows, outputs) of that model.
     """
     if prepared.task.name == TAGS:
         return [int(code) for code in simplest.state().arrays["codes"]]
     if simplest.kind == COPIED:
         return []
+    if prepared.task.name == PIECES:
+        told = simplest.state().values
+        return [told["words"], *told["common"]]
     if prepared.task.name != "forecasting":
         # Of a sequence the values of its steps, one after the other.
         first = outputs[np.array([0])]

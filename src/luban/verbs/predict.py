@@ -59,7 +59,8 @@ def predict(
 
     Columns: `row` from 0, or the id column; `prediction`; `probability_<class>` for classes; `low` and `high`, the
     bounds of a 90% conformal interval, for values. A forecast answers the next steps of each series: `row`, the time of
-    the step, the series' group, `prediction`, `low` and `high`.
+    the step, the series' group, `prediction`, `low` and `high`. An answer that is a piece of a text is followed by
+    `begin`, its first character in the context, from 0 on, and `probability`.
     from_, labels: instead of a bundle, a pretrained encoder, and the labels that it chooses from without a single
         labelled row: `name` or `name=description` (`unlabelled`). text: the column that it reads.
     out: a file to write, whole or not at all. stream: where bytes go instead. Without either they are returned.

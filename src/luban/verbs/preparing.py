@@ -24,11 +24,11 @@ from luban.data.dataset import Dataset
 from luban.data.division import Division
 from luban.data.preprocessor import Preprocessor
 from luban.data.readable import Unreadable
-from luban.protocols import Arranged, Arranging, Asking, Encoder, Modelling, Tagging, Task
+from luban.protocols import Arranged, Arranging, Asking, Encoder, Modelling, Spanning, Tagging, Task
 from luban.recipe.recipe import Features, Recipe
 from luban.schema.schema import Schema
-from luban.training import packing, question, writing
-from luban.verbs import tags
+from luban.training import packing, question, spanning, writing
+from luban.verbs import pieces, tags
 
 if TYPE_CHECKING:
     from luban.data.tensor_preprocessor import TensorPreprocessor
@@ -86,7 +86,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
 
     Raises UsageError for a column or class that is not there, and DataError for data that cannot be learned from.
     """
-    schema = tags.read(roles.assign(dataset, recipe), recipe)
+    schema = pieces.read(tags.read(roles.assign(dataset, recipe), recipe), recipe)
     frame, parts = _stacked(dataset, given, schema)
     values = _target(frame, schema, recipe)
     name, reason = _asked(dataset, frame, schema, values, recipe)
@@ -99,6 +99,8 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         schema = task.read(schema)
     if isinstance(task, Modelling):
         schema = task.documents(schema)
+    if isinstance(task, Spanning) and values is not None:
+        values = pieces.placed(task, frame, schema, values)
     arranged = _arranged(task, frame, schema, recipe, given)
     given_schema, ends = None, None
     if arranged is not None:
@@ -114,6 +116,8 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
     unreadable = readable.scan(frame, schema.inputs, recipe.features)
     if isinstance(task, Tagging) and values is not None:
         unreadable = tags.unreadable(task, frame, schema.inputs[0].name, values)
+    if isinstance(task, Spanning) and values is not None:
+        unreadable = pieces.unreadable(task, frame, schema, values)
     readable.refuse_many(unreadable, sum(parts), recipe.features, where=dataset.where)
     divided, validation = _divided(
         frame, schema, recipe, task, target, sum(parts), tested, validated, unreadable, ends=ends
@@ -142,10 +146,15 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         division=divided,
         validation=validation,
         preprocessor=Preprocessor.fit(teaching, schema, recipe.features),
-        tensors=_tensors(teaching, schema, packing.seen(writing.seen(recipe.features, task.name), task.name)),
+        tensors=_tensors(teaching, schema, _seen(recipe.features, task.name)),
         dropped={**dataset.dropped, **divided.dropped},
         given_schema=given_schema,
     )
+
+
+def _seen(features: Features, task: str) -> Features:
+    """How networks see texts for a task."""
+    return spanning.seen(packing.seen(writing.seen(features, task), task), task)
 
 
 def _toward(

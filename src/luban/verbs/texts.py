@@ -21,17 +21,22 @@ MOST_CHARACTERS = 300
 
 
 def pictures(
-    schema: Schema, frame: pl.DataFrame, target: PerRow, answers: Answers, classes: tuple[str, ...] = ()
+    schema: Schema,
+    frame: pl.DataFrame,
+    target: PerRow,
+    answers: Answers,
+    classes: tuple[str, ...] = (),
+    read: str | None = None,
 ) -> Mapping[str, Any]:
     """A few test rows: what was read, what was wanted, what was written. frame: the raw test rows.
 
-    classes: names of tags, where each word has one.
+    classes: names of tags, where each word has one. read: the column that is shown; the first input if none is named.
     """
     assert isinstance(target, Ragged) and isinstance(answers.prediction, Ragged), "rows were answered by sequences"
     some = np.unique(np.linspace(0, len(target) - 1, min(SHOWN, len(target))).astype(np.int64))
-    read = frame[schema.inputs[0].name]
+    shown = frame[read or schema.inputs[0].name]
     lines = zip(
-        [_joined(read[int(row)]) for row in some],
+        [_joined(shown[int(row)]) for row in some],
         _written(target[some], classes),
         _written(answers.prediction[some], classes),
         strict=True,

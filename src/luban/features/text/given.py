@@ -167,14 +167,15 @@ def of_content(content: bytes) -> Given:
     return given
 
 
-def cut(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Encoding]:
-    """The tokens of each text, without marks.
+def cut(tokenizer: Tokenizer, texts: Sequence[str], *, places: bool = False) -> list[Encoding]:
+    """The tokens of each text, without marks. places: whether they know where in the text they stand, as `offsets`.
 
     Raises DataError for a text on which a pattern of the tokenizer does not come to an end: the library stops it, and
     panics.
     """
     try:
-        found: list[Encoding] = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        encode = tokenizer.encode_batch if places else tokenizer.encode_batch_fast
+        found: list[Encoding] = encode(list(texts), add_special_tokens=False)
     except BaseException as error:
         # A panic is no Exception, and its class has no name that could be imported.
         if type(error).__name__ != "PanicException":

@@ -135,6 +135,25 @@ class Tokens:
         """Rows of which each token is a byte, in the tokens of this state."""
         return self.encode(self.spelled(rows), state)
 
+    def placed(self, texts: Sequence[str], state: State) -> list[tuple[Array, Array]]:
+        """The tokens of each text without marks, (tokens,) int32, and (tokens, 2) the characters that each stands for:
+        the place of the first, and the one behind the last.
+        """
+        own = _first_number(state)
+        spaced = [text if own else _spaced(text) for text in texts]
+        found = []
+        for part in _slices(spaced):
+            with _one_thread():
+                found += given.cut(tokenizer(state), part, places=True)
+        moved = 0 if own else 1
+        return [
+            (
+                np.array(each.ids, np.int32) + own,
+                np.maximum(np.array(each.offsets, np.int64).reshape(-1, 2) - moved, 0),
+            )
+            for each in found
+        ]
+
     def _ragged(self, texts: Sequence[str], state: State) -> Ragged:
         longest = state.values["longest"]
         rows = [np.array([START, *ids[: longest - 2], END], np.int32) for ids in _numbers(texts, state, longest)]
