@@ -167,7 +167,7 @@ class Pool:
                 "a worker process could not start; its message stands above.", where=str(self.folder.path)
             )
         reason = "the system ended it, most likely for want of memory" if code == -9 else f"it died of signal {-code}"
-        self.folder.fail(unit, reason)
+        self.folder.fail(self.folder.actual(unit), reason)
         self._workers[number] = start(self._arguments, self._threads)
 
     def _stop(self, busy: dict[int, Unit]) -> None:

@@ -282,7 +282,8 @@ class WorkFolder:
         return str(json.loads(path.read_text(encoding="utf-8"))["reason"]) if path.exists() else None
 
     def fail(self, unit: Unit, reason: str) -> None:
-        files.write_json(self.units / f"{self.actual(unit).name}.failed.json", {"reason": reason})
+        """Writes down why this very unit failed: see `write_outputs`."""
+        files.write_json(self.units / f"{unit.name}.failed.json", {"reason": reason})
 
     def outputs(self, unit: Unit) -> PerRow:
         """(held-out rows, outputs) float64, or a sequence for each of them."""

@@ -12,7 +12,8 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,12 +105,39 @@ def _trained(
                 fit, asked, known=treated.known, how=fit.training.repair, ask=ask, train=train
             )
         else:
+            # As it is by now: the training of the first part may have been repaired behind its first mark.
+            fit = replace(fit, unit=fit.folder.actual(fit.unit))
             fit.tell_choices()
-            trained = train(fit, asked)
+            with _failing(fit.unit):
+                trained = train(fit, asked)
     del held
     if trained.until_step is not None:
         fit.folder.ended_early(fit.unit, trained.until_step)
     return fit.unit, trained.form
+
+
+class UnitError(Exception):
+    """A training that failed. unit: what was trained, in the place of the unit that was asked for."""
+
+    def __init__(self, unit: Unit, reason: str) -> None:
+        super().__init__(reason)
+        self.unit, self.reason = unit, reason
+
+
+@contextmanager
+def _failing(unit: Unit) -> Iterator[None]:
+    """While it is held an error is one of this very unit: another one may be trained in its place from now on."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    # Whatever goes wrong within a library is told of this unit.
+    except Exception as error:
+        raise UnitError(unit, _reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _first(fit: NetworkFit) -> NetworkFit:
@@ -160,9 +188,11 @@ def main(path: str, name: str, seed_text: str, threads_text: str, together_text:
         except Interrupted:
             # Its state is on disk, and whoever asked waits for the end of this process.
             return
+        except UnitError as error:
+            folder.fail(error.unit, error.reason)
         # A candidate that fails must not end the run: its reason is written down and shown with the candidates.
         except Exception as error:  # noqa: BLE001
-            folder.fail(unit, f"{type(error).__name__}: {error}")
+            folder.fail(folder.actual(unit), _reason(error))
         print(json.dumps({"name": unit.name, "cpu_seconds": time.process_time() - started}), file=answers, flush=True)
 
 
