@@ -22,5 +22,4 @@ def shapes(encoder: Encoder) -> Mapping[str, Shape] | None:
 
 def states(encoder: Encoder) -> Mapping[str, State]:
     """What was learned of each column that `encoder` reads by itself, by the name of the column."""
-    assert isinstance(encoder, Preprocessor | TensorPreprocessor), "there is no other encoder"
-    return {part.column: part.state for part in encoder.parts}
+    return {part.column: part.state for part in getattr(encoder, "parts", ())}

@@ -33,6 +33,8 @@ PICKLES = ("pytorch_model.bin", "model.bin", "model.pt", "model.pth", "model.ckp
 MOST_JSON = 8 << 20
 MOST_FILES = 200
 _LICENCE = re.compile(r"^license:\s*(\S.{0,80})$", re.MULTILINE)
+_NO_LONGEST = re.compile(rb'("model_max_length"\s*:\s*)1000000000000000019884624838656\b')
+"""How `transformers` writes that a tokenizer knows no longest text: a number too large for 64 bits."""
 _PREFIX = re.compile(r"^(?:bert|distilbert|roberta|xlm_roberta|camembert|albert|electra|mpnet|model|encoder_model)\.")
 
 
@@ -73,7 +75,7 @@ class Origin:
 
     def weights(self) -> dict[str, Array]:
         """The tensors of its body by name, as float32: without the prefix of its kind, and without heads."""
-        return _weights(self.files, self.path)
+        return weights(self.files, self.path)
 
 
 def opened(path: Path) -> Origin:
@@ -91,7 +93,7 @@ def opened(path: Path) -> Origin:
         identity = [config, *(cache.content(file) for file in files)]
         return Origin(path.resolve(), fingerprint.of_json(identity), config, _NO_MARKS, "mean", licence(path), files)
     tokenizer = given.read(str(tokenizer_file(path)))
-    marks = _marks(path, parse(tokenizer))
+    marks = marks_of(path, parse(tokenizer))
     identity = [config, *(cache.content(file) for file in files), fingerprint.of_bytes(tokenizer), list(marks)]
     return Origin(path.resolve(), fingerprint.of_json(identity), config, marks, _summary(path), licence(path), files)
 
@@ -105,7 +107,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MOST_JSON:
             raise UsageError(f"it has more than {MOST_JSON:,} bytes.", where=str(path), fix=_CURE)
-        document = parse(path.read_bytes())
+        document = parse(_NO_LONGEST.sub(rb"\g<1>null", path.read_bytes()))
     except FileNotFoundError:
         raise UsageError(f"the folder holds no {path.name}.", where=str(path.parent), fix=_CURE) from None
     except ValueError as reason:
@@ -149,7 +151,7 @@ def weight_files(path: Path) -> tuple[Path, ...]:
     raise UsageError(f"the folder holds no {WEIGHTS}.", where=str(path), fix=_CURE)
 
 
-def _marks(path: Path, tokenizer: Mapping[str, Any]) -> tuple[int, int, int, int, int]:
+def marks_of(path: Path, tokenizer: Mapping[str, Any]) -> tuple[int, int, int, int, int]:
     """The numbers of the tokens that frame, pad and mask, by what the tokenizer's own files call them."""
     names: dict[str, Any] = {}
     for file in ("tokenizer_config.json", "special_tokens_map.json"):
@@ -205,7 +207,17 @@ def licence(path: Path) -> str | None:
     return None if found is None else found[1].strip().strip("\"'")
 
 
-def _weights(files: Sequence[Path], where: Path) -> dict[str, Array]:
+def bare(name: str) -> str:
+    """The name of a tensor without the prefix of its kind.
+
+    >>> bare("bert.encoder.layer.0.output.dense.bias"), bare("classifier.bias")
+    ('encoder.layer.0.output.dense.bias', 'classifier.bias')
+    """
+    return _PREFIX.sub("", name)
+
+
+def weights(files: Sequence[Path], where: Path) -> dict[str, Array]:
+    """The tensors of these files by their bare names, as float32. Raises BundleError for what cannot be read."""
     import torch
     from safetensors import SafetensorError, safe_open
 
@@ -216,7 +228,7 @@ def _weights(files: Sequence[Path], where: Path) -> dict[str, Array]:
                 for name in tensors.keys():  # noqa: SIM118 - it is no dictionary
                     tensor = tensors.get_tensor(name)
                     if tensor.is_floating_point():
-                        found[_PREFIX.sub("", name)] = tensor.to(torch.float32).numpy()
+                        found[bare(name)] = tensor.to(torch.float32).numpy()
         except SafetensorError as error:
             raise BundleError(f"its weights cannot be read: {str(error)[:120]}.", where=str(file)) from None
     if not found:

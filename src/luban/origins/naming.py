@@ -24,6 +24,20 @@ def find(name: str) -> Origin:
     """
     if name.startswith(BY_CONTENT):
         return _known(name)
+    path = place(name)
+    if path.suffix.lower() == catalogue.WRITING:
+        raise UsageError(
+            "this is a language model, which goes on with texts; rows are answered by an encoder.",
+            where=f"--from {name}",
+            fix=f'luban generate {name} "PROMPT", or --from minilm',
+        )
+    origin = layout.opened(_of_bundle(path))
+    files.write(cache.folder(FOLDER) / f"{origin.sha256}.json", files.to_json({"path": str(origin.path)}))
+    return origin
+
+
+def place(name: str) -> Path:
+    """Where the folder of this name, or the sample, lies. Raises UsageError with the near name."""
     path = Path(name)
     if not path.exists():
         known = catalogue.models()
@@ -34,15 +48,7 @@ def find(name: str) -> Origin:
                 fix=f"a folder that `transformers` wrote, or one of {', '.join(known)}",
             )
         path = catalogue.sample_path(name.removeprefix("sample:"))
-    if path.suffix.lower() == catalogue.WRITING:
-        raise UsageError(
-            "this is a language model, which goes on with texts; rows are answered by an encoder.",
-            where=f"--from {name}",
-            fix=f'luban generate {name} "PROMPT", or --from minilm',
-        )
-    origin = layout.opened(_of_bundle(path))
-    files.write(cache.folder(FOLDER) / f"{origin.sha256}.json", files.to_json({"path": str(origin.path)}))
-    return origin
+    return path
 
 
 def _of_bundle(path: Path) -> Path:

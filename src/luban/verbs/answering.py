@@ -37,6 +37,7 @@ class Answerer:
     classes: the names of the codes that answers hold; empty for values.
     windows: the recipe by which rows become windows of series, where the task asks for that; else None.
     baseline: what the simplest model says, whose name is `baseline_model`. features: how texts are read.
+    at_once: rows that are answered together.
     """
 
     schema: Schema
@@ -50,6 +51,7 @@ class Answerer:
     baseline: tuple[Any, ...] = ()
     baseline_model: str = ""
     features: Features = field(default_factory=Features)
+    at_once: int = SLICE
 
     @classmethod
     def of(cls, stored: Stored, *, threads: int = 1) -> Self:

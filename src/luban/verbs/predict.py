@@ -122,7 +122,6 @@ def _tables(answerer: Answerer, dataset: Dataset, console: Console) -> Iterator[
     import polars as pl
 
     from luban.data import loader
-    from luban.verbs.answering import SLICE
 
     if answerer.windows is not None:
         from luban.verbs import forecasts
@@ -133,7 +132,7 @@ def _tables(answerer: Answerer, dataset: Dataset, console: Console) -> Iterator[
     has_name = named is not None and named.name in dataset.frame.collect_schema().names()
     first = 0
     with console.progress("answering rows", dataset.rows) as advance:
-        for rows, answers in answerer.stream(loader.slices(dataset.frame, size=SLICE), where=dataset.where):
+        for rows, answers in answerer.stream(loader.slices(dataset.frame, size=answerer.at_once), where=dataset.where):
             if has_name and named is not None:
                 key = rows[named.name]
             else:

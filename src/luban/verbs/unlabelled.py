@@ -1,7 +1,8 @@
 """What a pretrained model says without training: vectors, and of texts the label whose description is nearest.
 
 The similarity of a text and a description is the cosine of their vectors (Yin et al., 2019, compare ways of this); a
-softmax of `SHARPNESS` times the similarities stands for probabilities, which nothing has calibrated.
+softmax of `SHARPNESS` times the similarities stands for probabilities, which nothing has calibrated. Models that were
+made to choose labels are asked in their own way (`choosing_labels`).
 """
 
 from __future__ import annotations
@@ -91,7 +92,15 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
     labels: `name` or `name=description`. text: the column that is read; the only one with texts where nothing is said.
     Raises UsageError for a name, a label or a column that is none.
     """
+    from luban.origins import contrastive, entailment, naming
+    from luban.verbs import choosing_labels
+
     phrases = described(labels)
+    place = None if name.startswith(naming.BY_CONTENT) else naming.place(name)
+    if place is not None and contrastive.is_one(place):
+        return choosing_labels.of_images(place, phrases, column_of(dataset, text, "image"))
+    if place is not None and entailment.is_one(place):
+        return choosing_labels.of_texts(name, phrases, column_of(dataset, text))
     if kind_of(name) == "image":
         raise UsageError(
             f"'{name}' reads images, and no descriptions of labels.",
