@@ -20,6 +20,7 @@ from luban.runtime import accepted, answering, graph
 NAMES = sorted(examples())
 WITHOUT_GRAPH = {"density"}
 SEES_TENSORS = {
+    "answered",
     "copied",
     "kneser-ney",
     "language",

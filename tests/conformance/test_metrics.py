@@ -14,7 +14,7 @@ from luban.training.measuring import measure
 
 CASES = [(name, task) for name in registry.names("metrics") for task in sorted(registry.find("metrics", name).tasks)]
 ROWS = 60
-LANGUAGE = ("causal-lm", "masked-lm")
+LANGUAGE = ("causal-lm", "chat", "masked-lm")
 TAGS = ("B-LOC", "I-LOC", "B-PER", "I-PER", "O")
 WORDS = ("the", "cat", "sat", "on", "an", "old", "mat", "today")
 

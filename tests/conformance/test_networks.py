@@ -15,6 +15,7 @@ from luban.collate import LENGTHS
 from luban.core import registry
 from luban.protocols import Shape, Work
 from models.networks import ANSWERING, NEEDED, NETWORKS, SHAPES, TAGGING, alone, inputs, network, work
+from origins.speaking import ORIGIN as SPEAKING
 from origins.tiny import CONFIG, IMAGES, ORIGIN, ORIGIN_OF_IMAGES
 
 CASES = [(name, kind) for name, model in ANSWERING.items() for kind in sorted(model.takes)]
@@ -247,6 +248,12 @@ SETTINGS: dict[str, dict[str, Case]] = {
         "normalisation": Case("batch"),
         "dropout": Case(0.5),
     },
+    "pretrained-causal": {
+        "origin": Case({**SPEAKING, "config": {**SPEAKING["config"], "num_hidden_layers": 1}}),
+        "adapter": Case("lora"),
+        "rank": Case(3, "", {"adapter": "lora"}),
+        "where": Case("attention", "", {"adapter": "lora"}),
+    },
     "pretrained-image": {
         "origin": Case({**ORIGIN_OF_IMAGES, "config": {**IMAGES, "head": 8}}),
         "side": Case(48),
@@ -275,6 +282,7 @@ SETTINGS: dict[str, dict[str, Case]] = {
 ELSEWHERE = {
     ("encoder-decoder", "vocabulary"),
     ("encoder-decoder", "beams"),
+    ("pretrained-causal", "alpha"),
     ("pretrained-image", "layer_decay"),
     ("gpt", "context"),
     ("bert", "whole_words"),

@@ -15,7 +15,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 
 import luban
 from luban.core.errors import BundleError, DataError, LubanError, UsageError
-from luban.features.text import feature, given, tokens
+from luban.features import _given as given
+from luban.features.text import feature, tokens
 from luban.protocols import State
 from luban.recipe.recipe import Features, Recipe
 

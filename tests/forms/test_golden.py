@@ -21,7 +21,7 @@ LETTERS = State({"longest": 8192}, {"merges": np.zeros((0, 2), np.int32)})
 GOLDEN = Path(__file__).parent / "golden"
 ANSWERS = json.loads((GOLDEN / "answers.json").read_text(encoding="utf-8"))
 ROWS = np.array(ANSWERS["rows"], dtype=np.float32)
-SEES_TENSORS = {"language", "network", "repeated", "spans", "written"}
+SEES_TENSORS = {"answered", "language", "network", "repeated", "spans", "written"}
 """Kinds whose rows are no lines of a matrix, or whose answers are texts."""
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from luban.collate import LENGTHS
 from luban.core import registry
 from luban.protocols import NetworkModel, Shape, Work
+from origins.speaking import ORIGIN as SPEAKING
 from origins.tiny import ORIGIN, ORIGIN_OF_IMAGES
 
 NETWORKS: dict[str, NetworkModel] = {
@@ -18,7 +19,7 @@ NETWORKS: dict[str, NetworkModel] = {
     for name, model in ((name, registry.find("models", name)) for name in registry.names("models"))
     if model.trainer == "gradient"
 }
-LANGUAGE = frozenset({"causal-lm", "masked-lm"})
+LANGUAGE = frozenset({"causal-lm", "chat", "masked-lm"})
 ANSWERING = {name: model for name, model in NETWORKS.items() if not model.tasks & {"sequence-to-sequence", *LANGUAGE}}
 TAGGING = {name: model for name, model in NETWORKS.items() if "tagging" in model.tasks}
 """Those that also answer each step with (outputs,) numbers."""
@@ -42,6 +43,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "encoder-decoder": {"width": 16, "heads": 2},
     "pretrained-text": {"origin": ORIGIN},
     "pretrained-image": {"origin": ORIGIN_OF_IMAGES},
+    "pretrained-causal": {"origin": SPEAKING},
     "gpt": {"width": 16, "layers": 1, "heads": 2},
     "bert": {"width": 16, "layers": 1, "heads": 2},
 }
@@ -49,6 +51,7 @@ SMALL: dict[str, dict[str, Any]] = {
 NEEDED: dict[str, dict[str, Any]] = {
     "pretrained-text": {"origin": ORIGIN},
     "pretrained-image": {"origin": ORIGIN_OF_IMAGES, "statistics": "learned"},
+    "pretrained-causal": {"origin": SPEAKING},
 }
 """Settings without which there is no network."""
 LENGTHS_OF_ROWS = (9, 1, 4, 6)

@@ -21,6 +21,11 @@ SIZES: dict[str, dict[str, Any]] = {
         for kind in ("llama", "mistral", "qwen2", "qwen3")
     },
 }  # fmt: skip
+ORIGIN: dict[str, Any] = {
+    "content": "sha256:none",
+    "config": {"model_type": "llama", "vocab_size": 20, "tie_word_embeddings": True, **SIZES["llama"]},
+}
+"""Of an architecture that is built, and begins from nothing."""
 MARKS = ("<unk>", "<start>", "<end>")
 TEMPLATE = (
     "{% for turn in messages %}<start>{{ turn['role'] }}\n{{ turn['content'] }}<end>\n{% endfor %}"

@@ -40,6 +40,7 @@ OF_NETWORKS = (
         for name in (
             "unreadable",
             "tokenizer",
+            "template",
             "vocabulary",
             "words",
             "longest",

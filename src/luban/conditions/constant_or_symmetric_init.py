@@ -25,7 +25,7 @@ def examine(trace: Trace) -> list[Finding]:
         parameter
         for parameter in trace.parameters
         if parameter.layer in hidden and parameter.spread is not None and parameter.spread < LEAST
-        and not (parameter.zero and _passed(trace, parameter))
+        and not _beside(trace, parameter) and not (parameter.zero and _passed(trace, parameter))
     ]  # fmt: skip
     if not equal:
         return []
@@ -42,6 +42,14 @@ def examine(trace: Trace) -> list[Finding]:
         layer=first.layer,
         step=0,
     )
+
+
+def _beside(trace: Trace, parameter: Parameter) -> bool:
+    """Whether the layer has other weights by which its units differ: an adapter begins with zeros beside them."""
+    return any(
+        other.layer == parameter.layer and other.spread is not None and other.spread >= LEAST
+        for other in trace.parameters
+    )  # fmt: skip
 
 
 def _passed(trace: Trace, parameter: Parameter) -> bool:

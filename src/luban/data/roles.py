@@ -8,7 +8,7 @@ from dataclasses import replace
 from luban.core import registry
 from luban.core.errors import DataError, UsageError
 from luban.core.suggest import did_you_mean, fold
-from luban.data import infer
+from luban.data import chats, infer
 from luban.data.dataset import Dataset
 from luban.recipe.recipe import Recipe
 from luban.schema.schema import Column, Role, Schema
@@ -46,7 +46,8 @@ def assign(dataset: Dataset, recipe: Recipe) -> Schema:
             )
     taken = {name for _, name in _named(recipe)}
     schema = schema.changed(_useful(column) for column in schema.columns if column.name not in taken)
-    schema = schema.changed([_target(schema[name], dataset) for name in recipe.targets])
+    if not chats.asks(recipe.task):
+        schema = schema.changed([_target(schema[name], dataset) for name in recipe.targets])
     schema = _given(schema, recipe.split.order, "time", "named as the time")
     schema = _given(schema, recipe.split.group, "group", "named as the group")
     schema = _given(schema, recipe.weight, "weight", "named as the weight")
@@ -65,8 +66,9 @@ def _alternating(option: str, values: list[str]) -> list[str]:
 
 def _named(recipe: Recipe) -> list[tuple[str, str]]:
     """The columns that a recipe names, with the option that does."""
+    # The answers of chats are in the chats by now.
     options = [
-        *(("--target", name) for name in recipe.targets),
+        *(("--target", name) for name in recipe.targets if not chats.asks(recipe.task)),
         ("--group", recipe.split.group),
         ("--order", recipe.split.order),
         ("--weight", recipe.weight),

@@ -17,7 +17,7 @@ def _scores(target: PerRow, answers: Answers, weights: Array) -> Array:
 metric = Metric(
     name="perplexity",
     direction="lower",
-    tasks=frozenset({"causal-lm", "masked-lm"}),
+    tasks=frozenset({"causal-lm", "chat", "masked-lm"}),
     definition="exp of the mean of -log p over all tokens that are asked for; texts are drawn whole.",
     scores=_scores,
     bounds=(1.0, float("inf")),

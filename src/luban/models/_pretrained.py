@@ -62,14 +62,14 @@ def fine_tuner(config: Mapping[str, Any]) -> str:
     return OF_IMAGES if configs.reads(config) == "image" else OF_TEXTS
 
 
-def epochs(steps: int, fewest: int, most: int) -> tuple[int, str]:
-    """How many passes, of so many steps, and why.
+def epochs(steps: int, fewest: int, most: int, *, about: int = STEPS) -> tuple[int, str]:
+    """How many passes, of so many steps, and why. about: how many steps are aimed at.
 
     >>> epochs(40, 3, 10)
     (8, 'about 300 steps, in 3 to 10 epochs of 40')
     """
-    count = min(max(-(-STEPS // max(steps, 1)), fewest), most)
-    return count, f"about {STEPS} steps, in {fewest} to {most} epochs of {steps:,}"
+    count = min(max(-(-about // max(steps, 1)), fewest), most)
+    return count, f"about {about} steps, in {fewest} to {most} epochs of {steps:,}"
 
 
 def reads(config: Mapping[str, Any], kind: str) -> None:

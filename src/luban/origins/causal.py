@@ -13,7 +13,6 @@ looked at. The template is Jinja, and is filled in where nothing but its own tur
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,8 +25,9 @@ from luban.core.lazy import require
 from luban.core.strict_json import shown
 from luban.core.suggest import did_you_mean, fold
 from luban.data import cache, catalogue
-from luban.features.text import given
-from luban.origins import configs, layout
+from luban.features import _given as given
+from luban.features.chat import template
+from luban.origins import configs, layout, naming
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -37,7 +37,6 @@ KINDS = ("gpt2", "llama", "mistral", "qwen2", "qwen3")
 """The architectures that are built; each is tested with tiny random weights."""
 MODEL = "model"
 """Of a bundle: the folder that `transformers` opens."""
-MOST_TEMPLATE = 64 << 10
 _PLACES = ("max_position_embeddings", "n_positions")
 _TURNING = ("rope_parameters", "rope_scaling")
 _TOLD, _TEMPLATE, _ENDS = "tokenizer_config.json", "chat_template.jinja", "generation_config.json"
@@ -64,6 +63,20 @@ class Causal:
     def context(self) -> int:
         """Tokens that it can look back on."""
         return next((int(self.config[name]) for name in _PLACES if name in self.config), 1024)
+
+    @property
+    def content(self) -> str:
+        """Its name in recipes."""
+        return layout.BY_CONTENT + self.sha256
+
+    def settings(self) -> dict[str, Any]:
+        """What the settings of a model that begins from it say of it."""
+        return {
+            "content": self.content,
+            "config": dict(self.config),
+            "ends": list(self.ends),
+            "marks": dict(self.marks),
+        }
 
     def tokenizer(self) -> Tokenizer:
         """What cuts texts. A mark that stands in a text is read as that mark, as `transformers` does."""
@@ -104,10 +117,16 @@ def checked(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def find(name: str) -> Causal:
-    """The language model of a name: a bundle, a folder, a GGUF file, or a sample such as `smollm2`.
+    """The language model of a name: a bundle, a folder, a GGUF file, or a sample such as `smollm2`; or `sha256:...`, as
+    recipes have it.
 
     Raises UsageError with the near name, or with the command that fetches it.
     """
+    if name.startswith(layout.BY_CONTENT):
+        found = opened(naming.noted(name))
+        if found.content != name:
+            raise naming.lost(name)
+        return found
     path = Path(name)
     if not path.exists():
         known = catalogue.models()
@@ -152,6 +171,30 @@ def opened(path: Path) -> Causal:
     )
 
 
+def weights(config: Mapping[str, Any]) -> int:
+    """How many weights the network of a config has. Raises ValueError for one that no network is made of."""
+    return sum(parameter.numel() for parameter in _outline(config).parameters())
+
+
+def laid_out(config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The content of `config.json`, and what the names of the weights of all blocks begin with."""
+    outline: Any = _outline(config)
+    return {"architectures": [type(outline).__name__], "dtype": "float32", **config}, str(outline.base_model_prefix)
+
+
+def _outline(config: Mapping[str, Any]) -> nn.Module:
+    """The network of a config without memory."""
+    require("transformers", extra="nets", purpose="building a pretrained model")
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    values = dict(config)
+    with torch.device("meta"):
+        found: nn.Module = AutoModelForCausalLM.from_config(AutoConfig.for_model(values.pop("model_type"), **values))
+    configs.bounded(found)
+    return found
+
+
 def _content(value: Any) -> str:
     found = value.get("content") if isinstance(value, dict) else value
     return found if isinstance(found, str) else ""
@@ -167,13 +210,13 @@ def _ends(path: Path, document: Mapping[str, Any]) -> tuple[int, ...]:
 def _template(path: Path, told: Mapping[str, Any]) -> str | None:
     file, found = path / _TEMPLATE, told.get("chat_template")
     if file.is_file():
-        if file.stat().st_size > MOST_TEMPLATE:
-            raise UsageError(f"a template has at most {MOST_TEMPLATE:,} bytes.", where=str(file), fix=_CURE)
+        if file.stat().st_size > template.MOST_BYTES:
+            raise UsageError(f"a template has at most {template.MOST_BYTES:,} bytes.", where=str(file), fix=_CURE)
         found = file.read_text(encoding="utf-8", errors="replace")
     if not isinstance(found, str):
         return None
-    if len(found) > MOST_TEMPLATE:
-        raise UsageError(f"a template has at most {MOST_TEMPLATE:,} bytes.", where=str(path / _TOLD), fix=_CURE)
+    if len(found) > template.MOST_BYTES:
+        raise UsageError(f"a template has at most {template.MOST_BYTES:,} bytes.", where=str(path / _TOLD), fix=_CURE)
     return found
 
 
@@ -236,17 +279,7 @@ def _filled(origin: Causal, turns: Sequence[Mapping[str, str]], ask: bool) -> st
             where=str(origin.path / _TOLD),
             fix="leave out --chat: a plain prompt",
         )
-    jinja = require("jinja2", extra="nets", purpose="filling in a template of chats")
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    def refused(what: object) -> None:
-        raise jinja.TemplateError(str(what))
-
-    # Nothing outside of the turns can be reached, and a loop over numbers is bounded.
-    room = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
-    room.globals["raise_exception"] = refused
     try:
-        return room.from_string(origin.template).render(messages=turns, add_generation_prompt=ask, **origin.marks)
-    except (jinja.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as reason:
-        what = re.sub(r"\s+", " ", str(reason))[:160]
-        raise UsageError(f"its template does not take these turns: {what}.", where=str(origin.path)) from None
+        return template.filled(origin.template, turns, ask=ask, marks=origin.marks)
+    except ValueError as reason:
+        raise UsageError(f"its template does not take these turns: {reason}.", where=str(origin.path)) from None

@@ -22,7 +22,7 @@ from luban.batch import Array
 from luban.core.errors import UsageError
 from luban.core.lazy import require
 from luban.core.strict_json import parse, shown
-from luban.features.text import given
+from luban.features import _given as given
 from luban.origins import configs, layout, weighing
 
 if TYPE_CHECKING:

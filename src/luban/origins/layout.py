@@ -2,7 +2,7 @@
 
     config.json           the architecture (`configs`)
     model.safetensors     the weights, or the several files that `model.safetensors.index.json` names
-    tokenizer.json        how texts are cut (`features/text/given`), where it reads texts
+    tokenizer.json        how texts are cut (`features/_given`), where it reads texts
     1_Pooling/config.json how one vector is made of the states, where somebody said so
     README.md             its card, of which the licence is read
 
@@ -21,7 +21,7 @@ from luban.core import fingerprint
 from luban.core.errors import BundleError, UsageError
 from luban.core.strict_json import parse, shown
 from luban.data import cache
-from luban.features.text import given
+from luban.features import _given as given
 from luban.origins import configs
 
 if TYPE_CHECKING:

@@ -29,10 +29,10 @@ def find(name: str) -> Origin:
         raise UsageError(
             "this is a language model, which goes on with texts; rows are answered by an encoder.",
             where=f"--from {name}",
-            fix=f'luban generate {name} "PROMPT", or --from minilm',
+            fix=f'luban generate {name} "PROMPT", --task chat to adapt it, or --from minilm',
         )
     origin = layout.opened(_of_bundle(path))
-    files.write(cache.folder(FOLDER) / f"{origin.sha256}.json", files.to_json({"path": str(origin.path)}))
+    note(origin.sha256, origin.path)
     return origin
 
 
@@ -51,6 +51,32 @@ def place(name: str) -> Path:
     return path
 
 
+def note(sha256: str, path: Path) -> None:
+    """Notes where a model of this content lies."""
+    files.write(cache.folder(FOLDER) / f"{sha256}.json", files.to_json({"path": str(path)}))
+
+
+def noted(name: str) -> Path:
+    """The folder in which the model of a content, `sha256:...`, was seen last. UsageError where it is no more."""
+    said = cache.folder(FOLDER) / f"{name.removeprefix(BY_CONTENT)}.json"
+    try:
+        path = Path(json.loads(said.read_text(encoding="utf-8"))["path"])
+    except (FileNotFoundError, ValueError, KeyError):
+        raise lost(name) from None
+    if not path.is_dir():
+        raise lost(name)
+    return path
+
+
+def lost(name: str) -> UsageError:
+    """What is said where the model that a recipe names by its content is not where it was."""
+    return UsageError(
+        f"the pretrained model that the recipe names by its content ({name:.24}...) is not where it was.",
+        where="model",
+        fix="say where it lies: --from NAME or --from FOLDER",
+    )
+
+
 def _of_bundle(path: Path) -> Path:
     """The folder of the model, where this is a bundle. Raises UsageError for a bundle of any other model."""
     if not (path / "manifest.json").exists():
@@ -66,19 +92,7 @@ def _of_bundle(path: Path) -> Path:
 
 def _known(name: str) -> Origin:
     """The model of this content, where it was seen last."""
-    note = cache.folder(FOLDER) / f"{name.removeprefix(BY_CONTENT)}.json"
-    problem = UsageError(
-        f"the pretrained model that the recipe names by its content ({name:.24}...) is not where it was.",
-        where="model",
-        fix="say where it lies: --from NAME or --from FOLDER",
-    )
-    try:
-        path = Path(json.loads(note.read_text(encoding="utf-8"))["path"])
-    except (FileNotFoundError, ValueError, KeyError):
-        raise problem from None
-    if not path.is_dir():
-        raise problem
-    origin = layout.opened(path)
+    origin = layout.opened(noted(name))
     if origin.content != name:
-        raise problem
+        raise lost(name)
     return origin

@@ -39,6 +39,7 @@ from luban.protocols.forms import Form as Form
 from luban.protocols.forms import NoGraph as NoGraph
 from luban.protocols.logs import Log as Log
 from luban.protocols.metrics import Metric as Metric
+from luban.protocols.models import Adapting as Adapting
 from luban.protocols.models import Blocked as Blocked
 from luban.protocols.models import Customary as Customary
 from luban.protocols.models import Entry as Entry

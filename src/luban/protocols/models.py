@@ -12,7 +12,7 @@ from luban.protocols.forms import Form
 from luban.recipe.recipe import Candidate, Section
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,16 @@ class Pretrained(Customary, Protocol):
         A parameter that learns at another rate than the recipe's has the factor as its attribute `rate`.
         Raises UsageError where the weights are not found, BundleError where they do not fit.
         """
+
+
+@runtime_checkable
+class Adapting(Protocol):
+    """An architecture whose training may put small matrices beside large ones that stay as they are."""
+
+    Settings: ClassVar[type[Section]]
+
+    def merged(self, weights: Mapping[str, Tensor], settings: Section) -> tuple[dict[str, Tensor], Section]:
+        """The weights by name without such matrices, which are put into the large ones, and the settings of that."""
 
 
 @runtime_checkable

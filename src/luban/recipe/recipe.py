@@ -48,6 +48,8 @@ class Features(Section):
     """At most this many words and as many character pieces of a text column are weighed."""
     tokenizer: str = Field("bpe", min_length=1)
     """How networks cut texts: `bpe` or `wordpiece`, learned from training rows, or the path of a `tokenizer.json`."""
+    template: str | None = Field(None, max_length=64 << 10)
+    """How the turns of a chat become one text, in Jinja; `--from` takes the one of the language model."""
     vocabulary: int = Field(8_000, ge=300, le=1_000_000)
     """At most this many tokens that networks know of a text column, where the tokenizer is learned."""
     words: int = Field(50_000, ge=1, le=200_000)

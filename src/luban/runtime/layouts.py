@@ -16,6 +16,7 @@ from luban.protocols import Form, LaidOut, State
 
 START, END = byte_pairs.MARKS.index("[START]"), byte_pairs.MARKS.index("[END]")
 _UNLIKELY = -1e4
+_PLACES = ("max_position_embeddings", "n_positions")
 
 
 def of(form: Form, tokens: State | None) -> dict[str, bytes]:
@@ -29,17 +30,34 @@ def of(form: Form, tokens: State | None) -> dict[str, bytes]:
     model = registry.find("models", network.model)
     if not isinstance(model, LaidOut):
         return {}
-    from safetensors.numpy import save
-
     settings = model.Settings.model_validate(dict(network.settings))  # type: ignore[attr-defined]
     config, weights = model.laid_out(settings, network.work, network.weights)
+    if "template" in tokens.values:
+        return {**_weights(config, weights), **_speaking(tokens, settings, config)}
     document, names = tokenizer(tokens, ends=not model.goes_on)
     return {
-        "config.json": _json(config),
-        "model.safetensors": save(_plain(weights), metadata={"format": "pt"}),
+        **_weights(config, weights),
         "tokenizer.json": _json(document),
         "tokenizer_config.json": _json(_called(names, config["max_position_embeddings"], ends=not model.goes_on)),
     }
+
+
+def _weights(config: dict[str, Any], weights: dict[str, Array]) -> dict[str, bytes]:
+    from safetensors.numpy import save
+
+    return {"config.json": _json(config), "model.safetensors": save(_plain(weights), metadata={"format": "pt"})}
+
+
+def _speaking(tokens: State, settings: Any, config: dict[str, Any]) -> dict[str, bytes]:
+    """How a language model that was adapted cuts texts and writes chats: as it did before."""
+    told = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": next((config[name] for name in _PLACES if name in config), None),
+        "clean_up_tokenization_spaces": False,
+        **settings.origin.marks,
+        "chat_template": tokens.values["template"],
+    }
+    return {"tokenizer.json": tokens.arrays["tokenizer"].tobytes(), "tokenizer_config.json": _json(told)}
 
 
 def tokenizer(tokens: State, *, ends: bool) -> tuple[dict[str, Any], list[str]]:

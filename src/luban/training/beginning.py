@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from luban.core import registry
 from luban.forms.network import build
-from luban.protocols import Customary, Pretrained, Work
+from luban.protocols import Adapting, Customary, Pretrained, Work
 from luban.recipe.recipe import Candidate
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 def begun(candidate: Candidate, work: Work) -> nn.Module:
@@ -20,6 +21,15 @@ def begun(candidate: Candidate, work: Work) -> nn.Module:
     if model is not None:
         model.begin(module, registry.find("models", candidate.model).Settings.model_validate(candidate.settings))
     return module
+
+
+def plain(candidate: Candidate, weights: Mapping[str, Tensor]) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
+    """The settings and the weights of what answers: adapters are put into the matrices that they stand beside."""
+    model = registry.find("models", candidate.model)
+    if not isinstance(model, Adapting):
+        return candidate.settings, dict(weights)
+    whole, settings = model.merged(weights, model.Settings.model_validate(candidate.settings))
+    return settings.model_dump(mode="json"), whole
 
 
 def customary(candidate: Candidate) -> Customary | None:

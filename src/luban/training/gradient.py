@@ -25,7 +25,7 @@ from luban.protocols import Form, Task, Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import allocating, deciding, gathering, nonfinite, optimizing, pausing, program, several, sharding
 from luban.training.augmenting import augmented
-from luban.training.beginning import begun
+from luban.training.beginning import begun, plain
 from luban.training.checkpoint import Checkpoints, Saved, Writing
 from luban.training.distributed import ALONE, Team
 from luban.training.gathering import Rows, rows_of
@@ -102,11 +102,13 @@ def fit(
             module, work, rows, train, task, seed, folder, until, tell, interrupted, team,
             Trace() if trace is None else trace, recipe or {}, pause,
         )  # fmt: skip
-    whole = {name: sharding.whole(tensor) for name, tensor in module.state_dict().items()}
+    settings, whole = plain(
+        candidate, {name: sharding.whole(tensor).detach() for name, tensor in module.state_dict().items()}
+    )
     weights = {
         name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy() for name, tensor in whole.items()
     }
-    form = answering(Network(candidate.model, dict(candidate.settings), work, weights, "identity"), task, rows)
+    form = answering(Network(candidate.model, dict(settings), work, weights, "identity"), task, rows)
     return Trained(seen.outer(form), progress.step if progress.ended == "time" else None, progress.paused)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from luban.batch import Batch
 from luban.protocols import Form, Work
 from luban.recipe.recipe import Candidate
-from luban.training import packing, spanning, windows, writing
+from luban.training import chatting, packing, spanning, windows, writing
 from luban.training.work_folder import by_gradient
 
 
@@ -23,7 +23,7 @@ class Inside:
 
 def inside(batch: Batch, work: Work, candidate: Candidate) -> Inside:
     """Windows of series without their level, texts as tokens, windows of contexts with their questions, blocks of texts
-    that are learned themselves; of every other task the rows are what they are.
+    that are learned themselves, chats that weigh what is said in them; of every other task the rows are what they are.
     """
     if work.task == writing.TASK and by_gradient(candidate):
         return Inside(*writing.inner(batch, work, candidate))
@@ -31,5 +31,7 @@ def inside(batch: Batch, work: Work, candidate: Candidate) -> Inside:
         return Inside(*spanning.inner(batch, work, candidate))
     if work.task in packing.TASKS and by_gradient(candidate):
         return Inside(*packing.inner(batch, work, candidate))
+    if work.task in chatting.TASKS and by_gradient(candidate):
+        return Inside(*chatting.inner(batch, work))
     seen, asked = windows.inner(batch, work)
     return Inside(seen, asked, lambda form: windows.outer(form, batch, work))

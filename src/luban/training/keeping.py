@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+def changing(module: nn.Module) -> dict[str, Tensor]:
+    """The parameters and buffers of a module by name, without those that stay as they are: they can be had again."""
+    stay = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
+    return {name: tensor for name, tensor in module.state_dict().items() if name not in stay}
+
+
 @final
 class Kept:
     """Copies of a module's weights.
@@ -53,12 +59,12 @@ class Kept:
 
     def best(self, module: nn.Module) -> None:
         """Keeps the weights of the module as the best so far."""
-        self._best = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+        self._best = {name: tensor.detach().clone() for name, tensor in changing(module).items()}
 
     def give_back(self, module: nn.Module) -> None:
         """Gives the module the best weights; before the first epoch is over, those that would answer now."""
         if self._best:
-            module.load_state_dict(self._best)
+            module.load_state_dict(self._best, strict=False)
         else:
             self.answer(module)
 

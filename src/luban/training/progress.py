@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from luban.training import sharding
 from luban.training.checkpoint import Saved, optimizer_tensors, restore_optimizer
-from luban.training.keeping import Kept
+from luban.training.keeping import Kept, changing
 from luban.training.signals import Recorder
 from luban.training.tracing import Tracing
 
@@ -56,7 +56,7 @@ class Held:
         """All of it, as it is now."""
         import torch
 
-        tensors = {f"module.{name}": tensor for name, tensor in self.module.state_dict().items()}
+        tensors = {f"module.{name}": tensor for name, tensor in changing(self.module).items()}
         tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(self.optimiser).items()}
         tensors |= {f"kept.{name}": tensor for name, tensor in self.kept.tensors().items()}
         recent = self.recorder.observer.recent
@@ -80,7 +80,8 @@ class Held:
             return {n.removeprefix(prefix): t for n, t in saved.tensors.items() if n.startswith(prefix)}
 
         weights = self.module.state_dict()
-        self.module.load_state_dict({name: sharding.like(t, weights[name]) for name, t in under("module.").items()})
+        found = {name: sharding.like(t, weights[name]) for name, t in under("module.").items()}
+        self.module.load_state_dict(found, strict=False)
         restore_optimizer(self.optimiser, under("optimizer."))
         kept = under("kept.").items()
         self.kept.restore({name: sharding.like(t, weights.get(name.removeprefix("best."), t)) for name, t in kept})

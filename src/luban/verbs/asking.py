@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from luban.core import registry
 from luban.core.errors import UsageError
 from luban.core.suggest import fold
+from luban.data import chats
 from luban.recipe import document, edit
 from luban.recipe.recipe import Recipe
 
@@ -29,6 +30,8 @@ PATHS = {
 """Where an option lies in the recipe."""
 FROM = ("pretrained-features", "pretrained-text", "pretrained-image")
 """The models that begin from a pretrained one: the cheaper one, and those that fine-tune."""
+UNTOUCHED, ADAPTED = "untouched", "pretrained-causal"
+"""A language model that is begun from, as it was, and adapted."""
 LONGEST_FROM = 128
 """Tokens that they read of a text where nothing is said: what a text is about it mostly says first, and the time of a
 step grows with its length."""
@@ -66,9 +69,13 @@ def recipe_of(
         from luban.origins import naming
 
         store.check(origin)
-        found = naming.find(origin)
-        names = _competing(names, start, found, values.get("task", start.task))
-        values |= _beginning(found, start, changes or {})
+        if chats.asks(options.get("task") or (changes or {}).get("task") or start.task):
+            names = names if names not in ((), ("auto",)) else (ADAPTED,)
+            values |= _speaking(origin, start, changes or {})
+        else:
+            found = naming.find(origin)
+            names = _competing(names, start, found, values.get("task", start.task))
+            values |= _beginning(found, start, changes or {})
     if names and (names != ("auto",) or recipe is None):
         values["model.names"] = list(names)
         if names != start.model.names:
@@ -130,6 +137,29 @@ def _beginning(origin: Origin, start: Recipe, changes: Mapping[str, Any]) -> dic
             f"texts of {asked:,} tokens are longer than the {most:,} that the pretrained model reads.",
             where="--set features.longest",
             fix=f"--set features.longest={most}",
+        )
+    return values
+
+
+def _speaking(name: str, start: Recipe, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What the recipe says of a language model that is adapted, and of how it reads chats."""
+    from luban.features.chat import MOST, template
+    from luban.origins import causal, layout, naming
+
+    origin = causal.find(name)
+    naming.note(origin.sha256, origin.path)
+    values: dict[str, Any] = {f"model.{model}.origin": origin.settings() for model in (UNTOUCHED, ADAPTED)}
+    values["features.tokenizer"] = str(origin.path / layout.TOKENIZER)
+    if origin.template is not None and changes.get("features.template", start.features.template) is None:
+        values["features.template"] = template.with_marks(origin.template, origin.marks)
+    asked = changes.get("features.longest", start.features.longest)
+    if asked == "auto":
+        values["features.longest"] = min(MOST, origin.context)
+    elif isinstance(asked, int) and asked > origin.context:
+        raise UsageError(
+            f"chats of {asked:,} tokens are longer than the context of the model, {origin.context:,}.",
+            where="--set features.longest",
+            fix=f"--set features.longest={origin.context}",
         )
     return values
 

@@ -120,9 +120,9 @@ class Bundle:
         Of several targets it is a table with a column for each; a dictionary of lists where `x` is no table.
         Of a forecast `x` holds the past, and the predictions are the next steps of each series, one after the other.
         """
-        from luban.verbs import tables
+        from luban.verbs import documents, tables
 
-        rows = tables.to_polars(x, self.schema)
+        rows = documents.rows(tables.to_polars(x, self.schema), self.recipe)
         if self.answerer.windows is not None:
             from luban.verbs import forecasts
 

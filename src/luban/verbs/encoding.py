@@ -112,6 +112,8 @@ def tensor_work(prepared: Prepared, tensors: TensorPreprocessor) -> Work:
     if not isinstance(prepared.task, Modelling):
         return found
     (part,) = tensors.parts
+    if part.kind != "text":
+        return found
     begins = registry.find("features", part.kind).tensor.begins(part.state)
     return replace(found, begins=np.packbits(begins).tobytes().hex())
 

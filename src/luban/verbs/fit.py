@@ -13,15 +13,12 @@ from luban.bundle.bundle import Stored
 from luban.core import files, fingerprint
 from luban.core.console import SILENT, Console
 from luban.core.errors import Interrupted, UsageError
-from luban.core.suggest import fold
 from luban.core.version import VERSION
-from luban.data.open import open_dataset
-from luban.features.text import given as given_tokenizer
+from luban.features import _given as given_tokenizer
 from luban.recipe.recipe import Recipe
-from luban.training import packing
 from luban.training.limits import limits
 from luban.training.work_folder import WorkFolder
-from luban.verbs import asking, gates, tracking
+from luban.verbs import asking, documents, gates, tracking
 from luban.verbs.bundle import Bundle, load
 from luban.verbs.making import make
 from luban.verbs.preparing import Given
@@ -100,11 +97,10 @@ def fit(
         positive=positive,
         folds=folds,
     )
-    documents = fold(asked.task or "") in packing.TASKS
-    dataset = open_dataset(data, columns=asked.columns, documents=documents, console=console)
+    dataset = documents.opened(data, asked, console=console)
     allowed.check(dataset.rows)
     test, validation = (
-        None if part is None else open_dataset(part, like=dataset.schema, documents=documents, console=console)
+        None if part is None else documents.opened(part, asked, like=dataset.schema, console=console)
         for part in (test, validation)
     )
     given = Given(test=test, validation=validation)

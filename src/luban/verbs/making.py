@@ -15,7 +15,7 @@ from luban.data.dataset import Dataset
 from luban.data.profile import profile
 from luban.evidence.finding import Finding, Repair, Signal, Where, worst_first
 from luban.evidence.footprint import Meter
-from luban.features.text import given as given_tokenizer
+from luban.features import _given as given_tokenizer
 from luban.protocols import Modelling
 from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Recipe
@@ -91,7 +91,7 @@ def make(
                 )  # fmt: skip
                 made = _predictor(ground, allowed, ask)
             elif isinstance(prepared.task, Modelling):
-                made = pretraining.make(prepared, training, folder, pool, until, console)
+                made = pretraining.make(prepared, training, folder, pool, until, console, seconds=allowed.seconds)
             else:
                 made = grouping.make(prepared, training, folder, pool, until, console)
     repaired = frozenset(repair.condition for repair in examined.repairs if repair.accepted)

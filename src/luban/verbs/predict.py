@@ -93,15 +93,14 @@ def _answerer(
     Raises UsageError for both, for neither, and for a half.
     """
     from luban.data.open import open_dataset
-    from luban.protocols import Modelling
+    from luban.verbs import documents
 
     if from_ is None and not labels and text is None:
         if bundle is None:
             raise UsageError("there is no bundle.", where="luban predict", fix="luban predict BUNDLE DATA")
         found = opened(bundle)
         answerer = found.answerer if threads is None else found.answering(threads)
-        documents = isinstance(answerer.task, Modelling)
-        return answerer, open_dataset(data, like=answerer.schema, documents=documents, console=console)
+        return answerer, documents.opened(data, found.recipe, like=answerer.schema, console=console)
     if bundle is not None or from_ is None or not labels:
         raise UsageError(
             "labels are chosen from by a pretrained model, in the place of a bundle.",

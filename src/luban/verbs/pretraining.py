@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from luban.batch import Answers
@@ -15,7 +16,7 @@ from luban.data import loader
 from luban.protocols import Modelling
 from luban.recipe.recipe import Candidate
 from luban.runtime import layouts
-from luban.training import search
+from luban.training import chatting, search, sizing
 from luban.training.pool import Pool
 from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
 from luban.training.worker import fit_unit
@@ -26,12 +27,20 @@ _LATE = "the time was over before it was finished"
 
 
 def make(
-    prepared: Prepared, training: Training, folder: WorkFolder, pool: Pool, until: Deadline, console: Console
+    prepared: Prepared,
+    training: Training,
+    folder: WorkFolder,
+    pool: Pool,
+    until: Deadline,
+    console: Console,
+    *,
+    seconds: float | None = None,
 ) -> writing.Made:
     """The language model of the training documents, and its figures on the others, beside those of counts of tokens."""
     _refuse_empty(prepared)
+    _refuse_silent(prepared, training)
     target = sizes(prepared.task, texts(prepared))
-    simple, asked = _asked(prepared, training)
+    simple, asked = _asked(prepared, training, folder, console, seconds)
     units = [Unit(candidate, WHOLE) for candidate in ([asked] if simple == asked else [simple, asked])]
     with console.progress("learning texts", len(units)) as advance:
         done = 0
@@ -102,6 +111,22 @@ def _refuse_empty(prepared: Prepared) -> None:
             )
 
 
+def _refuse_silent(prepared: Prepared, training: Training) -> None:
+    """Raises DataError for a chat of which no answer is left once it is cut to what the model reads."""
+    if prepared.task.name not in chatting.TASKS or training.tensors is None:
+        return
+    seen = training.seen_by(Candidate(model=prepared.task.baseline))
+    silent = np.flatnonzero(chatting.said(seen.batch, seen.work) == 0)
+    if len(silent):
+        ((_, shape),) = seen.work.shapes.items()
+        most = shape.longest // 2
+        raise DataError(
+            f"its prompt fills the {most:,} tokens that are read of a chat, so no answer is left.",
+            where=f"{prepared.dataset.where}, row {encoding.rows_of(prepared)[silent[0]]}",
+            fix="shorten the prompt; --set features.longest=N reads more, up to the context of the model",
+        )
+
+
 def texts(prepared: Prepared) -> pl.Series:
     """The texts of the documents that are held out."""
     (column,) = prepared.schema.inputs
@@ -115,8 +140,13 @@ def sizes(task: Any, documents: pl.Series) -> Any:
     return task.sizes(documents)
 
 
-def _asked(prepared: Prepared, training: Training) -> tuple[Candidate, Candidate]:
-    """The counts of tokens that every language model stands beside, and the model that was asked for."""
+def _asked(
+    prepared: Prepared, training: Training, folder: WorkFolder, console: Console, seconds: float | None
+) -> tuple[Candidate, Candidate]:
+    """What every language model stands beside, counts of tokens or the model as it was, and the one that was asked for.
+
+    seconds: the wall time of the run, or None without a limit.
+    """
     tensor_work = None if training.tensors is None else training.tensors[1]
     asked = search.candidates(prepared.recipe.model, training.work, tensor_work=tensor_work)
     if len(asked) != 1:
@@ -125,7 +155,14 @@ def _asked(prepared: Prepared, training: Training) -> tuple[Candidate, Candidate
             where="--model",
             fix=f"--model {asked[-1].model}",
         )
-    return Candidate(model=prepared.task.baseline), asked[0]
+    settings = prepared.recipe.model.settings().get(prepared.task.baseline, {})
+    found = sizing.sized(asked[0], training, seconds)
+    if found.choices:
+        console.say(f"{found.candidate.label}: {found.reason}")
+        reasons = dict.fromkeys(found.choices, found.reason)
+        told = {"label": found.candidate.label, "choices": dict(found.choices), "reasons": reasons}
+        folder.tell({"unit": Unit(found.candidate, WHOLE).name, **told})
+    return Candidate(model=prepared.task.baseline, settings=settings), found.candidate
 
 
 def _answers(prepared: Prepared, training: Training, candidate: Candidate, folder: WorkFolder) -> Answers:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from luban.batch import Answers, Array, PerRow, Ragged, dense, joined, joined_answers
+from luban.core import fingerprint
 from luban.core.console import SILENT, Console
 from luban.core.errors import DataError
 from luban.core.seed import derive
@@ -16,8 +17,10 @@ from luban.data import loader, values
 from luban.data.open import open_dataset
 from luban.evidence.judgement import Slice
 from luban.evidence.measurement import Measurement
+from luban.features import _given as given_tokenizer
 from luban.protocols import Modelling, Tagging
-from luban.verbs import encoding, forecasts, judging, judging_given, tags
+from luban.recipe.recipe import Recipe
+from luban.verbs import documents, encoding, forecasts, judging, judging_given, tags
 from luban.verbs.bundle import Bundle
 from luban.verbs.measuring import TEXTS, figures
 from luban.verbs.preparing import Given, prepare, sampled, weights
@@ -73,7 +76,7 @@ def answered(
     if answerer.windows is not None:
         return _answered_windows(answerer, data, console)
     if isinstance(answerer.task, Modelling):
-        return _answered_documents(answerer, answerer.task, data, console)
+        return _answered_documents(answerer, answerer.task, bundle.recipe, data, console)
     names = bundle.recipe.targets
     if bundle.stored.facts.get("target") is None:
         raise DataError(
@@ -166,11 +169,11 @@ def _answered_windows(answerer: Answerer, data: Any, console: Console) -> Rows:
     return Rows(dataset.name, answerer.said(frame), target, {}, simplest, groups=groups)
 
 
-def _answered_documents(answerer: Answerer, task: Modelling, data: Any, console: Console) -> Rows:
+def _answered_documents(answerer: Answerer, task: Modelling, recipe: Recipe, data: Any, console: Console) -> Rows:
     """What a language model says about documents; those without a letter are left out."""
     from luban.verbs.answering import SLICE
 
-    dataset = open_dataset(data, like=answerer.schema, documents=True, console=console)
+    dataset = documents.opened(data, recipe, like=answerer.schema, console=console)
     (column,) = answerer.schema.inputs
     parts: list[Answers] = []
     sizes: list[PerRow] = []
@@ -234,9 +237,9 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
             seed=seed,
         )  # fmt: skip
         return measured, []
-    documents = isinstance(task, Modelling)
-    dataset = open_dataset(data, columns=bundle.recipe.columns, documents=documents, console=console)
-    prepared = prepare(dataset, Given(), bundle.recipe)
+    recipe = _located(bundle)
+    dataset = documents.opened(data, recipe, console=console)
+    prepared = prepare(dataset, Given(), recipe)
     numbers = encoding.test_rows(prepared)
     answerer, frame = bundle.answerer, loader.take(prepared.frame, numbers)
     if answerer.windows is not None:
@@ -264,6 +267,16 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
         seed=bundle.recipe.seed,
     )
     return measured, [dataset.fingerprint, None, None]
+
+
+def _located(bundle: Bundle) -> Recipe:
+    """The recipe of a bundle, in which a tokenizer that it names by its content is the one that lies in the bundle."""
+    recipe, own = bundle.recipe, bundle.path / "model" / given_tokenizer.NAME
+    if not recipe.features.tokenizer.startswith(given_tokenizer.BY_CONTENT) or not own.is_file():
+        return recipe
+    if given_tokenizer.BY_CONTENT + fingerprint.of_bytes(given_tokenizer.read(str(own))) != recipe.features.tokenizer:
+        return recipe
+    return recipe.model_copy(update={"features": recipe.features.model_copy(update={"tokenizer": str(own)})})
 
 
 def _baseline(bundle: Bundle, rows: int) -> tuple[str, Answers] | None:

@@ -81,7 +81,9 @@ def _frames(path: Path, schema: Mapping[str, pl.DataType], names: list[str] | No
     for block, _ in _blocks(path):
         if not block.strip():
             continue
-        frame = _loosely(block) if _is_mixed(block, schema) else pl.read_ndjson(io.BytesIO(block), schema=schema)
+        frame = (
+            _loosely(block, schema) if _is_mixed(block, schema) else pl.read_ndjson(io.BytesIO(block), schema=schema)
+        )
         yield frame.select(
             (pl.col(name) if name in frame.columns else pl.lit(None)).cast(schema[name], strict=False).alias(name)
             for name in wanted
@@ -96,15 +98,17 @@ def _is_mixed(block: bytes, schema: Mapping[str, pl.DataType]) -> bool:
     return any(schema[name] == pl.String and dtype not in (pl.String, pl.Null) for name, dtype in own.items())
 
 
-def _loosely(block: bytes) -> pl.DataFrame:
+def _loosely(block: bytes, schema: Mapping[str, pl.DataType] | None = None) -> pl.DataFrame:
+    """The objects of a block. schema: what the whole file holds; what is a text there is written as one here."""
+    texts = {name for name, dtype in (schema or {}).items() if dtype == pl.String}
     objects = [json.loads(text) for text in block.splitlines() if text.strip()]
     keys = list(dict.fromkeys(key for each in objects for key in each))
-    return pl.DataFrame({key: _column([each.get(key) for each in objects]) for key in keys})
+    return pl.DataFrame({key: _column([each.get(key) for each in objects], text=key in texts) for key in keys})
 
 
-def _column(values: list[Any]) -> pl.Series:
+def _column(values: list[Any], *, text: bool = False) -> pl.Series:
     kinds = {type(value) for value in values if value is not None}
-    if kinds <= {int, float} or len(kinds) == 1:
+    if not text and (kinds <= {int, float} or len(kinds) == 1):
         return pl.Series(values, strict=False)
     return pl.Series([_written(value) for value in values], dtype=pl.String)
 

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 
 from luban.core.errors import BundleError
+from luban.features._texts import as_texts
 from luban.features.text import pieces
 from luban.features.text.pieces import Kind
-from luban.features.text.texts import as_texts
 from luban.features.text.tokens import Tokens
 from luban.protocols import State, TensorFeature
 from luban.recipe.recipe import Features

@@ -26,13 +26,13 @@ import polars as pl
 from luban.batch import Array, Ragged
 from luban.core import fingerprint
 from luban.core.errors import BundleError, UsageError
+from luban.features import _given as given
 from luban.features._learning import longest_of, spread_out, whole
-from luban.features.text import byte_pairs, given, wordpiece
+from luban.features._texts import as_texts
+from luban.features.text import byte_pairs, wordpiece
 from luban.features.text.byte_pairs import BYTES as BYTES
 from luban.features.text.byte_pairs import LONGEST_PIECE as LONGEST_PIECE
 from luban.features.text.byte_pairs import MARKS as MARKS
-from luban.features.text.given import Given
-from luban.features.text.texts import as_texts
 from luban.protocols import Shape, State
 from luban.recipe.recipe import Features
 
@@ -217,7 +217,7 @@ def _kept(texts: list[str], settings: Features, column: str) -> State:
     return state
 
 
-def _refuse_strange(texts: list[str], found: Given, settings: Features, column: str) -> None:
+def _refuse_strange(texts: list[str], found: given.Given, settings: Features, column: str) -> None:
     """Raises UsageError for a tokenizer that knows next to nothing of the texts."""
     with _one_thread():
         some = given.cut(found.tokenizer, spread_out(texts, 2_000))
@@ -248,9 +248,9 @@ def _check_whole(state: State) -> None:
     given.of_content(data)
 
 
-def _given(state: State) -> Given | None:
+def _given(state: State) -> given.Given | None:
     """The tokenizer that was kept whole; None of byte pairs."""
-    return Given(state.values["sha256"], state.arrays["tokenizer"]) if "tokenizer" in state.arrays else None
+    return given.Given(state.values["sha256"], state.arrays["tokenizer"]) if "tokenizer" in state.arrays else None
 
 
 def _first_number(state: State) -> int:

@@ -173,8 +173,8 @@ def cut(tokenizer: Tokenizer, texts: Sequence[str], *, places: bool = False) -> 
     Raises DataError for a text on which a pattern of the tokenizer does not come to an end: the library stops it, and
     panics.
     """
+    encode = tokenizer.encode_batch if places else tokenizer.encode_batch_fast
     try:
-        encode = tokenizer.encode_batch if places else tokenizer.encode_batch_fast
         found: list[Encoding] = encode(list(texts), add_special_tokens=False)
     except BaseException as error:
         # A panic is no Exception, and its class has no name that could be imported.

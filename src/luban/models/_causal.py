@@ -1,0 +1,50 @@
+"""Language models inside luban's networks: the settings that describe the one that is begun from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from luban.recipe.recipe import Section
+
+ADAPTED = "pretrained-causal"
+"""The model that goes on learning."""
+
+
+class Origin(Section):
+    """Which language model is begun from, and what it is made of; `--from` fills it in."""
+
+    content: str
+    """`sha256:` of what it is: recipes hold no place of one machine."""
+    config: dict[str, Any]
+    """Its architecture, as its `config.json` has it."""
+    ends: tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...] = Field((), max_length=64)
+    """The numbers of the tokens that end an answer."""
+    marks: dict[str, str] = Field(default_factory=dict)
+    """What its marks are called, by what they are for."""
+
+    @field_validator("config")
+    @classmethod
+    def _known(cls, config: dict[str, Any]) -> dict[str, Any]:
+        from luban.origins import causal
+
+        try:
+            return causal.checked(config)
+        except ValueError as reason:
+            raise PydanticCustomError("config", "{reason}", {"reason": str(reason)}) from None
+
+
+class Beginning(Section):
+    """Abstract. The settings of whatever begins from a language model."""
+
+    origin: Origin | None = Field(None, validate_default=True)
+    """The language model; `--from NAME` says which."""
+
+    @field_validator("origin")
+    @classmethod
+    def _named(cls, origin: Origin | None) -> Origin:
+        if origin is None:
+            raise PydanticCustomError("origin", "a language model is what it begins from; name one by --from")
+        return origin

@@ -1,0 +1,132 @@
+"""Adapting: a language model that was pretrained on other texts goes on learning from the answers in chats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
+
+from pydantic import Field
+
+from luban.batch import Array
+from luban.models import _causal, _networks, _pretrained
+from luban.protocols import Entry, Work
+from luban.recipe.recipe import Section
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+RATE = 5e-5
+"""The learning rate of all weights."""
+FASTER = 10.0
+"""How many times as fast an adapter learns: it begins with nothing (Hu et al., 2022; Schulman et al., 2025)."""
+LARGE = 30_000_000
+"""Weights from which all of them are no longer changed where nothing is said."""
+FEWEST_EPOCHS, MOST_EPOCHS, STEPS = 2, 6, 60
+
+Adapter = Literal["auto", "lora", "dora", "full"]
+
+
+class Settings(_causal.Beginning):
+    """What can be set about adapting."""
+
+    adapter: Adapter = "auto"
+    """What learns: small matrices beside the large ones (`lora`, `dora`), or `full`; `auto` goes by the size."""
+    rank: int = Field(8, ge=1, le=1_024)
+    """How many numbers lie between the two matrices of an adapter."""
+    alpha: float = Field(16.0, gt=0, le=1e4)
+    """The product of the two matrices is multiplied by this over the rank."""
+    where: Literal["all", "attention"] = "all"
+    """Which matrices have an adapter: all of each block, or those of its attention."""
+
+
+def resolved(settings: Settings) -> tuple[Literal["lora", "dora", "full"], str]:
+    """What learns, and why."""
+    if settings.adapter != "auto":
+        return settings.adapter, "as asked"
+    assert settings.origin is not None
+    from luban.origins import causal
+
+    weights = causal.weights(settings.origin.config)
+    if weights < LARGE:
+        return "full", f"it has {weights:,} weights, few enough to change all of them"
+    return "lora", f"it has {weights:,} weights; to change all of them takes four times the memory, and forgets more"
+
+
+@final
+class PretrainedCausal:
+    """A pretrained language model, adapted by LoRA or DoRA, or with all of its weights. What is saved is one network:
+    an adapter is put into the matrices that it stands beside.
+    """
+
+    name: ClassVar[str] = _causal.ADAPTED
+    trainer: ClassVar[Literal["gradient"]] = "gradient"
+    tasks: ClassVar[frozenset[str]] = frozenset({"chat"})
+    takes: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    goes_on: ClassVar[bool] = True
+    Settings = Settings
+
+    def portfolio(self, work: Work) -> Iterable[Entry]:
+        # There is nothing to begin from unless a person names it.
+        return ()
+
+    def declines(self, work: Work) -> str | None:
+        return _networks.declines(self.takes, work)
+
+    def sized(
+        self, settings: Section, work: Work, length: float, seconds: float | None
+    ) -> tuple[Mapping[str, Any], str]:
+        assert isinstance(settings, Settings)
+        if settings.adapter != "auto":
+            return {}, ""
+        adapter, reason = resolved(settings)
+        return {"adapter": adapter}, reason
+
+    def build(self, work: Work, settings: Section) -> nn.Module:
+        assert isinstance(settings, Settings) and settings.origin is not None
+        from luban.models._adapters import How
+        from luban.models.pretrained_causal.network import AnsweringModel
+
+        adapter, _ = resolved(settings)
+        how = None if adapter == "full" else How(adapter, settings.rank, settings.alpha / settings.rank)
+        ((name, shape),) = _networks.shapes(work).items()
+        return AnsweringModel(name, settings.origin.config, (shape.size[0] - 1) // 4, how, settings.where)
+
+    def begin(self, module: nn.Module, settings: Section) -> None:
+        assert isinstance(settings, Settings) and settings.origin is not None
+        from luban.models import _adapters
+        from luban.origins import causal
+
+        module.take(causal.find(settings.origin.content).network())  # type: ignore[operator]
+        adapted = resolved(settings)[0] != "full"
+        for name, parameter in module.named_parameters():
+            parameter.requires_grad_(_adapters.learns(name) if adapted else True)
+            parameter.rate = FASTER if adapted else 1.0  # type: ignore[attr-defined]
+
+    def rate(self) -> tuple[float, str]:
+        return RATE, f"the usual one for weights that were pretrained; an adapter learns {FASTER:g} times as fast"
+
+    def epochs(self, steps: int) -> tuple[int, str]:
+        return _pretrained.epochs(steps, FEWEST_EPOCHS, MOST_EPOCHS, about=STEPS)
+
+    def merged(self, weights: Mapping[str, Tensor], settings: Section) -> tuple[dict[str, Tensor], Section]:
+        assert isinstance(settings, Settings)
+        from luban.models import _adapters
+
+        plain = settings.model_copy(update={"adapter": "full"})
+        return _adapters.merged(weights, settings.alpha / settings.rank), plain
+
+    def laid_out(
+        self, settings: Section, work: Work, weights: Mapping[str, Array]
+    ) -> tuple[dict[str, Any], dict[str, Array]]:
+        assert isinstance(settings, Settings) and settings.origin is not None
+        from luban.origins import causal
+
+        config, prefix = causal.laid_out(settings.origin.config)
+        own = {
+            f"{prefix}.{name.removeprefix('body.')}" if name.startswith("body.") else f"lm_{name}": values
+            for name, values in weights.items()
+        }
+        return {**config, **({"eos_token_id": list(settings.origin.ends)} if settings.origin.ends else {})}, own
+
+
+model = PretrainedCausal()

@@ -1,0 +1,52 @@
+"""The language model as it was before it was adapted: what every adapted one stands beside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal, final
+
+from luban.batch import Batch
+from luban.core import registry
+from luban.models import _causal, _networks
+from luban.protocols import Entry, Form, Work
+from luban.recipe.recipe import Section
+
+
+class Settings(_causal.Beginning):
+    """What can be set about it: which language model it is."""
+
+
+@final
+class Untouched:
+    """A pretrained language model that learns nothing."""
+
+    name: ClassVar[str] = "untouched"
+    trainer: ClassVar[Literal["estimator"]] = "estimator"
+    sees: ClassVar[Literal["tensors"]] = "tensors"
+    tasks: ClassVar[frozenset[str]] = frozenset({"chat"})
+    Settings = Settings
+
+    def portfolio(self, work: Work) -> Iterable[Entry]:
+        return ()
+
+    def declines(self, work: Work) -> str | None:
+        return _networks.declines(frozenset({"tokens"}), work)
+
+    def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
+        assert isinstance(settings, Settings)
+        import torch
+
+        torch.set_num_threads(threads)
+        model = registry.find("models", _causal.ADAPTED)
+        own = model.Settings(origin=settings.origin, adapter="full")
+        module = model.build(work, own)
+        model.begin(module, own)
+        weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+        network: Any = registry.find("forms", "network")(
+            model.name, own.model_dump(mode="json"), work, weights, "identity"
+        )
+        form: Form = registry.find("forms", "answered")(network)
+        return form
+
+
+model = Untouched()

@@ -1,0 +1,38 @@
+"""Chats as a network learns them: each weighs as many tokens as it has to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from luban import collate
+from luban.batch import Array, Batch, Ragged
+from luban.core import registry
+from luban.features import chat
+from luban.protocols import Form, Work
+
+TASKS = ("chat",)
+
+
+def inner(batch: Batch, work: Work) -> tuple[Batch, Work, Callable[[Form], Form]]:
+    """The chats with their weights, and the form that says what answers cost."""
+    answers = said(batch, work).astype(np.float64)
+    weight = answers if batch.weight is None else answers * batch.weight
+
+    def outer(form: Form) -> Form:
+        read: Form = registry.find("forms", "answered")(form)
+        return read
+
+    return Batch(batch.inputs, weight=weight), work, outer
+
+
+def said(batch: Batch, work: Work) -> Array:
+    """(rows,) int64: the tokens that a model is to say in each chat."""
+    ((name, rows),) = collate.parts(batch.inputs).items()
+    assert isinstance(rows, Ragged), "chats come as tokens"
+    _, kinds = chat.apart(rows.values, (work.shapes[name].size[0] - 1) // chat.KINDS)
+    row = np.repeat(np.arange(len(rows)), rows.lengths)
+    # What begins a chat follows nothing.
+    counted = (kinds == chat.SAID) & np.isin(np.arange(len(row)), rows.offsets[:-1], invert=True)
+    return np.bincount(row[counted], minlength=len(rows))

@@ -1,0 +1,152 @@
+"""Adapters: nothing changes at first, only they learn, and they become one with the matrices beside them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from luban.core import registry
+from luban.models import _adapters
+from luban.origins import causal, naming
+from luban.protocols import Shape, Work
+from luban.runtime import continuing
+from origins import speaking
+
+VOCABULARY = len(speaking.tokenizer()["model"]["vocab"])
+WORK = Work("chat", 2, 3, 0, shapes={"chat": Shape("tokens", (4 * VOCABULARY + 1,))})
+TOKENS = torch.randint(0, VOCABULARY, (2, 12), generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module", params=["llama", "gpt2", "qwen2"])
+def origin(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> causal.Causal:
+    found = causal.find(str(speaking.write(tmp_path_factory.mktemp("model") / request.param, request.param)))
+    naming.note(found.sha256, found.path)
+    return found
+
+
+def adapted(origin: causal.Causal, adapter: str, **settings: Any) -> tuple[Any, Any]:
+    """The module with the weights that it begins with, and its settings."""
+    model = registry.find("models", "pretrained-causal")
+    asked = model.Settings(origin=origin.settings(), adapter=adapter, **settings)
+    torch.manual_seed(0)
+    module = model.build(WORK, asked)
+    model.begin(module, asked)
+    return module.eval(), asked
+
+
+def logits(module: Any) -> torch.Tensor:
+    states = module.body(input_ids=TOKENS).last_hidden_state
+    head = module.body.get_input_embeddings() if module.head is None else module.head
+    return states @ head.weight.T
+
+
+def moved(module: Any) -> None:
+    """What learns, somewhere else."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+
+
+@pytest.mark.parametrize("adapter", ["lora", "dora", "full"])
+def test_it_begins_as_the_model_was(origin: causal.Causal, adapter: str) -> None:
+    module, _ = adapted(origin, adapter)
+    with torch.inference_mode():
+        assert torch.allclose(logits(module), origin.network()(TOKENS).logits, atol=1e-4)
+
+
+@pytest.mark.parametrize("adapter", ["lora", "dora"])
+def test_merged_it_answers_as_with_its_adapters_and_without_them_as_before(origin: causal.Causal, adapter: str) -> None:
+    module, settings = adapted(origin, adapter)
+    moved(module)
+    with torch.inference_mode():
+        answers = logits(module)
+        with _adapters.without(module):
+            assert torch.allclose(logits(module), origin.network()(TOKENS).logits, atol=1e-4)
+        assert torch.equal(logits(module), answers)
+        model = registry.find("models", "pretrained-causal")
+        weights, plain = model.merged(module.state_dict(), settings)
+        whole = model.build(WORK, plain).eval()
+        whole.load_state_dict(weights)
+        assert torch.allclose(logits(whole), answers, atol=1e-3)
+        assert not torch.allclose(logits(whole), origin.network()(TOKENS).logits, atol=1e-1)
+    assert not any(_adapters.learns(name) for name in weights)
+
+
+@pytest.mark.parametrize("adapter", ["lora", "dora"])
+def test_greedy_tokens_are_the_same_with_adapters_merged_saved_and_reloaded(
+    origin: causal.Causal, adapter: str, tmp_path: Path
+) -> None:
+    module, settings = adapted(origin, adapter)
+    moved(module)
+    network: Any = origin.network()
+    body, prompts = network.base_model_prefix, [[5], [9, 3, 4], list(range(30, 50))]
+
+    def greedy(asked: Any) -> list[list[int]]:
+        return [list(itertools.islice(continuing.tokens(asked, prompt), 16)) for prompt in prompts]
+
+    before = greedy(network)
+    setattr(network, body, module.body)
+    told = greedy(network)
+    model = registry.find("models", "pretrained-causal")
+    weights, plain = model.merged(module.state_dict(), settings)
+    config, arrays = model.laid_out(plain, WORK, {name: tensor.numpy() for name, tensor in weights.items()})
+    shutil.copytree(origin.path, tmp_path / "saved")
+    (tmp_path / "saved" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    save_file({name: array.copy() for name, array in arrays.items()}, tmp_path / "saved" / "model.safetensors")
+    assert greedy(causal.find(str(tmp_path / "saved")).network()) == told != before
+
+
+@pytest.mark.parametrize("adapter", ["lora", "dora"])
+def test_only_the_adapters_learn_and_all_of_them_do(origin: causal.Causal, adapter: str) -> None:
+    module, _ = adapted(origin, adapter)
+    moved(module)
+    numbers = 1 + TOKENS + VOCABULARY * (torch.arange(12) > 5)
+    module({"chat": numbers}).sum().backward()
+    for name, parameter in module.named_parameters():
+        assert (parameter.grad is not None and bool(parameter.grad.any())) == _adapters.learns(name), name
+
+
+def test_adapters_can_be_for_attention_alone(origin: causal.Causal) -> None:
+    every, few = (
+        {name for name in adapted(origin, "lora", where=where)[0].state_dict() if _adapters.learns(name)}
+        for where in ("all", "attention")
+    )
+    assert few < every and all("attn" in name for name in few)
+    assert any("mlp" in name for name in every)
+
+
+def test_alpha_over_rank_is_how_much_an_adapter_says(origin: causal.Causal) -> None:
+    answers = []
+    for alpha in (16.0, 16.0, 4.0):
+        module, _ = adapted(origin, "lora", alpha=alpha)
+        moved(module)
+        with torch.inference_mode():
+            answers.append(logits(module))
+    assert torch.equal(answers[0], answers[1]) and not torch.allclose(answers[0], answers[2])
+
+
+def test_what_is_large_has_adapters_and_what_is_small_learns_whole(origin: causal.Causal) -> None:
+    model = registry.find("models", "pretrained-causal")
+    small = model.Settings(origin=origin.settings())
+    choice, reason = model.sized(small, WORK, 9.0, None)
+    assert choice == {"adapter": "full"} and "few enough" in reason
+    config = {**origin.config, "hidden_size": 768, "n_embd": 768, "vocab_size": 50_000}
+    large = model.Settings(origin={**origin.settings(), "config": config})
+    choice, reason = model.sized(large, WORK, 9.0, None)
+    assert choice == {"adapter": "lora"} and "four times the memory" in reason
+    assert model.sized(model.Settings(origin=origin.settings(), adapter="dora"), WORK, 9.0, None) == ({}, "")
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    from luban.core.errors import UsageError
+
+    with pytest.raises(UsageError, match="is not where it was"):
+        causal.find("sha256:0123")
