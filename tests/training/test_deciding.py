@@ -40,11 +40,15 @@ def test_the_same_rows_are_decided_alike(chosen):
 def test_what_was_asked_for_stays():
     asked = Train(
         epochs=3, batch_size=7, learning_rate=0.5, augment={}, precision="bfloat16", device="cpu", patience=2,
-        threads=1, stopping=0.2,
+        threads=1, stopping=0.2, optimizer="sgd", schedule="linear",
     )  # fmt: skip
     found = deciding.decide(*table(), CANDIDATE, asked, seed=0)
     assert found.train.model_dump() == asked.model_dump()
     assert not found.reasons
+
+
+def test_an_optimiser_and_a_schedule_that_are_open_are_the_usual_ones(chosen):
+    assert (chosen.train.optimizer, chosen.train.schedule) == ("adamw", "cosine")
 
 
 def test_what_a_candidate_has_recorded_stands_before_the_recipe():

@@ -158,6 +158,7 @@ CHANGES = {
     "precision": "bfloat16",
     "batch_size": 16,
     "epochs": 2,
+    "steps": 7,
     "accumulate": 3,
     "later": ({"step": 9, "learning_rate": 0.001},),
 }

@@ -9,9 +9,9 @@ import torch
 
 from luban.core.errors import UsageError
 from luban.recipe.recipe import Train
-from luban.training.optimizing import factor, optimizer
+from luban.training.optimizing import factor, optimizer, settled
 
-SCHEDULES = ("constant", "cosine", "linear", "one-cycle")
+SCHEDULES = ("auto", "constant", "cosine", "linear", "one-cycle", "trapezoid")
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ SCHEDULES = ("constant", "cosine", "linear", "one-cycle")
         ("sgd", "SGD"),
         ("adam", "Adam"),
         ("adamw", "AdamW"),
+        ("auto", "AdamW"),
         ("AdamW", "AdamW"),
         ("rmsprop", "RMSprop"),
         ("nadam", "NAdam"),
@@ -59,7 +60,7 @@ def test_the_rate_starts_above_zero_and_stays_between_zero_and_its_largest(sched
     assert max(rates) == pytest.approx(1.0, abs=0.02)
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "linear", "one-cycle"])
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "one-cycle", "trapezoid"])
 def test_the_rate_ends_near_zero(schedule):
     assert factor(schedule, 0.1, 99, 100) < 0.03
 
@@ -67,6 +68,14 @@ def test_the_rate_ends_near_zero(schedule):
 def test_the_warm_up_rises_linearly():
     rates = [factor("constant", 0.5, step, 8) for step in range(8)]
     assert rates == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_before_it_is_settled_the_rate_hardly_depends_on_how_many_steps_follow(schedule):
+    if schedule not in ("linear", "one-cycle"):
+        until = int(settled(schedule) * 1_000)
+        rates = [[factor(schedule, 0.0, step, steps) for step in range(until)] for steps in (1_000, 2_000)]
+        assert max(abs(one - other) for one, other in zip(*rates, strict=True)) < 0.02
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -79,6 +79,8 @@ class Preprocessor:
 
     def transform(self, frame: pl.DataFrame) -> Inputs:
         """(rows, width) float32, finite; csr where a text column is among them. Each row by itself."""
+        if not self.parts:
+            return np.zeros((len(frame), 0), np.float32)
         encoded = [self._numbers(frame)] if self._number_columns else []
         others = self.parts[len(self._number_columns) :]
         encoded += [part.feature.transform(frame.get_column(part.column), part.state) for part in others]

@@ -30,14 +30,15 @@ def one_document(tokens: Tensor) -> bool:
     return not bool((tokens[:, 1:] == START).any())
 
 
-def nats(states: Tensor, embedding: Tensor, wanted: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """-log p of each wanted token, and the log of the sum that it is normalised by. states: (tokens, width).
+def nats(states: Tensor, head: Tensor, wanted: Tensor, bias: Tensor | None = None, *, z_loss: float = 0.0) -> Tensor:
+    """-log p of each wanted token. states: (tokens, width). head: (vocabulary, width).
 
-    embedding: (vocabulary, width), which also reads the tokens (Press and Wolf, 2017).
+    z_loss: how much the squared log of the sum that it is normalised by is added.
     """
-    outputs = functional.linear(states, embedding, bias).float()
-    normaliser = torch.logsumexp(outputs, dim=1)
-    return normaliser - outputs.gather(1, wanted[:, None])[:, 0], normaliser
+    outputs = functional.linear(states, head, bias).float()
+    # One operation for many: with few thousand tokens this takes a tenth of the time of a step.
+    found = functional.cross_entropy(outputs, wanted, reduction="none")
+    return found + z_loss * torch.logsumexp(outputs, dim=1).square() if z_loss else found
 
 
 def of_rows(values: Tensor, own: Tensor) -> Tensor:

@@ -135,6 +135,9 @@ class Blocked(Protocol):
     def batch(self, settings: Section) -> tuple[int, str]:
         """How many blocks make a step where the recipe leaves it open, and why."""
 
+    def usual(self) -> Mapping[str, tuple[str, str]]:
+        """The optimiser and the schedule where the recipe leaves them open, by key of its `train`, and why."""
+
 
 @runtime_checkable
 class LaidOut(Protocol):

@@ -24,8 +24,10 @@ class Change(Section):
     l1: float | None = Field(None, ge=0)
     clip: float | None = Field(None, gt=0)
     label_smoothing: float | None = Field(None, ge=0, lt=1)
+    steps: int | None = Field(None, ge=1)
+    """How many steps the whole training has from there on; recorded by a run that planned them by its time."""
 
-    def told(self) -> dict[str, float]:
+    def told(self) -> dict[str, float | int]:
         """The keys that change, with their values.
 
         >>> Change(step=1200, clip=0.5).told()
@@ -39,6 +41,9 @@ class Optimisation(Section):
 
     epochs: int | Auto = Field("auto", union_mode="left_to_right")
     """Passes over the training rows, at most. `auto` takes what the data's size asks for and `--time` allows."""
+    steps: int | None = Field(None, ge=1)
+    """Steps of the whole training, in the place of epochs: the rate has fallen when they are done; recorded by a run
+    whose time decided them."""
     until_epoch: int | None = Field(None, ge=1)
     """The last epoch that is trained, of those that are planned."""
     until_step: int | None = Field(None, ge=1)
@@ -49,8 +54,9 @@ class Optimisation(Section):
     """Steps of tokens or sequences in a batch at most, padding included; rows of like length come together."""
     accumulate: int = Field(1, ge=1, le=10_000)
     """Batches whose gradients are added up before a step."""
-    optimizer: str = "adamw"
-    """`sgd`, `adam`, `adamw`, `muon`, or the name of another optimiser in `torch.optim`."""
+    optimizer: str = "auto"
+    """`sgd`, `adam`, `adamw`, `muon`, or the name of another optimiser in `torch.optim`; `auto` is `adamw`, and what is
+    usual for networks of which that is known."""
     learning_rate: float | Auto = Field("auto", union_mode="left_to_right")
     """The largest step size; `auto` finds it by a range test (Smith, 2017)."""
     momentum: float = Field(0.9, ge=0, lt=1)
@@ -61,8 +67,9 @@ class Optimisation(Section):
     """L2: shrinks the weights at each step; `adamw` apart from the gradient (Loshchilov and Hutter, 2019)."""
     l1: float = Field(0.0, ge=0)
     """L1: the weight of the sum of absolute weights in the loss."""
-    schedule: Literal["constant", "cosine", "linear", "one-cycle"] = "cosine"
-    """How the learning rate goes on after the warm-up."""
+    schedule: Literal["auto", "constant", "cosine", "linear", "one-cycle", "trapezoid"] = "auto"
+    """How the learning rate goes on after the warm-up; `auto` is `cosine`, and what is usual for networks of which that
+    is known."""
     warmup: float = Field(0.05, ge=0, lt=1)
     """Share of the steps in which the learning rate rises from zero."""
     clip: float | None = Field(1.0, gt=0)

@@ -38,10 +38,14 @@ STEPS = 3_000
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 150
 LONGER = 4
 """How many times as many epochs as usual there are, at most, where there is time."""
-STOPPING, MOST_STOPPING = 0.1, 2_000
-"""Share of the training rows that say when to stop, and how many at most: more hardly say it better."""
+STOPPING, MOST_STOPPING, MOST_BLOCKS = 0.1, 2_000, 200
+"""Share of the training rows that say when to stop, and how many at most: more hardly say it better. Of blocks of texts
+fewer, since each has many tokens that are answered.
+"""
 SMALLEST_BATCH, LARGEST_BATCH, LARGEST_WRITTEN = 8, 128, 32
 """Rows of a step; fewer where texts are written, for each row has many tokens to learn from."""
+USUAL = {"optimizer": "adamw", "schedule": "cosine"}
+"""What `auto` is where nothing is known of an architecture."""
 BATCHES = 40
 """Batches of an epoch that small data is cut into."""
 TESTED = 60
@@ -119,7 +123,7 @@ def decide(
     batch, work = seen.batch, seen.work
     task = several.task_of(work)
     found = sizes(train, len(batch), collate.lengths(batch.inputs), writes=work.task == TASK, blocks=blocks(candidate))
-    train, reasons = found.train, dict(found.reasons)
+    train, reasons = _usual(found.train, candidate, dict(found.reasons))
     if isinstance(train.augment, dict):
         augmenting.check(train.augment, work)
     where, why = device(train.device)
@@ -151,6 +155,9 @@ def decide(
     if train.precision == "auto":
         chosen, faster, reasons["precision"] = precision(module, parts, loss, step_seconds, where)
         train, step_seconds = train.model_copy(update={"precision": chosen}), step_seconds / faster
+    if train.epochs == "auto" and train.steps is not None:
+        train = train.model_copy(update={"epochs": math.ceil(train.steps * train.accumulate / order.steps)})
+        reasons["epochs"] = f"{train.steps:,} steps take so many"
     if train.epochs == "auto":
         left = None if seconds is None else seconds - (time.monotonic() - began)
         steps = math.ceil(order.steps / train.accumulate)
@@ -160,6 +167,12 @@ def decide(
             cut_short=cut_short, longer=1 if pretrained(candidate) else LONGER,
         )  # fmt: skip
         train = train.model_copy(update={"epochs": count})
+        if blocks(candidate) is not None and cut_short and left is not None and usual is not None:
+            # Of texts that are read once or twice, no whole number of epochs is near to what time allows.
+            planned = int(USED * left / max(step_seconds * train.accumulate, 1e-9))
+            if planned < LONGER * usual[0] * steps:
+                reasons["steps"] = f"what {left:.0f} s allow, at {step_seconds * train.accumulate * 1e3:.2g} ms a step"
+                train = train.model_copy(update={"steps": max(planned, 1), "epochs": math.ceil(planned / steps) or 1})
     if train.augment == "auto":
         names, why = augmenting.usual(work, len(batch))
         assert isinstance(train.epochs, int), "the number of epochs was decided before"
@@ -171,6 +184,17 @@ def decide(
         reasons["patience"] = f"a quarter of {train.epochs} epochs, and at least {LEAST_PATIENCE}"
         train = train.model_copy(update={"patience": max(train.epochs // 4, LEAST_PATIENCE)})
     return Choices(train.model_copy(update={"device": where}), reasons)
+
+
+def _usual(train: Train, candidate: Candidate, reasons: dict[str, str]) -> tuple[Train, dict[str, str]]:
+    """The optimiser and the schedule where they are open, and why where they are those of an architecture."""
+    model, found = registry.find("models", candidate.model), {}
+    own = model.usual() if isinstance(model, Blocked) else {}
+    for key, every in USUAL.items():
+        if getattr(train, key) == "auto":
+            found[key], why = own.get(key, (every, ""))
+            reasons |= {key: why} if why else {}
+    return train.model_copy(update=found), reasons
 
 
 def sizes_of(batch: Batch, work: Work, candidate: Candidate, train: Train) -> Train:
@@ -212,8 +236,9 @@ def sizes(
         reasons["tokens"] = f"{size} rows of the median length, {np.median(lengths):g}"
     stopping = train.stopping
     if stopping == "auto":
-        stopping = min(STOPPING, MOST_STOPPING / max(rows, 1))
-        reasons["stopping"] = f"{STOPPING:.0%} of {rows:,} rows, and at most {MOST_STOPPING:,}"
+        most, what = (MOST_STOPPING, "rows") if blocks is None else (MOST_BLOCKS, "blocks")
+        stopping = min(STOPPING, most / max(rows, 1))
+        reasons["stopping"] = f"{STOPPING:.0%} of {rows:,} {what}, and at most {most:,}"
     return Choices(train.model_copy(update={"batch_size": size, "tokens": tokens, "stopping": stopping}), reasons)
 
 

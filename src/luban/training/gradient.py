@@ -33,6 +33,7 @@ from luban.training.inside import inside
 from luban.training.keeping import Kept
 from luban.training.loss import Loss, loss_of
 from luban.training.pausing import Pause
+from luban.training.planning import Planning
 from luban.training.progress import Held, Progress
 from luban.training.signals import TIMED, Recorder, now
 from luban.training.tracing import Tracing
@@ -51,11 +52,13 @@ class Trained:
     """The form, and after how many steps time cut it short, or None.
 
     paused: the number of the mark at which it paused to be looked at; 0 where it is done.
+    planned: behind which step its time decided how many there are, and how many; None where it did not.
     """
 
     form: Form
     until_step: int | None
     paused: int = 0
+    planned: tuple[int, int] | None = None
 
 
 def fit(
@@ -73,6 +76,7 @@ def fit(
     trace: Trace | None = None,
     pause: Pause | None = None,
     recipe: Mapping[str, Any] | None = None,
+    by_time: bool = False,
 ) -> Trained:
     """The trained network of a candidate.
 
@@ -83,6 +87,7 @@ def fit(
     raises. pause: when it stops at a mark, where it is looked at; at the first with its weights as they are there,
     later with the best so far. The same call with another pause, or without, goes on from there. What it was at each
     mark that it passed stays beside its checkpoints. recipe: what an edit can change, by path, for the trace.
+    by_time: whether the number of steps is a guess that the time is to correct on the way (`planning`).
 
     Raises TrainingError that names step, batch and layer for a loss that is not finite, Interrupted, ResourceError.
     """
@@ -100,7 +105,7 @@ def fit(
     with allocating.kept():
         progress = _train(
             module, work, rows, train, task, seed, folder, until, tell, interrupted, team,
-            Trace() if trace is None else trace, recipe or {}, pause,
+            Trace() if trace is None else trace, recipe or {}, pause, by_time,
         )  # fmt: skip
     settings, whole = plain(
         candidate, {name: sharding.whole(tensor).detach() for name, tensor in module.state_dict().items()}
@@ -109,7 +114,8 @@ def fit(
         name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy() for name, tensor in whole.items()
     }
     form = answering(Network(candidate.model, dict(settings), work, weights, "identity"), task, rows)
-    return Trained(seen.outer(form), progress.step if progress.ended == "time" else None, progress.paused)
+    planned = (progress.planned_at, progress.planned) if progress.planned else None
+    return Trained(seen.outer(form), progress.step if progress.ended == "time" else None, progress.paused, planned)
 
 
 def answering(network: Network, task: Task, rows: Rows) -> Form:
@@ -136,6 +142,7 @@ def _train(
     trace: Trace,
     recipe: Mapping[str, Any],
     pause: Pause | None,
+    by_time: bool,
 ) -> Progress:
     """Trains the module in place; at the end it has the weights that answer."""
     import torch
@@ -150,7 +157,7 @@ def _train(
     optimiser = optimizing.optimizer(module, train, train.learning_rate)
     learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
     order = gathering.order(rows, train, seed)
-    steps = math.ceil(order.steps / train.accumulate) * train.epochs
+    steps = train.steps or math.ceil(order.steps / train.accumulate) * train.epochs
     kept, recorder, progress = Kept(module, train.ema), Recorder(module), Progress()
     seen = Tracing(trace, module, optimiser, work, train, steps=steps, recipe=recipe)
     held = Held(module, optimiser, kept, seen, recorder)
@@ -168,6 +175,9 @@ def _train(
     team.check_alike(progress.step)
     writing = Writing(checkpoints, train.checkpoint_seconds, team)
     good = Writing(Checkpoints(folder / GOOD) if folder is not None else None, 0.0, team)
+    # Several processes would have to look at one clock.
+    planning = Planning(train, steps, until if by_time and team.size == 1 else None, progress, tell)
+    epochs = math.inf if planning.counted else train.epochs
     holds = optimizing.at(train, progress.step)
     optimizing.steer(optimiser, holds)
     loss, changes = loss_of(task, holds), {change.step for change in train.later}
@@ -175,7 +185,7 @@ def _train(
     def state() -> Saved:
         return held.state(progress)
 
-    while progress.epoch < (train.until_epoch or train.epochs) and not progress.ended:
+    while progress.epoch < (train.until_epoch or epochs) and not progress.ended:
         module.train()
         epoch = order.epoch(progress.epoch)
         for step in gathering.steps(rows, epoch, progress.place, train, team):
@@ -200,6 +210,7 @@ def _train(
             started = now() if timed else 0.0
             team.draws(seed, progress.step)
             assert isinstance(holds.learning_rate, float), "it is decided"
+            steps = planning.steps(progress)
             rate = holds.learning_rate * optimizing.factor(train.schedule, train.warmup, progress.step, steps)
             for parameters in optimiser.param_groups:
                 parameters["lr"] = rate * parameters["share"]
@@ -238,9 +249,10 @@ def _train(
             progress.loss += value
             if timed:
                 recorder.timed(progress.step - 1, now() - started)
-            if late or progress.step == train.until_step:
+            whole = planning.counted and progress.step >= steps
+            if whole or late or progress.step == train.until_step:
                 # What is left of the time is for the rows that wait for an answer; it is judged where it stands.
-                progress.ended = "time" if late else "step"
+                progress.ended = "steps" if whole else "time" if late else "step"
                 break
             if stops:
                 writing.now(state)

@@ -181,6 +181,7 @@ class NetworkFit:
             trace=trace,
             pause=pause,
             recipe=tracing.settings(self.unit.candidate, choices),
+            by_time="steps" in choices.reasons,
         )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def optimizer(module: nn.Module, how: Optimisation, learning_rate: float) -> Optimizer:
-    """The optimiser of the recipe over all parameters that learn.
+    """The optimiser of the recipe over all parameters that learn; `auto` is `adamw`.
 
     Weight decay leaves out what has one axis: biases, and the scales and shifts of normalisation, which need none.
     Raises UsageError for a name that torch does not have.
@@ -32,8 +32,8 @@ def optimizer(module: nn.Module, how: Optimisation, learning_rate: float) -> Opt
         from luban.training.muon import Muon
 
         return Muon(_split(module, groups), lr=learning_rate)
-    if name in ("adam", "adamw"):
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
+    if name in ("auto", "adam", "adamw"):
+        kind = torch.optim.Adam if name == "adam" else torch.optim.AdamW
         return kind(groups, lr=learning_rate, fused=True)
     found: dict[str, Any] = {each.__name__.lower(): each for each in vars(torch.optim).values() if _is_optimizer(each)}
     if name not in found or name in ("optimizer", "lbfgs", "sparseadam"):
@@ -71,6 +71,21 @@ def _split(module: nn.Module, groups: list[dict[str, Any]]) -> list[dict[str, An
     return found
 
 
+FALL = 0.5
+"""Share of the steps in which the rate of a trapezoid falls (Hägele et al., 2024, find a fifth to a half)."""
+LITTLE = 0.1
+"""Share of the steps in which other schedules hardly depend on how many follow."""
+
+
+def settled(schedule: str) -> float:
+    """Up to which share of the steps the rate does not depend, or hardly, on how many there are.
+
+    >>> settled("trapezoid"), settled("cosine")
+    (0.5, 0.1)
+    """
+    return {"trapezoid": 1 - FALL, "constant": 1 - LITTLE}.get(schedule, LITTLE)
+
+
 def at(train: Train, step: int | None = None) -> Train:
     """The recipe's part as it holds at a step, counted from 0; None for the last one.
 
@@ -78,7 +93,7 @@ def at(train: Train, step: int | None = None) -> Train:
     >>> at(how, 99).clip, at(how, 100).clip, at(how).clip
     (1.0, 0.5, 0.5)
     """
-    changed: dict[str, float] = {}
+    changed: dict[str, float | int] = {}
     for change in train.later:
         if step is None or change.step <= step:
             changed |= change.told()
@@ -101,8 +116,9 @@ def _is_optimizer(each: object) -> bool:
 def factor(schedule: str, warmup: float, step: int, steps: int) -> float:
     """What the learning rate is multiplied by at a step of `steps`, counted from 0: 0 to 1.
 
-    After a linear warm-up: `constant`; `cosine` (Loshchilov and Hutter, 2017) and `linear` down to zero; `one-cycle`
-    rises for three tenths of the steps and falls to zero, both along a cosine (Smith, 2018).
+    After a linear warm-up: `constant`; `cosine` (Loshchilov and Hutter, 2017) and `linear` down to zero; `trapezoid`
+    stays, and falls to zero in a line over the last half; `one-cycle` rises for three tenths of the steps and falls to
+    zero, both along a cosine (Smith, 2018). `auto` is `cosine`.
 
     >>> [round(factor("cosine", 0.0, step, 4), 3) for step in range(5)]
     [1.0, 0.854, 0.5, 0.146, 0.0]
@@ -118,6 +134,8 @@ def factor(schedule: str, warmup: float, step: int, steps: int) -> float:
     if step < rise:
         return (step + 1) / rise if rise > 1 else (step + 1) / (rise + 1)
     gone = min((step - rise) / max(steps - rise, 1), 1.0)
-    if schedule == "cosine":
+    if schedule == "trapezoid":
+        return max(min((steps - step) / max(FALL * steps, 1), 1.0), 0.0)
+    if schedule in ("cosine", "auto"):
         return 0.5 + 0.5 * math.cos(math.pi * gone)
     return 1.0 - gone if schedule == "linear" else 1.0

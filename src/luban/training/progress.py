@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Progress:
     """Where a training is: what a checkpoint holds beside tensors. place: batches of the epoch that are done.
 
-    paused: the number of the mark at which it is looked at, or 0.
+    paused: the number of the mark at which it is looked at, or 0. planned: how many steps there are in all, where its
+    time decided that, and planned_at, behind which of them; else 0.
     """
 
     epoch: int = 0
@@ -33,6 +34,8 @@ class Progress:
     best_epoch: int = -1
     ended: str = ""
     paused: int = 0
+    planned: int = 0
+    planned_at: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "best_loss": self.best_loss if math.isfinite(self.best_loss) else None}

@@ -377,9 +377,9 @@ class WorkFolder:
         """Puts other choices in the place of those that turned out not to do."""
         files.write_json(self._networks(candidate) / "choices.json", choices)
 
-    def ended_early(self, unit: Unit, step: int) -> None:
-        """Writes down after which step time cut a training short."""
-        files.write_json(self.network(unit) / "ended.json", {"until_step": step})
+    def ended(self, unit: Unit, told: Mapping[str, Any]) -> None:
+        """Writes down what time decided on the way of a training, by key of the recipe's `train`."""
+        files.write_json(self.network(unit) / "ended.json", dict(told))
 
     def learned(self, candidate: Candidate, part: int) -> dict[str, Any]:
         """What a network's training measured and chose, so that fitting it again does the same; {} for other models."""
@@ -388,8 +388,8 @@ class WorkFolder:
             return {}
         choices = json.loads(path.read_text(encoding="utf-8"))
         ended = self.network(Unit(candidate, part)) / "ended.json"
-        early = json.loads(ended.read_text(encoding="utf-8")) if ended.exists() else {}
-        return {key: choices["train"][key] for key in sorted(choices["reasons"])} | early
+        on_the_way = json.loads(ended.read_text(encoding="utf-8")) if ended.exists() else {}
+        return {key: choices["train"][key] for key in sorted(choices["reasons"])} | on_the_way
 
     def _networks(self, candidate: Candidate) -> Path:
         return self.path / "networks" / f"{candidate.model}-{_digest(candidate)}"

@@ -28,6 +28,7 @@ from luban.training.writing import TASK
 
 if TYPE_CHECKING:
     from luban.protocols import Form
+    from luban.training.gradient import Trained
     from luban.training.treating import Treated
 
 LEARNING, LEARNING_TO_WRITE = 0.92, 0.85
@@ -111,8 +112,9 @@ def _trained(
             with _failing(fit.unit):
                 trained = train(fit, asked)
     del held
-    if trained.until_step is not None:
-        fit.folder.ended_early(fit.unit, trained.until_step)
+    told = _on_the_way(fit, trained)
+    if told:
+        fit.folder.ended(fit.unit, told)
     return fit.unit, trained.form
 
 
@@ -138,6 +140,16 @@ def _failing(unit: Unit) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
+
+
+def _on_the_way(fit: NetworkFit, trained: Trained) -> dict[str, Any]:
+    """What time decided while it trained, by key of the recipe's `train`."""
+    told: dict[str, Any] = {} if trained.until_step is None else {"until_step": trained.until_step}
+    if trained.planned is not None:
+        step, steps = trained.planned
+        before = [change.model_dump(exclude_none=True) for change in fit.choices().train.later]
+        told["later"] = sorted([*before, {"step": step, "steps": steps}], key=lambda change: change["step"])
+    return told
 
 
 def _first(fit: NetworkFit) -> NetworkFit:

@@ -27,6 +27,8 @@ TESTED, TESTED_BY_WRITING = 50_000, 2_000
 ONE_PART, MOST_HELD_OUT, MOST_WRITTEN = 0.1, 5_000, 500
 """Share of the training rows that is held out where one part is, and the most rows, or texts that are written for them:
 more hardly tell models apart."""
+BYTES = 3
+"""Bytes of a text that make a token, about."""
 MANY = 2_000
 """Training rows from which models are compared on one part of them, where networks are among the models."""
 FEW, REPEATS = 500, 3
@@ -154,6 +156,10 @@ def rows_of(prepared: Prepared) -> Array:
 
 def stored_numbers(prepared: Prepared) -> float:
     """How many numbers an encoded row takes, on average."""
+    if isinstance(prepared.task, Modelling):
+        (column,) = prepared.schema.inputs
+        some = loader.take(prepared.frame, prepared.division.train[:1000], [column.name]).get_column(column.name)
+        return max(float(prepared.task.sizes(some).mean()) / BYTES, 1.0)
     if not prepared.preprocessor.sparse:
         return float(prepared.preprocessor.width)
     some = loader.take(prepared.frame, prepared.division.train[:1000])

@@ -145,7 +145,10 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         weight=weight,
         division=divided,
         validation=validation,
-        preprocessor=Preprocessor.fit(teaching, schema, recipe.features),
+        # Texts that are learned themselves are seen as tokens alone: a matrix of their words would only take time.
+        preprocessor=(
+            Preprocessor(()) if isinstance(task, Modelling) else Preprocessor.fit(teaching, schema, recipe.features)
+        ),
         tensors=_tensors(teaching, schema, _seen(recipe.features, task.name)),
         dropped={**dataset.dropped, **divided.dropped},
         given_schema=given_schema,

@@ -41,8 +41,7 @@ class MaskedLanguageModel(nn.Module):
         tokens = inputs[self.name].long()
         chosen = self.chosen(tokens)
         states = self.states(self.hidden(tokens, chosen))[chosen]
-        each, _ = nats(self._head(states), self._embedding, tokens[chosen], self.bias)
-        return of_rows(each, chosen)
+        return of_rows(nats(self._head(states), self._embedding, tokens[chosen], self.bias), chosen)
 
     def chosen(self, tokens: Tensor) -> Tensor:
         """(rows, steps) which tokens are to be filled; never a mark."""

@@ -66,6 +66,9 @@ class Gpt:
         assert isinstance(settings, Settings)
         return _language.rows_of_step(settings.context)
 
+    def usual(self) -> Mapping[str, tuple[str, str]]:
+        return _language.USUAL
+
     def laid_out(
         self, settings: Section, work: Work, weights: Mapping[str, Array]
     ) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -29,10 +29,8 @@ class CausalLanguageModel(nn.Module):
         tokens = inputs[self.name].long()
         wanted = tokens[:, 1:]
         own = wanted != START
-        each, normaliser = nats(self.states(tokens[:, :-1])[own], self._embedding, wanted[own])
-        if self.training and self.z_loss:
-            each = each + self.z_loss * normaliser.square()
-        return of_rows(each, own)
+        z_loss = self.z_loss if self.training else 0.0
+        return of_rows(nats(self.states(tokens[:, :-1])[own], self._embedding, wanted[own], z_loss=z_loss), own)
 
     def states(self, tokens: Tensor) -> Tensor:
         """(rows, steps, width) of each step, which sees the steps before it in its own document."""
@@ -46,7 +44,7 @@ class CausalLanguageModel(nn.Module):
 
     def scores(self, tokens: Tensor, own: Tensor) -> Tensor:
         """-log p of the own tokens behind the first of a row. tokens: (rows, steps + 1). own: (rows, steps) bool."""
-        return nats(self.states(tokens[:, :-1])[own], self._embedding, tokens[:, 1:][own])[0]
+        return nats(self.states(tokens[:, :-1])[own], self._embedding, tokens[:, 1:][own])
 
     @property
     def _embedding(self) -> Tensor:
