@@ -293,3 +293,31 @@ def test_where_the_time_is_too_short_the_counts_answer(tmp_path: Path) -> None:
     assert (late["model"], late["status"]) == ("gpt", "skipped")
     assert not (found.path / "model" / "config.json").exists()
     assert figures(found)["bits-per-byte"].value < 4
+
+
+@pytest.mark.slow
+def test_time_plans_the_steps_and_the_recipe_repeats_them_without_a_clock(tmp_path: Path) -> None:
+    table = pl.DataFrame({"text": texts(400)})
+    small = {key: value for key, value in SMALL.items() if key != "train.epochs"} | {"train.batch_size": 8}
+    for seconds in (8, 16, 32, 64):
+        out = tmp_path / f"in-{seconds}.luban"
+        first = luban.fit(table, task="causal-lm", set=small, time=seconds, threads=1, out=out)
+        (candidate,) = first.stored.recipe.model.candidates or ()
+        # A busy machine may be half through its steps only when time is over.
+        if "later" in candidate.train:
+            break
+    (change,) = candidate.train["later"]
+    assert 0 < change["step"] < change["steps"] != candidate.train["steps"]
+    assert candidate.train["optimizer"] == "muon" and candidate.train["schedule"] == "trapezoid"
+    told = [line for line in first.stored.history if "planned" in line]
+    assert [(line["at"], line["planned"]) for line in told] == [(change["step"], change["steps"])]
+    again = luban.fit(table, recipe=first.path / "recipe.yaml", threads=1, out=tmp_path / "again.luban")
+    assert again.content_sha256 == first.content_sha256
+
+
+def test_counts_answer_where_time_is_too_short_and_it_is_said(tmp_path: Path) -> None:
+    table = pl.DataFrame({"text": texts(30)})
+    bundle = luban.fit(table, task="causal-lm", set={"model.gpt.size": "base"}, time=1, out=tmp_path / "few.luban")
+    chosen = bundle.stored.evidence["evaluation"]["chosen"]
+    assert chosen["label"] == "kneser-ney"
+    assert "time was over" in chosen["reason"] and "more --time" in chosen["reason"]

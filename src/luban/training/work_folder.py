@@ -389,7 +389,8 @@ class WorkFolder:
         choices = json.loads(path.read_text(encoding="utf-8"))
         ended = self.network(Unit(candidate, part)) / "ended.json"
         on_the_way = json.loads(ended.read_text(encoding="utf-8")) if ended.exists() else {}
-        return {key: choices["train"][key] for key in sorted(choices["reasons"])} | on_the_way
+        found = {key: choices["train"][key] for key in choices["reasons"]} | on_the_way
+        return dict(sorted(found.items()))
 
     def _networks(self, candidate: Candidate) -> Path:
         return self.path / "networks" / f"{candidate.model}-{_digest(candidate)}"

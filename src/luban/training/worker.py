@@ -35,6 +35,8 @@ LEARNING, LEARNING_TO_WRITE = 0.92, 0.85
 """Share of the time for training a network; in the rest it answers the rows that are held out. Texts are written token
 by token, which takes longer.
 """
+ENDING_LEAST, ENDING_MOST, ENDING_SHARE = 3.0, 8.0, 0.02
+"""Seconds that the rest takes where no row is held out, at least and at most, but for so large a share of the time."""
 
 
 def fit_unit(
@@ -95,7 +97,12 @@ def _trained(
     fit.choices(seconds)
     # Cutting parts short at different epochs could not be repeated; one fit can.
     limited = seconds is not None and fit.training.one_fit
-    until = began + LEARNING * seconds if seconds is not None and limited else None
+    until = None
+    if seconds is not None and limited:
+        rest = (1 - LEARNING) * seconds
+        if not fit.training.rows(fit.unit)[1].any():
+            rest = min(max(rest, ENDING_LEAST), max(ENDING_MOST, ENDING_SHARE * seconds))
+        until = began + seconds - rest
     fit = replace(fit, until=until)
     with stopping() as asked:
         first = _first(fit)

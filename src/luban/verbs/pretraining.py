@@ -60,7 +60,8 @@ def make(
             reason = str(folder.failure(unit))
             raise TrainingError(f"{unit.candidate.label}: {reason[:500]}", fix="a smaller size may do")
     late = [] if folder.finished(Unit(asked, WHOLE)) else [{**_line(asked), "status": "skipped", "reason": _LATE}]
-    asked, reason = (simple, f"{asked.label}: {_LATE}") if late else (asked, "the one that was asked for")
+    told = f"{asked.label}: {_LATE}, so counts of tokens answer; it needs more --time"
+    asked, reason = (simple, told) if late else (asked, "the one that was asked for")
     form = folder.form(Unit(asked, WHOLE))
     own = folder.actual(Unit(asked, WHOLE)).candidate
     answers = _answers(prepared, training, asked, folder)
