@@ -332,6 +332,28 @@ def sample_out(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert len(Path("flowers.csv").read_text().splitlines()) == 151
 
 
+def fit_online(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    _asks_the_hub("fit", "texts.csv", "--target", "topic")
+
+
+def predict_online(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    _asks_the_hub("predict", "--labels", "goal,bank", "texts.csv")
+
+
+def embed_online(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    _asks_the_hub("embed", "texts.csv")
+
+
+def _asks_the_hub(*arguments: str) -> None:
+    """With the option the hub is asked, which no test reaches; without it, it is not."""
+    _tiny()
+    asked = (*arguments, "--from", "nobody/no-such-model")
+    alone = luban(*asked)
+    assert (alone.code, "--online" in alone.told) == (2, True)
+    found = luban(*asked, "--online")
+    assert (found.code, "the hub cannot be reached" in found.told) == (7, True)
+
+
 def sample_fetch(reach: Callable[..., Reached], fitted: Fitted) -> None:
     # What an installed package carries needs no network, so --fetch is allowed and finds it.
     assert luban("sample", "iris", "--fetch").code == 0
@@ -479,6 +501,7 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("fit", "--test"): fit_test,
     ("fit", "--validation"): fit_validation,
     ("fit", "--recipe"): fit_recipe,
+    ("fit", "--online"): fit_online,
     ("fit", "--from"): fit_from,
     ("fit", "--time"): fit_time,
     ("fit", "--memory"): fit_memory,
@@ -497,6 +520,7 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("diagnose", "--threads"): diagnose_threads,
     ("diagnose", "--require"): diagnose_require,
     ("evaluate", "--require"): evaluate_require,
+    ("embed", "--online"): embed_online,
     ("embed", "--from"): embed_from,
     ("embed", "--text"): embed_text,
     ("embed", "--find"): embed_find,
@@ -512,6 +536,7 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("generate", "--seed"): generate_seed,
     ("generate", "--precision"): generate_precision,
     ("generate", "--threads"): generate_threads,
+    ("predict", "--online"): predict_online,
     ("predict", "--from"): predict_from,
     ("predict", "--labels"): predict_labels,
     ("predict", "--text"): predict_text,

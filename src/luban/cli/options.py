@@ -90,6 +90,8 @@ threads = option(
     "--threads", type=click.IntRange(min=1), metavar="N", group=BUDGET, help="How many threads; it changes no result."
 )
 
+online = option("--online", is_flag=True, group=MODEL, help="Fetch the --from model of the hub, ORG/NAME, if need be.")
+
 written_as = option(
     "--format",
     type=click.Choice(["csv", "jsonl", "parquet"]),

@@ -9,22 +9,23 @@ from luban.core import files
 from luban.core.errors import UsageError
 from luban.core.suggest import did_you_mean, fold
 from luban.data import cache, catalogue
-from luban.origins import layout
+from luban.origins import hub, layout
 from luban.origins.layout import BY_CONTENT, Origin
 
 FOLDER = "origins"
 """Of the cache: where a model of a content was last seen."""
 
 
-def find(name: str) -> Origin:
+def find(name: str, *, online: bool = False) -> Origin:
     """The pretrained model of a name, and a note in the cache of where its content lies.
 
-    name: a folder, a bundle of a language model, a sample (`minilm`), or `sha256:...` as recipes have it.
+    name: a folder, a bundle of a language model, a sample (`minilm`), a model of the hub (`ORGANISATION/NAME`), or
+    `sha256:...` as recipes have it. online: whether the hub may be asked.
     Raises UsageError with the near name, or with the command that fetches it.
     """
     if name.startswith(BY_CONTENT):
         return _known(name)
-    path = place(name)
+    path = place(name, online=online)
     if path.suffix.lower() == catalogue.WRITING:
         raise UsageError(
             "this is a language model, which goes on with texts; rows are answered by an encoder.",
@@ -36,9 +37,11 @@ def find(name: str) -> Origin:
     return origin
 
 
-def place(name: str) -> Path:
-    """Where the folder of this name, or the sample, lies. Raises UsageError with the near name."""
+def place(name: str, *, online: bool = False) -> Path:
+    """Where the folder of this name, the sample or the model of the hub lies. Raises UsageError with the near name."""
     path = Path(name)
+    if not path.exists() and hub.is_name(name):
+        return hub.folder(name, online=online)
     if not path.exists():
         known = catalogue.models()
         if fold(name.removeprefix("sample:")) not in known:

@@ -150,6 +150,13 @@ def _limits(view: View) -> list[str]:
         finding for finding in view.findings if finding.severity == "severe" and not _repaired(view, finding.condition)
     ]
     limits += [f"**Not repaired: {plain(finding.condition)}.** {plain(finding.text)}" for finding in severe[:FINDINGS]]
+    origin = view.document("origin")
+    restricts = origin.get("restricts")
+    if isinstance(restricts, list) and restricts:
+        what = "; ".join(plain(str(each)) for each in restricts)
+        limits.append(
+            f"**The licence of the model that it began from is {plain(str(origin.get('licence')))}: {what}.**"
+        )
     limits.append("What matters to it is association, not cause: changing a column need not change the outcome.")
     limits.append("Whether it treats groups of people alike was not measured.")
     return limits

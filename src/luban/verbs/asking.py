@@ -44,11 +44,12 @@ def recipe_of(
     model: str | Sequence[str] | None = None,
     column: Mapping[str, str] | None = None,
     origin: str | None = None,
+    online: bool = False,
     **options: Any,
 ) -> Recipe:
     """The recipe that was asked for. Raises UsageError that names the option, key or file, and the near name.
 
-    origin: the pretrained model that is begun from.
+    origin: the pretrained model that is begun from. online: whether the hub may be asked for it.
 
     >>> recipe_of(None, {"split.test": 0.3}, model="svm,linear", target="y").model.names
     ('svm', 'linear')
@@ -66,15 +67,18 @@ def recipe_of(
     names = _names(model)
     if origin is not None:
         from luban.bundle import store
-        from luban.origins import naming
+        from luban.origins import hub, naming
 
         store.check(origin)
-        if chats.asks(options.get("task") or (changes or {}).get("task") or start.task):
+        about = options.get("task") or (changes or {}).get("task") or start.task
+        if chats.asks(about):
+            if hub.is_name(origin) and not Path(origin).exists():
+                origin = str(hub.folder(origin, online=online))
             names = names if names not in ((), ("auto",)) else (ADAPTED,)
             values |= _speaking(origin, start, changes or {})
         else:
-            found = naming.find(origin)
-            names = _competing(names, start, found, values.get("task", start.task))
+            found = naming.find(origin, online=online)
+            names = _competing(names, start, found, about)
             values |= _beginning(found, start, changes or {})
     if names and (names != ("auto",) or recipe is None):
         values["model.names"] = list(names)

@@ -33,17 +33,18 @@ AT_ONCE, IN_MEMORY = 16, 256
 """Images that pass a tower together, and that are held as pixels."""
 
 
-def of_texts(name: str, phrases: Mapping[str, str], schema: Schema) -> Answerer:
+def of_texts(name: str, phrases: Mapping[str, str], schema: Schema, some: pl.DataFrame) -> Answerer:
     """What answers texts with these labels, by a classifier that knows what follows from what.
 
-    phrases: the description of each label. schema: of the column that is read.
+    phrases: the description of each label. schema: of the column that is read, of which `some` are rows: UsageError
+    where the tokenizer knows next to nothing of them.
     """
     from luban.data.tensor_preprocessor import TensorPreprocessor
 
     judge = entailment.opened(naming.find(name))
     features = Features(tokenizer=str(judge.origin.tokenizer), longest=min(LONGEST, judge.longest))
     column = schema.inputs[0].name
-    preprocessor = TensorPreprocessor.fit(pl.DataFrame({column: []}, {column: pl.String}), schema, features)
+    preprocessor = TensorPreprocessor.fit(some, schema, features)
     said = pl.DataFrame({column: [entailment.SENTENCE.format(phrase) for phrase in phrases.values()]})
     told = _texts(preprocessor.transform(said))
     sentences = [told.values[low:high] for low, high in zip(told.offsets, told.offsets[1:], strict=False)]

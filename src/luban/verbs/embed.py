@@ -48,6 +48,7 @@ def embed(
     format: predict.Format | None = None,
     stream: IO[bytes] | None = None,
     threads: int | None = None,
+    online: bool = False,
     console: Console = SILENT,
 ) -> Embedded:
     """The vectors of the texts or images in `data`, of length 1, so that a sum of products is their cosine.
@@ -55,7 +56,7 @@ def embed(
     from_: the pretrained model. text: the column that it reads; the only one of its kind where nothing is said.
     find: a question, or the file of an image: instead of vectors, the `top` rows nearest to it, the nearest first.
     out: a file with `row`, or the id column, and `v0`, `v1`, ...; a parquet file has one column `vector` instead.
-    stream: where CSV goes instead.
+    stream: where CSV goes instead. online: whether the hub may be asked for the model.
 
     Raises UsageError for an unknown encoder or column, DataError, ResourceError.
     """
@@ -64,8 +65,10 @@ def embed(
 
     if threads is not None:
         require("torch", extra="nets", purpose="reading rows by a pretrained model").set_num_threads(threads)
+    unlabelled.found(from_, online=online, console=console)
     dataset = open_dataset(data, console=console)
-    encoder = unlabelled.encoder(from_, unlabelled.column_of(dataset, text, unlabelled.kind_of(from_)))
+    schema = unlabelled.column_of(dataset, text, unlabelled.kind_of(from_))
+    encoder = unlabelled.encoder(from_, schema, unlabelled.first_rows(dataset, schema))
     if find is not None:
         return Embedded({"question": find, "found": _nearest(encoder, dataset, find, top, console)})
     if out is None and stream is None:

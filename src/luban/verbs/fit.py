@@ -18,7 +18,7 @@ from luban.features import _given as given_tokenizer
 from luban.recipe.recipe import Recipe
 from luban.training.limits import limits
 from luban.training.work_folder import WorkFolder
-from luban.verbs import asking, documents, gates, tracking
+from luban.verbs import asking, documents, gates, licensing, tracking
 from luban.verbs.bundle import Bundle, load
 from luban.verbs.making import make
 from luban.verbs.preparing import Given
@@ -55,6 +55,7 @@ def fit(
     track: str | None = None,
     require: Sequence[str] = (),
     force: bool = False,
+    online: bool = False,
     ask: Ask | None = None,
     started: float | None = None,
     console: Console = SILENT,
@@ -65,7 +66,8 @@ def fit(
     target: the column to predict, or several that one model predicts; without one, clusters are looked for.
     model: one name, several, or `auto`, a portfolio whose best models are weighed.
     from_: a pretrained model to begin from, `--from` on the command line: a folder as `transformers` writes it, or a
-        sample such as `minilm`. The other models compete with it.
+        sample such as `minilm`, or a model of the hub such as `org/name`. The other models compete with it.
+    online: whether the hub may be asked for it.
     time: wall time for everything, such as "60s"; there is a usable bundle at the end of it.
     started: when that time began, on the clock of `time.monotonic`; now, where nothing is said.
     workers: how many processes train each network together, on this machine.
@@ -85,6 +87,7 @@ def fit(
         set,
         model=model,
         origin=from_,
+        online=online,
         column=column,
         target=target,
         task=task,
@@ -97,6 +100,9 @@ def fit(
         positive=positive,
         folds=folds,
     )
+    begun = licensing.begun_from(asked)
+    if begun:
+        licensing.tell(begun["licence"], console)
     dataset = documents.opened(data, asked, console=console)
     allowed.check(dataset.rows)
     test, validation = (
@@ -117,7 +123,9 @@ def fit(
             with files.lock(folder.path / "lock"):
                 continues = folder.claim(key, force=force)
                 with tracking.following(folder, track, place, console) as followed:
-                    stored = make(dataset, given, asked, folder, allowed, ask=ask, console=console, key=key)
+                    stored = make(
+                        dataset, given, asked, folder, allowed, ask=ask, console=console, key=key, begun=begun
+                    )
                     if followed is not None:
                         followed.measured(stored.evidence["evaluation"]["measurements"])
                 manifest = store.write(stored, place, replace=force)

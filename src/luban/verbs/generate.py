@@ -13,8 +13,6 @@ from luban.core.lazy import require
 Precision = Literal["float32", "bfloat16"]
 MOST_TOKENS = 256
 """That are written where nobody says how many."""
-FREE = ("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "unlicense", "isc")
-"""Licences under which nothing needs to be said."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +55,14 @@ def generate(
     """
     torch = require("torch", extra="nets", purpose="writing texts by a language model")
     from luban.bundle import store
-    from luban.origins import causal
+    from luban.origins import causal, licences
     from luban.runtime import continuing
 
     if threads is not None:
         torch.set_num_threads(threads)
     store.check(model)
     origin = causal.find(model)
-    if origin.licence is not None and origin.licence not in FREE:
+    if origin.licence is not None and origin.licence.lower() not in licences.FREE:
         console.say(f"The licence of this model is {origin.licence}.")
     tokenizer = origin.tokenizer()
     asked = origin.chat([{"role": "user", "content": prompt}], ask=True) if chat else prompt

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from luban.bundle.bundle import Stored
 from luban.core.console import Console
@@ -69,8 +70,12 @@ def make(
     key: Mapping[str, str],
     ask: Callable[[str], bool] | None,
     console: Console,
+    begun: Mapping[str, Any] | None = None,
 ) -> Stored:
-    """The bundle of a recipe on a data set, in memory. Deterministic in data, recipe and version, but for `--time`."""
+    """The bundle of a recipe on a data set, in memory. Deterministic in data, recipe and version, but for `--time`.
+
+    begun: the pretrained model that the recipe names, as the evidence states it.
+    """
     pace = Pace.now()
     with Meter() as meter:
         console.say(f"{dataset.name}: {dataset.rows:,} rows, {len(dataset.schema.columns)} columns")
@@ -123,6 +128,7 @@ def make(
             },
             "footprint": meter.to_json(),
             "run": {"key": dict(key), "limits": allowed.to_json()},
+            **({"origin": dict(begun)} if begun else {}),
             **made.evidence,
         },
         history=folder.history(),

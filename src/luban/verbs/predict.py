@@ -53,6 +53,7 @@ def predict(
     format: Format | None = None,
     stream: IO[bytes] | None = None,
     threads: int | None = None,
+    online: bool = False,
     console: Console = SILENT,
 ) -> Predicted:
     """Answers each row of `data`, in its order.
@@ -63,12 +64,13 @@ def predict(
     `begin`, its first character in the context, from 0 on, and `probability`.
     from_, labels: instead of a bundle, a pretrained encoder, and the labels that it chooses from without a single
         labelled row: `name` or `name=description` (`unlabelled`). text: the column that it reads.
+        online: whether the hub may be asked for the encoder.
     out: a file to write, whole or not at all. stream: where bytes go instead. Without either they are returned.
     format: csv, jsonl or parquet; as `out` ends where nothing is said, else csv.
 
     Raises UsageError, DataError that names file, column and row, BundleError, ResourceError.
     """
-    tables = _tables(*_answerer(bundle, data, from_, labels, text, threads, console), console)
+    tables = _tables(*_answerer(bundle, data, from_, labels, text, threads, online, console), console)
     if out is not None:
         return into_file(tables, Path(out), format)
     if stream is not None:
@@ -86,6 +88,7 @@ def _answerer(
     labels: Sequence[str],
     text: str | None,
     threads: int | None,
+    online: bool,
     console: Console,
 ) -> tuple[Answerer, Dataset]:
     """What answers, the bundle or a pretrained encoder, and the rows, opened once: stdin can be read no more often.
@@ -111,6 +114,7 @@ def _answerer(
 
     if threads is not None:
         require("torch", extra="nets", purpose="answering by a pretrained model").set_num_threads(threads)
+    unlabelled.found(from_, online=online, console=console)
     dataset = open_dataset(data, console=console)
     return unlabelled.answerer(from_, labels, dataset, text), dataset
 

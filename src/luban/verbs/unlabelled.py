@@ -16,6 +16,7 @@ import polars as pl
 
 from luban.batch import Array
 from luban.core import registry
+from luban.core.console import Console
 from luban.core.errors import UsageError
 from luban.core.lazy import require
 from luban.core.suggest import did_you_mean
@@ -33,6 +34,8 @@ SHARPNESS = 20.0
 """What cosines are multiplied by: with it sentence encoders are usually trained."""
 SMALLEST = 1e-12
 """A vector that is shorter has no direction."""
+SEEN = 200
+"""Rows by which it is seen whether a tokenizer knows the texts."""
 LONGEST = 256
 """Tokens that are read of a text."""
 _EXAMPLE = '--labels "sport, tech=computers and the internet"'
@@ -58,8 +61,11 @@ class Encoder:
         return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), SMALLEST)
 
 
-def encoder(name: str, schema: Schema) -> Encoder:
-    """The pretrained model of this name; UsageError for an unknown one. schema: of the column that it reads."""
+def encoder(name: str, schema: Schema, some: pl.DataFrame | None = None) -> Encoder:
+    """The pretrained model of this name; UsageError for an unknown one, and for one that knows nothing of the texts.
+
+    schema: of the column that it reads. some: rows by which it is seen whether its tokenizer knows them.
+    """
     require("torch", extra="nets", purpose="answering by a pretrained model")
     from luban.bundle import store
     from luban.data.tensor_preprocessor import TensorPreprocessor
@@ -74,8 +80,9 @@ def encoder(name: str, schema: Schema) -> Encoder:
         features = Features(tokenizer=str(origin.tokenizer), longest=min(LONGEST, configs.longest(origin.config)))
         settings = {"unit": True}
     # With a tokenizer and a length, or a size and colours, that are given, nothing is learned of any row.
-    nothing = pl.DataFrame({schema.inputs[0].name: []}, {schema.inputs[0].name: pl.String})
-    preprocessor = TensorPreprocessor.fit(nothing, schema, features)
+    if some is None or schema.inputs[0].kind != "text":
+        some = pl.DataFrame({schema.inputs[0].name: []}, {schema.inputs[0].name: pl.String})
+    preprocessor = TensorPreprocessor.fit(some, schema, features)
     model = registry.find("models", _pretrained.fine_tuner(origin.config))
     asked = model.Settings(origin=origin.settings(), **settings)
     work = Work("multiclass", 1, 0, 0, shapes=preprocessor.shapes)
@@ -84,6 +91,19 @@ def encoder(name: str, schema: Schema) -> Encoder:
     weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
     network = Network(model.name, asked.model_dump(mode="json"), work, weights, "identity")
     return Encoder(schema, features, preprocessor, network)
+
+
+def found(name: str, *, online: bool, console: Console) -> None:
+    """Sees that the pretrained model of this name is here, fetched if that is allowed, and tells its licence."""
+    from luban.bundle import store
+    from luban.origins import layout, naming
+    from luban.verbs import licensing
+
+    store.check(name)
+    if not name.startswith(naming.BY_CONTENT):
+        place = naming.place(name, online=online)
+        if place.is_dir() and (place / layout.CONFIG).is_file():
+            licensing.tell(layout.licence(place), console)
 
 
 def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | None = None) -> Answerer:
@@ -100,14 +120,16 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
     if place is not None and contrastive.is_one(place):
         return choosing_labels.of_images(place, phrases, column_of(dataset, text, "image"))
     if place is not None and entailment.is_one(place):
-        return choosing_labels.of_texts(name, phrases, column_of(dataset, text))
+        schema = column_of(dataset, text)
+        return choosing_labels.of_texts(name, phrases, schema, first_rows(dataset, schema))
     if kind_of(name) == "image":
         raise UsageError(
             f"'{name}' reads images, and no descriptions of labels.",
             where="--labels",
             fix=f"label a few images of each kind, then: luban fit FOLDER --from {name}",
         )
-    found = encoder(name, column_of(dataset, text))
+    schema = column_of(dataset, text)
+    found = encoder(name, schema, first_rows(dataset, schema))
     wanted = SHARPNESS * found.vectors(list(phrases.values()))
     head = {"head.weight": wanted.astype(np.float32), "head.bias": np.zeros(len(phrases), np.float32)}
     network = replace(
@@ -126,6 +148,11 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
         conformal=None,
         features=found.features,
     )
+
+
+def first_rows(dataset: Dataset, schema: Schema) -> pl.DataFrame:
+    """Some rows of the column that is read."""
+    return dataset.frame.select(schema.inputs[0].name).head(SEEN).collect()
 
 
 def described(labels: Sequence[str]) -> dict[str, str]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 )
 @click.argument("data", metavar="DATA")
 @option("--from", "from_", metavar="NAME", required=True, group=MODEL, help="The pretrained model: minilm, a folder.")
+@options.online
 @option("--text", metavar="COLUMN", group=MODEL, help="The column that it reads; else the only one of its kind.")
 @option("--find", metavar="QUESTION", group=RESULT, help="Show the nearest rows to this, or to this picture.")
 @option("--top", type=click.IntRange(min=1), default=5, metavar="N", group=RESULT, help="How many are shown; else 5.")

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     help="auto, one model, or several and their ensemble.",
 )
 @option("--from", "from_", metavar="NAME", group=MODEL, help="Begin from this pretrained model: minilm, a folder.")
+@options.online
 @option("--recipe", metavar="FILE", group=MODEL, help="Start from this recipe (YAML).")
 @option("--set", "set_", multiple=True, metavar="K=V", group=MODEL, help="Set a key of the recipe: split.test=0.3.")
 @option(

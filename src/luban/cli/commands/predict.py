@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 )
 @click.argument("places", metavar="[BUNDLE] DATA", nargs=-1, required=True)
 @option("--from", "from_", metavar="NAME", group=MODEL, help="Without a bundle: ask this pretrained model.")
+@options.online
 @option("--labels", metavar="A,B,..", group=MODEL, help="What it chooses from: NAME, or NAME=DESCRIPTION.")
 @option("--text", metavar="COLUMN", group=MODEL, help="The column that it reads; else the only one with texts.")
 @option("--out", metavar="FILE", group=RESULT, help="Write here instead of to stdout.")
