@@ -224,6 +224,7 @@ SETTINGS: dict[str, dict[str, Case]] = {
         "channels": Case((9,), "image"),
         "activation": Case("tanh"),
         "noise": Case(2.0, "", {"kind": "denoising"}),
+        "hidden": Case(0.9, "", {"kind": "masked"}),
         "divergence": Case(5.0, "", {"kind": "variational"}),
     },
     "cnn": {

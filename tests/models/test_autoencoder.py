@@ -1,4 +1,4 @@
-"""An autoencoder compared with its definition; its three kinds, and what it makes of rows unlike those it learned."""
+"""An autoencoder compared with its definition; its four kinds, and what it makes of rows unlike those it learned."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from luban.models.autoencoder.network import PATCH, without
 from luban.protocols import Shape
 from models import references
 from models.networks import SHAPES, inputs, network, weights
@@ -103,3 +104,23 @@ def test_rows_unlike_those_it_learned_score_higher(kind: str) -> None:
     module.eval()
     strange = torch.randn(256, 5) * direction.norm() / 5**0.5
     assert module.score({"table": strange}).median() > 4 * module.score({"table": known}).quantile(0.9)
+
+
+def test_a_masked_one_sees_whole_patches_of_images_and_some_numbers_of_vectors() -> None:
+    torch.manual_seed(0)
+    image = without(torch.ones(50, 3, 9, 12), 0.5)
+    assert set(image.unique().tolist()) == {0.0, 1.0}
+    assert (image == image[:, :1]).all(), "all channels of a patch are hidden together"
+    corners = image[:, 0, ::PATCH, ::PATCH]
+    spread = corners.repeat_interleave(PATCH, 1).repeat_interleave(PATCH, 2)[:, :9, :12]
+    assert (image[:, 0] == spread).all()
+    assert corners.mean().item() == pytest.approx(0.5, abs=0.06)
+    assert without(torch.ones(4_000, 3), 0.25).mean().item() == pytest.approx(0.75, abs=0.02)
+
+
+def test_a_masked_one_is_judged_by_what_was_hidden_from_it_too() -> None:
+    module, tensors = network("autoencoder", BOTH, 1, kind="masked", hidden=0.9), inputs(BOTH)
+    whole = module(tensors)
+    assert torch.equal(whole, network("autoencoder", BOTH, 1)(tensors)), "when it answers nothing is hidden"
+    torch.manual_seed(0)
+    assert not torch.equal(module.train()(tensors), whole)

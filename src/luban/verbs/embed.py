@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from luban.batch import Array
+    from luban.verbs.codes import Codes
     from luban.verbs.unlabelled import Encoder
 
 AT_ONCE = 1_024
@@ -53,7 +54,8 @@ def embed(
 ) -> Embedded:
     """The vectors of the texts or images in `data`, of length 1, so that a sum of products is their cosine.
 
-    from_: the pretrained model. text: the column that it reads; the only one of its kind where nothing is said.
+    from_: the pretrained model; or the bundle of an autoencoder, whose codes of whole rows are given as they are.
+    text: the column that it reads; the only one of its kind where nothing is said.
     find: a question, or the file of an image: instead of vectors, the `top` rows nearest to it, the nearest first.
     out: a file with `row`, or the id column, and `v0`, `v1`, ...; a parquet file has one column `vector` instead.
     stream: where CSV goes instead. online: whether the hub may be asked for the model.
@@ -61,15 +63,23 @@ def embed(
     Raises UsageError for an unknown encoder or column, DataError, ResourceError.
     """
     from luban.data.open import open_dataset
-    from luban.verbs import unlabelled
+    from luban.verbs import codes, unlabelled
 
     if threads is not None:
         require("torch", extra="nets", purpose="reading rows by a pretrained model").set_num_threads(threads)
-    unlabelled.found(from_, online=online, console=console)
-    dataset = open_dataset(data, console=console)
-    schema = unlabelled.column_of(dataset, text, unlabelled.kind_of(from_))
-    encoder = unlabelled.encoder(from_, schema, unlabelled.first_rows(dataset, schema))
+    encoder: Encoder | Codes
+    coded = codes.found(from_)
+    if coded is not None:
+        encoder = coded
+        dataset = open_dataset(data, like=encoder.schema, console=console)
+        _refuse_questions(text, find)
+    else:
+        unlabelled.found(from_, online=online, console=console)
+        dataset = open_dataset(data, console=console)
+        schema = unlabelled.column_of(dataset, text, unlabelled.kind_of(from_))
+        encoder = unlabelled.encoder(from_, schema, unlabelled.first_rows(dataset, schema))
     if find is not None:
+        assert coded is None, "an autoencoder is asked nothing"
         return Embedded({"question": find, "found": _nearest(encoder, dataset, find, top, console)})
     if out is None and stream is None:
         raise UsageError("vectors need a place.", where="luban embed", fix="--out vectors.parquet")
@@ -83,19 +93,24 @@ def embed(
     else:
         assert stream is not None
         written = predict.Predicted(predict.write(tables, stream, kind), None, None)
-    width = encoder.network.module.head.in_features
-    return Embedded({"rows": written.rows, "width": width, **({} if out is None else {"out": str(out)})})
+    return Embedded({"rows": written.rows, "width": encoder.width, **({} if out is None else {"out": str(out)})})
 
 
-def _parts(encoder: Encoder, dataset: Any, console: Console) -> Iterator[tuple[pl.DataFrame, int, Array]]:
+def _refuse_questions(text: str | None, find: str | None) -> None:
+    """Raises UsageError for what an autoencoder, which reads whole rows, is not asked."""
+    for option, value in (("--text", text), ("--find", find)):
+        if value is not None:
+            raise UsageError("an autoencoder reads whole rows.", where=option, fix="leave it out")
+
+
+def _parts(encoder: Encoder | Codes, dataset: Any, console: Console) -> Iterator[tuple[pl.DataFrame, int, Array]]:
     """Some rows, the number of the first of them, and their vectors."""
     from luban.data import loader
 
-    first, of_texts = 0, encoder.schema.inputs[0].kind == "text"
+    first = 0
     with console.progress("reading rows", dataset.rows) as advance:
         for rows in loader.slices(dataset.frame, size=AT_ONCE):
-            values = rows[encoder.column]
-            yield rows, first, encoder.vectors(values.cast(str) if of_texts else values)
+            yield rows, first, encoder.of_rows(rows)
             first += len(rows)
             advance(first, "")
 

@@ -54,6 +54,15 @@ class Encoder:
     def column(self) -> str:
         return self.schema.inputs[0].name
 
+    @property
+    def width(self) -> int:
+        return int(self.network.module.head.in_features)
+
+    def of_rows(self, rows: pl.DataFrame) -> Array:
+        """(rows, width) of length 1, of the column that it reads."""
+        values = rows[self.column]
+        return self.vectors(values.cast(str) if self.schema.inputs[0].kind == "text" else values)
+
     def vectors(self, values: Sequence[str | None] | pl.Series) -> Array:
         """(values, width) of length 1. values: texts, or paths of images, or their pixels."""
         column = values if isinstance(values, pl.Series) else pl.Series(self.column, values, pl.String)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @options.common
 def command(talk: Talk, out: str | None, find: str | None, **asked: Any) -> Result | None:
     """Read the texts or images of DATA by a pretrained model, each as a vector of length 1: what is alike lies close
-    together.
+    together. --from BUNDLE gives the codes of whole rows by an autoencoder that learned without labels.
 
     Columns: 'row' from 0, then 'v0', 'v1', ...; a parquet or jsonl file has one column 'vector'. A folder of texts is
     data too, so --find searches it by what a question means.

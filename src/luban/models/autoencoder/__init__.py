@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Settings(Section):
     """What can be set about autoencoders."""
 
-    kind: Literal["plain", "denoising", "variational"] = "plain"
-    """`denoising` draws clean rows from spoiled ones, `variational` keeps the codes near a normal distribution."""
+    kind: Literal["plain", "denoising", "masked", "variational"] = "plain"
+    """`denoising` draws clean rows of spoiled ones, `masked` whole ones of parts, `variational` has normal codes."""
     code: _networks.Units = 16
     """How many numbers say a row."""
     units: tuple[_networks.Units, ...] = Field((128, 64), min_length=1, max_length=8)
@@ -30,6 +30,8 @@ class Settings(Section):
     """What each unit makes of its sum."""
     noise: float = Field(0.3, ge=0, le=100)
     """Of `denoising`: the standard deviation of what is added to the standardised values while it trains."""
+    hidden: float = Field(0.5, ge=0, lt=1)
+    """Of `masked`: the share of the numbers of a row, or of the patches of an image, that it does not see."""
     divergence: float = Field(0.1, ge=0, le=1_000)
     """Of `variational`: how much the distance of the codes from a standard normal distribution weighs."""
 
@@ -38,7 +40,8 @@ class Settings(Section):
 class Autoencoder:
     """code = f(x), drawn = g(code), trained so that the squared difference to x is small (Hinton, Salakhutdinov, 2006).
 
-    Denoising: drawn = g(f(x + noise)) (Vincent et al., 2008). Variational: the code is drawn at random from a normal
+    Denoising: drawn = g(f(x + noise)) (Vincent et al., 2008). Masked: x is drawn from a part of it, of images without
+    some of their patches (Pathak et al., 2016). Variational: the code is drawn at random from a normal
     distribution whose mean and variance f says (Kingma and Welling, 2014). The score of a row is how badly it is drawn:
     the higher, the stranger. Vectors go through fully connected layers, images through convolutions.
     """

@@ -13,19 +13,22 @@ from luban.models._dense import Dense
 from luban.models._layers import ACTIVATIONS, Standardise, convolution, initialised, linear
 from luban.protocols import Shape
 
+PATCH = 4
+"""Pixels of a side of the patches of an image that are hidden."""
+
 
 @final
 class Reconstruction(nn.Module):
     """One code for all parts of a row; each part has a way to it and a way back.
 
-    forward(inputs): (rows, 1) the loss of each row. While it trains that is what is minimised, with noise or random
-    codes where the kind has them; when it answers it is the score of a row, from the mean code and without noise.
+    forward(inputs): (rows, 1) the loss of each row. While it trains that is what is minimised, with noise, gaps or
+    random codes where the kind has them; when it answers it is the score of a row, from the mean code of the whole row.
     """
 
     def __init__(self, shapes: Mapping[str, Shape], settings: Any) -> None:
         super().__init__()
         self.names, self.kind = tuple(shapes), settings.kind
-        self.noise, self.divergence = settings.noise, settings.divergence
+        self.noise, self.divergence, self.hidden = settings.noise, settings.divergence, settings.hidden
         self.read = nn.ModuleList(
             Standardise(shape, after=2 if shape.kind == "image" else 0) for shape in shapes.values()
         )
@@ -44,6 +47,8 @@ class Reconstruction(nn.Module):
         seen = values
         if self.training and self.kind == "denoising":
             seen = [value + self.noise * torch.randn_like(value) for value in values]
+        if self.training and self.kind == "masked":
+            seen = [without(value, self.hidden) for value in values]
         mean, log_variance = self._distribution(seen)
         code = mean
         if self.training and log_variance is not None:
@@ -92,6 +97,22 @@ class Reconstruction(nn.Module):
     def _error(self, values: list[Tensor], drawn: list[Tensor]) -> Tensor:
         sums = [(value - part).square().flatten(1).sum(dim=1) for value, part in zip(values, drawn, strict=True)]
         return torch.stack(sums).sum(dim=0) / sum(self.sizes)
+
+
+def without(values: Tensor, share: float) -> Tensor:
+    """The standardised values with a share of them at their mean, 0: numbers of a vector, or square patches of an image
+    in all of its channels.
+
+    >>> without(torch.ones(2, 3), 0.0).tolist()
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
+    if values.ndim == 2:
+        return values.masked_fill(torch.rand_like(values) < share, 0.0)
+    rows, _, *sides = values.shape
+    patches = [-(-side // PATCH) for side in sides]
+    hidden = (torch.rand(rows, 1, *patches, device=values.device) < share).repeat_interleave(PATCH, dim=2)
+    hidden = hidden.repeat_interleave(PATCH, dim=3)[:, :, : sides[0], : sides[1]]
+    return values.masked_fill(hidden, 0.0)
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
