@@ -4,8 +4,8 @@ Figures: questions-overlap, questions-tuned (exact match on 300 made-up question
 and 100 to judge on: of the piece nearest to the words of the question, and of MiniLM, fine-tuned), questions-gain (by
 how much the latter is more often exactly right, on the same questions) and questions-gain-at-least, its lower bound.
 
-articles-words, articles-beside (accuracy on 500 whole articles of `bbc-news` after 400 with a topic and 100 to judge on:
-of the better of two models of words, and of the best of these and of frozen vectors of MiniLM, by held-out rows) and
+articles-words, articles-beside (accuracy on 500 whole articles of `bbc-news` after 400 with a topic and 100 to judge
+on: of the better of two models of words, and of the best of these and of frozen vectors of MiniLM, by held-out rows) and
 articles-over-words (by how much the latter is more accurate, on the same articles): what was pretrained is taken where
 it is better, and the classical model is kept where it is not.
 
