@@ -31,8 +31,6 @@ GPT = {
     "model.gpt.width": 160,
     "model.gpt.layers": 3,
     "model.gpt.context": 64,
-    "train.optimizer": "muon",
-    "train.learning_rate": 0.005,
     "train.batch_size": 16,
 }
 BERT = {
@@ -40,9 +38,6 @@ BERT = {
     "model.bert.width": 160,
     "model.bert.layers": 3,
     "model.bert.context": 64,
-    "train.optimizer": "muon",
-    "train.learning_rate": 0.003,
-    "train.batch_size": 32,
 }
 TUNED = {
     "train.learning_rate": 0.0005,

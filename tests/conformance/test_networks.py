@@ -239,7 +239,9 @@ SETTINGS: dict[str, dict[str, Case]] = {
     },
     "encoder-decoder": TRANSFORMER
     | {"kind": Case("lstm"), "positions": Case("learned"), "longest": Case(7, "", {"positions": "learned"})},
-    "bert": LANGUAGE_MODEL | {"heads": Case(4, "", {"width": 256}), "context": Case(40), "masked": Case(0.9)},
+    "bert": LANGUAGE_MODEL
+    | {"heads": Case(4, "", {"width": 256}), "context": Case(40, "", {"style": "classic"})}
+    | {"masked": Case(0.9), "style": Case("classic")},
     "gpt": LANGUAGE_MODEL | {"qk_norm": Case(True), "z_loss": Case(0.5)},
     "gru": RECURRENT,
     "lstm": RECURRENT,

@@ -114,7 +114,7 @@ def _height(name: str, blocks: int) -> int | None:
     if ".body." not in name:
         return None
     inside = name.split(".body.", 1)[1].split(".")
-    if inside[0] == "head":
+    if inside[0] in ("head", "final_norm"):
         return blocks
     number = next((int(word) for word in inside if word.isdecimal()), None)
     return 0 if number is None else min(number + 1, blocks)

@@ -17,7 +17,7 @@ from luban.origins import pictures
 if TYPE_CHECKING:
     from torch import nn
 
-ENCODERS = ("albert", "bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta")
+ENCODERS = ("albert", "bert", "camembert", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta")
 """Kinds that read a text in both directions."""
 MOST_WEIGHTS = 1_500_000_000
 LARGEST = {

@@ -32,8 +32,9 @@ class MaskedLanguageModel(nn.Module):
         self.name, self.share, self.vocabulary = name, share, int(config["vocab_size"])
         width = int(config["hidden_size"])
         self.body = configs.body(config)
-        self.dense = nn.Linear(width, width)
-        self.norm = nn.LayerNorm(width, eps=1e-12)
+        classic = config["model_type"] == "bert"
+        self.dense = nn.Linear(width, width, bias=classic)
+        self.norm = nn.LayerNorm(width, eps=1e-12 if classic else 1e-5, bias=classic)
         self.bias = nn.Parameter(torch.zeros(self.vocabulary))
         self._begins = None if begins is None else torch.from_numpy(begins)
 
