@@ -1,4 +1,5 @@
-"""What a language model writes: the tokens of luban's own loop beside those of `transformers`, and their speed.
+"""What a language model writes: the tokens of luban's own loop beside those of `transformers`, and their speed; and
+what it learns from few answers.
 
 The model is SmolLM2 (`smollm2`), fetched by `luban sample smollm2 --fetch`, in float32 and in one thread. Prompts are
 the beginnings of 50 articles of BBC News (`bbc-news`), 8 to 40 words long, each gone on with for 12 tokens.
@@ -7,18 +8,30 @@ Figures: generate-agrees (share of the prompts whose tokens are all those of `tr
 generate-agrees-reloaded (the same against what is written after the model was saved by `transformers` and opened
 again), generate-speed (CPU seconds of `transformers.generate` over those of luban's loop, for the same tokens,
 one after the other on each prompt). With `--quick` there are 4 prompts.
+
+adapt-loss (nats a token of the answers that were held out, after LoRA on 200 titles with their French translation,
+`en-fr-titles`; 160 are learned from), adapt-gain (by how many nats that is less than of the model as it was, on the
+same answers) and adapt-gain-at-least, its lower bound; adapt-memory-gb (the most memory that all processes of the fit had
+resident at a time), adapt-minutes (CPU minutes of the fit, in one thread), adapt-agrees (share of the prompts of which
+the bundle writes the very tokens of the network that was measured, through its folder `model`).
 """
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 import harness
 from luban.evidence.intervals import wilson
@@ -26,20 +39,29 @@ from luban.evidence.intervals import wilson
 PROMPTS, QUICK_PROMPTS = 50, 4
 TOKENS = 12
 FEWEST_WORDS, MOST_WORDS = 8, 40
-SAMPLES = ("smollm2", "bbc-news")
-NAMES = ("generate-agrees", "generate-agrees-reloaded", "generate-speed")
+ADAPTED, SHORTEST, LONGEST = 200, 20, 80
+"""Titles that are learned from and held out, and how many letters they have."""
+OFTEN = 0.1
+"""Seconds between two looks at the memory."""
+ADAPTING = ("adapt-loss", "adapt-gain", "adapt-gain-at-least", "adapt-memory-gb", "adapt-minutes", "adapt-agrees")
 
 
 def figures(options: harness.Options) -> list[harness.Figure]:
     from luban.core.errors import UsageError
     from luban.data.catalogue import sample_path
 
-    try:
-        for name in SAMPLES:
-            sample_path(name)
-    except UsageError as error:
-        return [harness.Figure(each, None, reason=f"{name} is not here: {error.fix}") for each in NAMES]
-    return generated(options)
+    measured = []
+    for case, (names, needed, measure) in CASES.items():
+        if options.only and case not in options.only:
+            continue
+        try:
+            for name in needed:
+                sample_path(name)
+        except UsageError as error:
+            measured += [harness.Figure(each, None, reason=f"{name} is not here: {error.fix}") for each in names]
+            continue
+        measured += measure(options)
+    return measured
 
 
 def prompts(count: int, seed: int) -> list[str]:
@@ -94,6 +116,76 @@ def generated(options: harness.Options) -> list[harness.Figure]:
     ]
 
 
+def adapted(options: harness.Options) -> list[harness.Figure]:
+    import polars as pl
+
+    import luban
+    from luban.data.catalogue import sample_path
+
+    if options.quick:
+        return [harness.Figure(name, None, reason="it takes longer than that") for name in ADAPTING]
+    titles = pl.read_csv(sample_path("en-fr-titles")).filter(
+        pl.col("english").str.len_chars().is_between(SHORTEST, LONGEST)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        data, place = Path(folder) / "titles.csv", Path(folder) / "titles.luban"
+        titles.sample(ADAPTED, seed=options.seed).write_csv(data)
+        command = [sys.executable, "-m", "luban", "fit", str(data), "--target", "french", "--task", "chat"]
+        command += ["--from", "smollm2", "--threads", "1", "--seed", str(options.seed), "--out", str(place), "--quiet"]
+        peak, before = 0, resource.getrusage(resource.RUSAGE_CHILDREN)
+        process = psutil.Popen(command, stdout=subprocess.DEVNULL)
+        while process.poll() is None:
+            peak = max(peak, _resident(process))
+            time.sleep(OFTEN)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if process.returncode:
+            return [harness.Figure(name, None, reason=f"it ended with {process.returncode}") for name in ADAPTING]
+        bundle = luban.load(place)
+        (loss,) = (each for each in bundle.measurements if each.name == "answer-loss")
+        same, asked = _written_alike(bundle, titles.sample(QUICK_PROMPTS, seed=options.seed + 1)["english"].to_list())
+    how = f"{loss.rows} answers, after {ADAPTED - loss.rows} were learned from, float32, one thread"
+    low, value, high = -loss.difference.high, -loss.difference.value, -loss.difference.low
+    minutes = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60
+    return [
+        harness.Figure("adapt-loss", loss.value, loss.low, loss.high, how=f"{how}; {loss.baseline.value:.3f} before"),
+        harness.Figure("adapt-gain", value, low, high, how=how),
+        harness.Figure("adapt-gain-at-least", low, goal=(">=", 0.0), how="its lower 95% bound"),
+        harness.Figure("adapt-memory-gb", peak / 1e9, goal=("<=", 3.0), how="of all processes together"),
+        harness.Figure("adapt-minutes", minutes, how="CPU minutes, with what was measured at the end"),
+        harness.Figure("adapt-agrees", same / asked, goal=(">=", 1.0), how=f"{asked} prompts, {TOKENS} tokens each"),
+    ]
+
+
+def _resident(process: psutil.Process) -> int:
+    """The resident bytes of a process and all below it."""
+    total = 0
+    for each in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += each.memory_info().rss
+    return total
+
+
+def _written_alike(bundle: Any, texts: list[str]) -> tuple[int, int]:
+    """Of how many prompts the folder of a bundle writes the tokens that its form does; and how many there are."""
+    from luban.bundle.bundle import rebuild_form
+    from luban.origins import causal
+    from luban.runtime import continuing
+
+    origin = causal.find(str(bundle.path))
+    network: Any = origin.network()
+    tokenizer = origin.tokenizer()
+    asked = [origin.chat([{"role": "user", "content": text}], ask=True) for text in texts]
+    prompts = [tokenizer.encode(text, add_special_tokens=False).ids for text in asked]
+
+    def greedy() -> list[list[int]]:
+        return [list(islice(continuing.tokens(network, prompt), TOKENS)) for prompt in prompts]
+
+    saved = greedy()
+    form: Any = rebuild_form(bundle.stored)
+    setattr(network, network.base_model_prefix, form.module.body)
+    return sum(one == other for one, other in zip(saved, greedy(), strict=True)), len(prompts)
+
+
 def _reloaded(origin: Any, folder: str) -> Any:
     """The network of what `transformers` saved, as luban opens it."""
     from luban.origins import causal
@@ -108,5 +200,10 @@ def _share(name: str, count: int, of: int, how: str) -> harness.Figure:
     return harness.Figure(name, count / of, low, high, (">=", 1.0), how)
 
 
+CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[harness.Options], list[harness.Figure]]]] = {
+    "generate": (("generate-agrees", "generate-agrees-reloaded", "generate-speed"), ("smollm2", "bbc-news"), generated),
+    "adapt": (ADAPTING, ("smollm2", "en-fr-titles"), adapted),
+}
+
 if __name__ == "__main__":
-    harness.main(__doc__, figures)
+    harness.main(__doc__, figures, cases=tuple(CASES))

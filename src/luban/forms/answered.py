@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 TASKS = ("chat",)
-TOGETHER = 2_048
-"""Tokens that are read at once, padding included."""
+TOGETHER = 512
+"""Tokens that are read at once, padding included: each token of an answer has a number for every word."""
 
 
 @final

@@ -36,4 +36,10 @@ def kept() -> Iterator[None]:
     try:
         yield
     finally:
-        library.malloc_trim(0)
+        give_back()
+
+
+def give_back() -> None:
+    """Gives memory that was freed back to the system, where the C library keeps it: others may need it."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

@@ -197,6 +197,12 @@ def _usual(train: Train, candidate: Candidate, reasons: dict[str, str]) -> tuple
     return train.model_copy(update=found), reasons
 
 
+def copied(module: nn.Module) -> nn.Module:
+    """The module with copies of all that learns; what stays as it is belongs to both."""
+    stays = {id(parameter): parameter for parameter in module.parameters() if not parameter.requires_grad}
+    return copy.deepcopy(module, stays)
+
+
 def sizes_of(batch: Batch, work: Work, candidate: Candidate, train: Train) -> Train:
     """The recipe's part for a candidate, in which the sizes of batches are decided."""
     train = Train.model_validate({**train.model_dump(), **candidate.train})
@@ -266,7 +272,7 @@ def threads(module: nn.Module, parts: list[Part], loss: Loss) -> tuple[int, str]
     allowed = torch.get_num_threads()
     if allowed == 1:
         return 1, "one is allowed"
-    trial = copy.deepcopy(module).train()
+    trial = copied(module).train()
     times: dict[int, list[float]] = {1: [], allowed: []}
     for turn in range(TRIED):
         for count in times:
@@ -299,7 +305,7 @@ def learning_rate(module: nn.Module, parts: list[Part], train: Train, loss: Loss
     """
     import torch
 
-    trial = copy.deepcopy(module).train()
+    trial = copied(module).train()
     optimiser = optimizer(trial, train, LOWEST_RATE)
     growth = (HIGHEST_RATE / LOWEST_RATE) ** (1 / (TESTED - 1))
     rate, best, change, least = LOWEST_RATE, 0.0, 0.0, 0.0
@@ -349,7 +355,7 @@ def precision(module: nn.Module, parts: list[Part], loss: Loss, seconds: float, 
 
     if seconds < SLOW_STEP and device == "cpu":
         return "float32", 1.0, f"a step takes {seconds * 1e3:.1f} ms, too little for bfloat16 to pay"
-    trial = copy.deepcopy(module).eval()
+    trial = copied(module).eval()
     times: dict[bool, list[float]] = {False: [], True: []}
     losses: dict[bool, list[float]] = {False: [], True: []}
     for turn in range(4):

@@ -60,12 +60,14 @@ def make(
             reason = str(folder.failure(unit))
             raise TrainingError(f"{unit.candidate.label}: {reason[:500]}", fix="a smaller size may do")
     late = [] if folder.finished(Unit(asked, WHOLE)) else [{**_line(asked), "status": "skipped", "reason": _LATE}]
-    told = f"{asked.label}: {_LATE}, so counts of tokens answer; it needs more --time"
+    simplest = "the model as it was answers" if prepared.task.name in chatting.TASKS else "counts of tokens answer"
+    told = f"{asked.label}: {_LATE}, so {simplest}; it needs more --time"
     asked, reason = (simple, told) if late else (asked, "the one that was asked for")
+    # One after the other: a large model is in memory once.
+    beside = None if simple == asked else (simple.model, _answers(prepared, training, simple, folder))
+    answers = _answers(prepared, training, asked, folder)
     form = folder.form(Unit(asked, WHOLE))
     own = folder.actual(Unit(asked, WHOLE)).candidate
-    answers = _answers(prepared, training, asked, folder)
-    beside = None if simple == asked else (simple.model, _answers(prepared, training, simple, folder))
     measurements = measuring.figures(
         prepared.task, prepared.recipe.train.metric, target, answers, beside, "test",
         groups=_groups(prepared), seed=prepared.recipe.seed,

@@ -96,7 +96,7 @@ class PretrainedCausal:
         from luban.models import _adapters
         from luban.origins import causal
 
-        module.take(causal.find(settings.origin.content).network())  # type: ignore[operator]
+        module.take(causal.find(settings.origin.content).network)  # type: ignore[operator]
         adapted = resolved(settings)[0] != "full"
         for name, parameter in module.named_parameters():
             parameter.requires_grad_(_adapters.learns(name) if adapted else True)

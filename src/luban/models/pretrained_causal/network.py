@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, final
 
 import torch
@@ -44,13 +44,19 @@ class AnsweringModel(nn.Module):
         total = torch.zeros(own.shape, dtype=each.dtype, device=each.device).masked_scatter(own, each).sum(dim=1)
         return torch.stack([total, own.sum(dim=1).to(total.dtype)], dim=1)
 
-    def take(self, network: nn.Module) -> None:
-        """Goes on from the weights of a network of `transformers`, whose memory it takes over."""
-        prefix: Any = network.base_model_prefix
-        own = getattr(network, prefix).state_dict()
-        self.body.load_state_dict(own, strict=False, assign=True)
-        if self.head is not None:
-            self.head.load_state_dict(network.get_output_embeddings().state_dict(), assign=True)  # type: ignore[operator]
+    def take(self, load: Callable[[], nn.Module]) -> None:
+        """Goes on from the weights of a network of `transformers`, whose memory it takes over.
+
+        load: reads that network; what was drawn here is given back before, so that there is room for one of both.
+        """
+        own = {name: weight for name, weight in self.named_parameters() if not _adapters.learns(name)}
+        for weight in own.values():
+            weight.data = torch.empty(0)
+        network: Any = load()
+        theirs = dict(getattr(network, network.base_model_prefix).named_parameters())
+        for name, weight in own.items():
+            inside = name.removeprefix("body.")
+            weight.data = (theirs[inside] if inside in theirs else network.get_output_embeddings().weight).data
         _adapters.begun(self.body)
 
     def _nats(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
