@@ -11,9 +11,9 @@ one after the other on each prompt). With `--quick` there are 4 prompts.
 
 adapt-loss (nats a token of the answers that were held out, after LoRA on 200 titles with their French translation,
 `en-fr-titles`; 160 are learned from), adapt-gain (by how many nats that is less than of the model as it was, on the
-same answers) and adapt-gain-at-least, its lower bound; adapt-memory-gb (the most memory that all processes of the fit had
-resident at a time), adapt-minutes (CPU minutes of the fit, in one thread), adapt-agrees (share of the prompts of which
-the bundle writes the very tokens of the network that was measured, through its folder `model`).
+same answers) and adapt-gain-at-least, its lower bound; adapt-memory-gb (the most memory that all processes of the fit
+had resident at a time), adapt-minutes (CPU minutes of the fit, in one thread), adapt-agrees (share of the prompts of
+which the bundle writes the very tokens of the network that was measured, through its folder `model`).
 """
 
 from __future__ import annotations

@@ -20,7 +20,9 @@ from luban.runtime import graph
 from luban.training.fitting import settings
 from models.tables import ESTIMATORS, ROWS, UNSEEN, WIDTH, fit, table
 
-SEQUENCES = frozenset({"causal-lm", "chat", "masked-lm", "question-answering", "sequence-to-sequence", "tagging"})
+SEQUENCES = frozenset(
+    {"causal-lm", "chat", "masked-lm", "preference", "question-answering", "sequence-to-sequence", "tagging"}
+)
 """Tasks whose answers are no line of numbers: who answers them is held by the tests of the task."""
 CASES = [(name, task) for name, model in ESTIMATORS.items() for task in sorted(model.tasks - SEQUENCES)]
 SUPERVISED = ("binary", "multiclass", "multilabel", "regression")

@@ -286,6 +286,7 @@ ELSEWHERE = {
     ("encoder-decoder", "vocabulary"),
     ("encoder-decoder", "beams"),
     ("pretrained-causal", "alpha"),
+    ("pretrained-causal", "beta"),
     ("pretrained-image", "layer_decay"),
     ("gpt", "context"),
     ("bert", "whole_words"),

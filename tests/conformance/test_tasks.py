@@ -23,7 +23,7 @@ TARGETS = {
     "regression": pl.Series("y", [1.5, -2.0, None, 0.0, 1e6, 3.0]),
 }
 """A target of each supervised task; one row has none."""
-OTHERS = {"clustering", "anomaly", "causal-lm", "chat", "masked-lm"}
+OTHERS = {"clustering", "anomaly", "causal-lm", "chat", "masked-lm", "preference"}
 NAMES = [name for name in registry.names("tasks") if name in TARGETS or name in OTHERS]
 SUPERVISED = [name for name in NAMES if name in TARGETS]
 

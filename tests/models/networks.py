@@ -19,7 +19,7 @@ NETWORKS: dict[str, NetworkModel] = {
     for name, model in ((name, registry.find("models", name)) for name in registry.names("models"))
     if model.trainer == "gradient"
 }
-LANGUAGE = frozenset({"causal-lm", "chat", "masked-lm"})
+LANGUAGE = frozenset({"causal-lm", "chat", "masked-lm", "preference"})
 ANSWERING = {name: model for name, model in NETWORKS.items() if not model.tasks & {"sequence-to-sequence", *LANGUAGE}}
 TAGGING = {name: model for name, model in NETWORKS.items() if "tagging" in model.tasks}
 """Those that also answer each step with (outputs,) numbers."""

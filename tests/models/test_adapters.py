@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
@@ -131,6 +133,32 @@ def test_alpha_over_rank_is_how_much_an_adapter_says(origin: causal.Causal) -> N
         with torch.inference_mode():
             answers.append(logits(module))
     assert torch.equal(answers[0], answers[1]) and not torch.allclose(answers[0], answers[2])
+
+
+def test_the_loss_of_a_pair_is_that_of_direct_preference_optimisation(origin: causal.Causal) -> None:
+    """-log sigmoid(beta * how much the margin grew) (Rafailov et al., 2023, equation 7), from log p of single chats."""
+    model = registry.find("models", "pretrained-causal")
+    work = replace(WORK, task="preference")
+    single, _ = adapted(origin, "lora")
+    moved(single)
+    first, second = [[1, 9, 1 + VOCABULARY + 8, 1 + VOCABULARY + 3], [1, 9, 1 + VOCABULARY + 5]]
+    padded = torch.tensor([first, [*second, 0]])
+    pair = torch.tensor([[*first, *(number + 2 * VOCABULARY for number in second)]])
+    with torch.inference_mode():
+        after = -single.sums({"chat": padded})[:, 0]
+        with _adapters.without(single):
+            before = -single.sums({"chat": padded})[:, 0]
+    losses = []
+    for beta in (0.1, 2.0):
+        settings = model.Settings(origin=origin.settings(), adapter="lora", beta=beta)
+        module = model.build(work, settings).eval()
+        module.load_state_dict(single.state_dict())
+        with torch.inference_mode():
+            losses.append(float(module({"chat": pair})))
+            assert torch.allclose(module.sums({"chat": pair})[0], after, atol=1e-4)
+        grown = float((after[0] - after[1]) - (before[0] - before[1]))
+        assert losses[-1] == pytest.approx(np.log1p(np.exp(-beta * grown)), rel=1e-3)
+    assert losses[0] != losses[1]
 
 
 def test_what_is_large_has_adapters_and_what_is_small_learns_whole(origin: causal.Causal) -> None:

@@ -113,6 +113,52 @@ def test_what_is_saved_is_what_answers(adapted: Bundle) -> None:
     assert greedy() == saved
 
 
+def pairs(count: int = 80) -> pl.DataFrame:
+    """Made here: of two short answers the one that names the town was chosen."""
+    table = rows(count)
+    rejected = [answer.replace("in", "the") for answer in table["answer"]]
+    return table.rename({"answer": "chosen"}).with_columns(pl.Series("rejected", rejected))
+
+
+def test_preferences_raise_the_margin_of_pairs_that_are_held_out(tiny: Path, tmp_path: Path) -> None:
+    asked = {"train.epochs": 6, "train.learning_rate": 1e-3}
+    made = luban.fit(pairs(), task="preference", from_=str(tiny), set=asked, out=tmp_path / "pairs.luban")
+    found = figures(made)
+    assert list(found) == ["preference-margin", "preference-accuracy"]
+    for each in found.values():
+        assert (each.rows, each.split, each.baseline.model) == (16, "test", "untouched")
+        assert each.difference.low > 0
+    assert found["preference-accuracy"].value == 1.0
+    assert made.recipe.model.candidates[0].settings["adapter"] == "lora"
+    # The folder is the one that was measured: the chosen answer is the likelier one for transformers too.
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = Path(made.path) / "model"
+    network, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    others = pairs(5)
+    margins = []
+    for prompt, chosen, rejected in others.iter_rows():
+        costs = []
+        for answer in (chosen, rejected):
+            turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
+            asked_for = tokenizer.apply_chat_template(turns[:1], add_generation_prompt=True, return_dict=False)
+            whole = tokenizer.apply_chat_template(turns, return_dict=False)[:-1]
+            with torch.inference_mode():
+                logits = network(input_ids=torch.tensor([whole])).logits.log_softmax(-1)[0]
+            costs.append(float(sum(logits[at - 1, whole[at]] for at in range(len(asked_for), len(whole)))))
+        margins.append(costs[0] - costs[1])
+    assert made.predict(others).to_numpy() == pytest.approx(margins, abs=1e-3)
+
+
+def test_preferences_need_an_adapter(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="preferences are learned by an adapter") as error:
+        luban.fit(
+            pairs(20), task="preference", from_=str(tiny), out=tmp_path / "a.luban",
+            set={"model.pretrained-causal.adapter": "full"},
+        )  # fmt: skip
+    assert error.value.fix == "--set model.pretrained-causal.adapter=lora"
+
+
 @pytest.mark.slow
 def test_what_learns_is_told_with_its_reason(tiny: Path, adapted: Bundle, tmp_path: Path) -> None:
     found = luban.fit(rows(20), task="chat", from_=str(tiny), set={"train.epochs": 1}, out=tmp_path / "a.luban")

@@ -17,7 +17,7 @@ from luban.protocols import Builder, NoGraph, State
 if TYPE_CHECKING:
     from torch import nn
 
-TASKS = ("chat",)
+TASKS = ("chat", "preference")
 TOGETHER = 512
 """Tokens that are read at once, padding included: each token of an answer has a number for every word."""
 
@@ -45,7 +45,9 @@ class Answered:
         return found
 
     def outputs(self, inputs: Inputs) -> Array:
-        """(rows, 2) float64: the sum of -log p over the tokens of the answers of a chat, and how many they are."""
+        """(rows, 2) float64: the sum of -log p over the tokens of the answers of a chat, and how many they are;
+        of pairs of answers log p of the chosen one, and of the rejected one.
+        """
         import torch
 
         rows, lengths = int(inputs.shape[0]), collate.lengths(inputs)

@@ -23,7 +23,7 @@ class Untouched:
     name: ClassVar[str] = "untouched"
     trainer: ClassVar[Literal["estimator"]] = "estimator"
     sees: ClassVar[Literal["tensors"]] = "tensors"
-    tasks: ClassVar[frozenset[str]] = frozenset({"chat"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"chat", "preference"})
     Settings = Settings
 
     def portfolio(self, work: Work) -> Iterable[Entry]:

@@ -130,10 +130,10 @@ class Customary(Protocol):
 
 @runtime_checkable
 class Blocked(Protocol):
-    """An architecture that learns blocks of texts, all of the same length."""
+    """An architecture that says how much it learns from at once: blocks of texts of one length, or few long rows."""
 
     def batch(self, settings: Section) -> tuple[int, str]:
-        """How many blocks make a step where the recipe leaves it open, and why."""
+        """How many blocks, or rows, make a step where the recipe leaves it open, and why."""
 
     def usual(self) -> Mapping[str, tuple[str, str]]:
         """The optimiser and the schedule where the recipe leaves them open, by key of its `train`, and why."""

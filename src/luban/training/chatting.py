@@ -12,13 +12,16 @@ from luban.core import registry
 from luban.features import chat
 from luban.protocols import Form, Work
 
-TASKS = ("chat",)
+PREFERENCE = "preference"
+TASKS = ("chat", PREFERENCE)
 
 
 def inner(batch: Batch, work: Work) -> tuple[Batch, Work, Callable[[Form], Form]]:
     """The chats with their weights, and the form that says what answers cost."""
-    answers = said(batch, work).astype(np.float64)
-    weight = answers if batch.weight is None else answers * batch.weight
+    weight = batch.weight
+    if work.task != PREFERENCE:
+        answers = said(batch, work).astype(np.float64)
+        weight = answers if weight is None else answers * weight
 
     def outer(form: Form) -> Form:
         read: Form = registry.find("forms", "answered")(form)
@@ -28,11 +31,13 @@ def inner(batch: Batch, work: Work) -> tuple[Batch, Work, Callable[[Form], Form]
 
 
 def said(batch: Batch, work: Work) -> Array:
-    """(rows,) int64: the tokens that a model is to say in each chat."""
+    """(rows,) int64: the tokens that a model is to say in each chat; of two answers in the shorter one."""
     ((name, rows),) = collate.parts(batch.inputs).items()
     assert isinstance(rows, Ragged), "chats come as tokens"
     _, kinds = chat.apart(rows.values, (work.shapes[name].size[0] - 1) // chat.KINDS)
     row = np.repeat(np.arange(len(rows)), rows.lengths)
     # What begins a chat follows nothing.
-    counted = (kinds == chat.SAID) & np.isin(np.arange(len(row)), rows.offsets[:-1], invert=True)
-    return np.bincount(row[counted], minlength=len(rows))
+    first = np.isin(np.arange(len(row)), rows.offsets[:-1], invert=True)
+    wanted = (chat.SAID, chat.SAID_AGAIN) if work.task == PREFERENCE else (chat.SAID,)
+    counts = [np.bincount(row[(kinds == kind) & first], minlength=len(rows)) for kind in wanted]
+    return np.min(counts, axis=0)

@@ -167,7 +167,8 @@ def decide(
             cut_short=cut_short, longer=1 if pretrained(candidate) else LONGER,
         )  # fmt: skip
         train = train.model_copy(update={"epochs": count})
-        if blocks(candidate) is not None and cut_short and left is not None and usual is not None:
+        counted = blocks(candidate) is not None and not pretrained(candidate)
+        if counted and cut_short and left is not None and usual is not None:
             # Of texts that are read once or twice, no whole number of epochs is near to what time allows.
             planned = int(USED * left / max(step_seconds * train.accumulate, 1e-9))
             if planned < LONGER * usual[0] * steps:

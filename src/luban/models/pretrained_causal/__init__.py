@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 from pydantic import Field
 
 from luban.batch import Array
+from luban.core.errors import UsageError
 from luban.models import _causal, _networks, _pretrained
 from luban.protocols import Entry, Work
 from luban.recipe.recipe import Section
@@ -19,9 +20,12 @@ RATE = 5e-5
 """The learning rate of all weights."""
 FASTER = 10.0
 """How many times as fast an adapter learns: it begins with nothing (Hu et al., 2022; Schulman et al., 2025)."""
+PREFERENCE = "preference"
+ROWS = 4
+"""Chats of a step."""
 LARGE = 30_000_000
 """Weights from which all of them are no longer changed where nothing is said."""
-FEWEST_EPOCHS, MOST_EPOCHS, STEPS = 2, 6, 60
+FEWEST_EPOCHS, MOST_EPOCHS, STEPS = 2, 6, 120
 
 Adapter = Literal["auto", "lora", "dora", "full"]
 
@@ -35,6 +39,8 @@ class Settings(_causal.Beginning):
     """How many numbers lie between the two matrices of an adapter."""
     alpha: float = Field(16.0, gt=0, le=1e4)
     """The product of the two matrices is multiplied by this over the rank."""
+    beta: float = Field(0.1, gt=0, le=10)
+    """With the task `preference`: the larger, the nearer it stays to the model as it was."""
     where: Literal["all", "attention"] = "all"
     """Which matrices have an adapter: all of each block, or those of its attention."""
 
@@ -60,7 +66,7 @@ class PretrainedCausal:
 
     name: ClassVar[str] = _causal.ADAPTED
     trainer: ClassVar[Literal["gradient"]] = "gradient"
-    tasks: ClassVar[frozenset[str]] = frozenset({"chat"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"chat", PREFERENCE})
     takes: ClassVar[frozenset[str]] = frozenset({"tokens"})
     goes_on: ClassVar[bool] = True
     Settings = Settings
@@ -76,6 +82,14 @@ class PretrainedCausal:
         self, settings: Section, work: Work, length: float, seconds: float | None
     ) -> tuple[Mapping[str, Any], str]:
         assert isinstance(settings, Settings)
+        if work.task == PREFERENCE and settings.adapter in ("auto", "full"):
+            if settings.adapter == "full":
+                raise UsageError(
+                    "preferences are learned by an adapter: without it the model is as it was, to be compared with.",
+                    where=f"model.{self.name}.adapter",
+                    fix=f"--set model.{self.name}.adapter=lora",
+                )
+            return {"adapter": "lora"}, "without its adapter the model is as it was, to be compared with"
         if settings.adapter != "auto":
             return {}, ""
         adapter, reason = resolved(settings)
@@ -89,7 +103,10 @@ class PretrainedCausal:
         adapter, _ = resolved(settings)
         how = None if adapter == "full" else How(adapter, settings.rank, settings.alpha / settings.rank)
         ((name, shape),) = _networks.shapes(work).items()
-        return AnsweringModel(name, settings.origin.config, (shape.size[0] - 1) // 4, how, settings.where)
+        return AnsweringModel(
+            name, settings.origin.config, (shape.size[0] - 1) // 4, how, settings.where,
+            prefers=work.task == PREFERENCE, beta=settings.beta,
+        )  # fmt: skip
 
     def begin(self, module: nn.Module, settings: Section) -> None:
         assert isinstance(settings, Settings) and settings.origin is not None
@@ -100,13 +117,21 @@ class PretrainedCausal:
         adapted = resolved(settings)[0] != "full"
         for name, parameter in module.named_parameters():
             parameter.requires_grad_(_adapters.learns(name) if adapted else True)
-            parameter.rate = FASTER if adapted else 1.0  # type: ignore[attr-defined]
+            # A preference is soon learned, and then exaggerated.
+            parameter.rate = FASTER if adapted and not module.prefers else 1.0  # type: ignore[attr-defined]
 
     def rate(self) -> tuple[float, str]:
         return RATE, f"the usual one for weights that were pretrained; an adapter learns {FASTER:g} times as fast"
 
     def epochs(self, steps: int) -> tuple[int, str]:
         return _pretrained.epochs(steps, FEWEST_EPOCHS, MOST_EPOCHS, about=STEPS)
+
+    def batch(self, settings: Section) -> tuple[int, str]:
+        return ROWS, f"{ROWS} chats make a step, so that what is kept of each token of a large network fits into memory"
+
+    def usual(self) -> Mapping[str, tuple[str, str]]:
+        """As every other network has them."""
+        return {}
 
     def merged(self, weights: Mapping[str, Tensor], settings: Section) -> tuple[dict[str, Tensor], Section]:
         assert isinstance(settings, Settings)
