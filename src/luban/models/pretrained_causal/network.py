@@ -102,7 +102,7 @@ class AnsweringModel(nn.Module):
         own = (kinds == chat.SAID)[:, 1:] & (numbers[:, 1:] > 0)
         states = self.body(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
         weight = self.body.get_input_embeddings().weight if self.head is None else self.head.weight
-        return nats(states[own], weight, tokens[:, 1:][own])[0], own
+        return nats(states[own], weight, tokens[:, 1:][own]), own
 
 
 def pairs(numbers: Tensor, vocabulary: int) -> Tensor:
