@@ -39,8 +39,8 @@ def command(places: tuple[str, ...], talk: Talk, out: str | None, labels: str | 
     Without a bundle, and without a single labelled row: luban predict --from minilm --labels sport,politics DATA
 
     Columns: 'row' from 0 (or the id column), 'prediction', then 'probability_CLASS' for classes, or 'low' and 'high',
-    between which 90 of 100 true values lie, for numbers. An answer that is a piece of a text is followed by 'begin', its
-    first character in the context, from 0 on, and 'probability'.
+    between which 90 of 100 true values lie, for numbers. An answer that is a piece of a text is followed by 'begin',
+    its first character in the context, from 0 on, and 'probability'.
     """
     from luban.verbs.predict import predict
 
