@@ -10,6 +10,12 @@ bert-fills and masked-trigram-fills (the share of them that is filled right), be
 how much more); headlines-pretrained and headlines-scratch (accuracy after 200 headlines with a label, mean of five
 draws: of the BERT that was pretrained, and of the same network with fresh weights), headlines-gain and
 headlines-gain-at-least (the paired difference, and its lower bound over the draws).
+
+Figures of answering by a fine-tuned MiniLM (`throughput.py`): inference-pipeline, inference-pipeline-32 and
+inference-onnxruntime (CPU of `transformers.pipeline` as it comes, of it with batch_size=32, and of a bare loop over
+sorted batches, over that of luban), inference-pipeline-int8 and inference-pipeline-32-int8 (over luban's in int8),
+inference-difference (largest of a probability), inference-int8-changed and inference-int8-loss (texts that get another
+class, and accuracy that is lost).
 """
 
 from __future__ import annotations
@@ -22,6 +28,7 @@ from typing import Any
 import numpy as np
 
 import harness
+import throughput
 
 SECONDS = 600
 HELD_OUT = 10
@@ -55,6 +62,13 @@ NAMES = (
 
 
 def figures(options: harness.Options) -> list[harness.Figure]:
+    measured = throughput.figures(options) if not options.only or "inference" in options.only else []
+    if options.only and set(options.only) <= {"inference"}:
+        return measured
+    return [*measured, *language_models(options)]
+
+
+def language_models(options: harness.Options) -> list[harness.Figure]:
     from luban.core.errors import UsageError
     from luban.data.catalogue import sample_path
 
@@ -192,4 +206,4 @@ def fresh(place: Path) -> Path:
 
 
 if __name__ == "__main__":
-    harness.main(__doc__, figures, ["gpt", "bert", "headlines"])
+    harness.main(__doc__, figures, ["gpt", "bert", "headlines", "inference"])

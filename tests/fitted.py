@@ -30,6 +30,13 @@ ASKED: dict[str, dict[str, Any]] = {
     "iris": {"data": "sample:iris", "target": "species", "model": "linear,svm,gradient-boosting"},
     "cancer": {"data": "sample:breast-cancer", "target": "diagnosis", "model": "linear"},
     "diabetes": {"data": "sample:diabetes", "target": "progression", "model": "linear"},
+    "wide": {
+        "data": "sample:iris",
+        "target": "species",
+        "model": "mlp",
+        "set": {"model.mlp.units": [128, 128], "train.epochs": 2, "train.repeats": 1, "split.folds": 2},
+        "repair": "off",
+    },
     "patients": {"data": "patients.csv", "target": "stage", "model": "gradient-boosting"},
 }
 

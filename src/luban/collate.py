@@ -24,6 +24,9 @@ OWN = ".own"
 WRITTEN = ".written"
 """Behind the name of a part that is read: the tokens that were written so far, each row begun by START."""
 
+SPREAD, SPREAD_STEPS = 1.25, 4
+"""How many times as long as the shortest row of a piece the longest may be, and by how many steps besides."""
+
 
 def parts(inputs: Inputs) -> Mapping[str, Array | Ragged]:
     """The parts by name; a matrix is one part."""
@@ -65,6 +68,27 @@ def unpadded(steps: Array, lengths: Array) -> Ragged:
     """
     own = np.arange(steps.shape[1]) < lengths[:, None]
     return Ragged(steps[own], np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
+
+
+def pieces(order: Array, lengths: Array, most: int) -> list[Array]:
+    """Rows, ordered by length, in pieces: of at most `most` steps when padded, with little of them padding.
+
+    A piece has at least one row, and its longest row has at most a quarter, and four steps, more than its shortest.
+
+    >>> [piece.tolist() for piece in pieces(np.array([2, 0, 1, 3]), np.array([9, 20, 8, 21]), 40)]
+    [[2, 0], [1], [3]]
+    """
+    found, first = [], 0
+    sorted_lengths = lengths[order]
+    while first < len(order):
+        longest = sorted_lengths[first] * SPREAD + SPREAD_STEPS
+        within = int(np.searchsorted(sorted_lengths, longest, side="right"))
+        # Padded steps grow with every row, so the first that is one too many can be looked up.
+        padded = sorted_lengths[first:within] * np.arange(1, within - first + 1)
+        size = max(int(np.searchsorted(padded, most, side="right")), 1)
+        found.append(order[first : first + size])
+        first += size
+    return found
 
 
 def to_numpy(inputs: Inputs, rows: Array) -> dict[str, Array]:

@@ -44,8 +44,9 @@ class Reached:
 @pytest.fixture
 def reach(monkeypatch: pytest.MonkeyPatch, visits: Path, fitted: Fitted) -> Callable[..., Reached]:
     """Calls `fit` or `diagnose` up to where rows are prepared, and returns what they would be prepared with."""
-    # Whoever needs this bundle gets it from the real making.
-    fitted.bundle("cancer")
+    # Whoever needs these bundles gets them from the real making.
+    for name in ("cancer", "wide"):
+        fitted.bundle(name)
     made: dict[str, Any] = {}
 
     def make(dataset: Any, given: Any, recipe: Any, folder: Any, allowed: Any, *, ask: Any, **others: Any) -> None:
@@ -306,6 +307,15 @@ def predict_format(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert [*first] == luban(*question).lines[0].split(",")
 
 
+def predict_precision(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    question = ("predict", fitted.bundle("wide"), "sample:iris", "--precision")
+    exact, rounded = (luban(*question, precision) for precision in ("float32", "int8"))
+    assert "of the first 64 rows" in rounded.err
+    assert exact.out != rounded.out
+    assert len(exact.lines) == len(rounded.lines)
+    assert luban("predict", fitted.bundle("cancer"), "sample:breast-cancer", "--precision", "int8").code == 2
+
+
 def inspect_column(reach: Callable[..., Reached], fitted: Fitted) -> None:
     def kind(*arguments: str) -> str:
         columns = luban("inspect", "visits.csv", "--json", *arguments).document["columns"]
@@ -542,6 +552,7 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("predict", "--text"): predict_text,
     ("predict", "--out"): predict_out,
     ("predict", "--format"): predict_format,
+    ("predict", "--precision"): predict_precision,
     ("inspect", "--column"): inspect_column,
     ("compare", "--data"): compare_data,
     ("report", "--out"): report_out,

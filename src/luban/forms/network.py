@@ -163,15 +163,8 @@ def _pieces(order: Array, lengths: Array | None, cells: int) -> list[Array]:
     if lengths is None:
         size = int(np.clip(CELLS // cells, 1, MOST_ROWS))
         return [order[first : first + size] for first in range(0, len(order), size)]
-    found, first = [], 0
-    while first < len(order):
-        size = min(MOST_ROWS, len(order) - first)
-        # The longest row of a piece is its last.
-        while size > 1 and size * lengths[order[first + size - 1]] * cells > CELLS:
-            size = size // 2
-        found.append(order[first : first + size])
-        first += size
-    return found
+    found = collate.pieces(order, lengths, CELLS // cells)
+    return [piece[first : first + MOST_ROWS] for piece in found for first in range(0, len(piece), MOST_ROWS)]
 
 
 def _work(checked: Checked, document: Any) -> Work:

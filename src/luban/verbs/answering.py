@@ -17,6 +17,7 @@ from luban.data.check import conform
 from luban.protocols import Arranging, Asking, Encoder, Spanning, State, Tagging, Target, Task
 from luban.recipe.recipe import Features, Recipe
 from luban.runtime import answering
+from luban.runtime.quantizing import Precision
 from luban.schema.schema import Schema
 from luban.training import question, spanning, writing
 from luban.training.conformal import Conformal
@@ -54,13 +55,20 @@ class Answerer:
     at_once: int = SLICE
 
     @classmethod
-    def of(cls, stored: Stored, *, threads: int = 1) -> Self:
-        """The answerer of a stored bundle: its ONNX graph where it has one, else its form."""
+    def of(cls, stored: Stored, *, threads: int = 1, precision: Precision = "float32") -> Self:
+        """The answerer of a stored bundle: its ONNX graph where it has one, else its form.
+
+        Raises UsageError where it has nothing to calculate in int8.
+        """
         facts = stored.facts
         preprocessor = encoders.rebuild(stored.preprocessor)
         if stored.runtime is not None:
             shapes = encoders.shapes(preprocessor)
-            outputs = answering.from_onnx(stored.runtime, width=preprocessor.width, shapes=shapes, threads=threads)
+            outputs = answering.from_onnx(
+                stored.runtime, width=preprocessor.width, shapes=shapes, threads=threads, precision=precision
+            )
+        elif precision == "int8":
+            raise answering.no_int8()
         else:
             outputs = answering.from_form(rebuild_form(stored))
         conformal = facts.get("conformal")

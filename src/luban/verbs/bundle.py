@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from luban.forms.network import Network
     from luban.runtime.outline import Outline
+    from luban.runtime.quantizing import Precision
     from luban.verbs.answering import Answerer
 
 SHOWN = ("task", "target", "classes", "positive", "split", "candidates", "chosen", "calibration", "threshold")
@@ -101,12 +102,15 @@ class Bundle:
         """What answers rows; made at the first question."""
         return self.answering()
 
-    def answering(self, threads: int = 1) -> Answerer:
-        """What answers rows on this many threads. Raises BundleError, naming the bundle, for a model that cannot."""
+    def answering(self, threads: int = 1, precision: Precision = "float32") -> Answerer:
+        """What answers rows on this many threads, in float32 or in int8.
+
+        Raises UsageError where nothing of the model can be int8, and BundleError, naming the bundle, for a model that
+        cannot answer."""
         from luban.verbs.answering import Answerer
 
         try:
-            return Answerer.of(self.stored, threads=threads)
+            return Answerer.of(self.stored, threads=threads, precision=precision)
         except BundleError as error:
             where = " ".join(str(part) for part in (self.path, error.where) if part is not None)
             raise BundleError(error.message, where=where or None, fix=error.fix or folder.AGAIN) from None

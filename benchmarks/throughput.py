@@ -1,0 +1,246 @@
+"""How fast a large pretrained model answers, beside the libraries that people use for it; `large.py` calls this.
+
+The model is MiniLM (`minilm`), fine-tuned on articles of BBC News (`bbc-news`) that are cut to lengths as texts have
+them: median 40 tokens, 95% below about 130, none above 256. CPU seconds in one thread, in turns, each round on the same
+texts; words are cut into tokens within what is measured. The value is the median of the rounds.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import harness
+from luban.evidence.intervals import proportion_difference
+
+LABELLED, ANSWERED, TIMED = 300, 600, 160
+QUICK_LABELLED, QUICK_ANSWERED, QUICK_TIMED = 20, 24, 24
+LONGEST = 256
+ROUNDS, QUICK_ROUNDS = 5, 1
+SAMPLES = ("minilm", "bbc-news")
+GOALS = {
+    "inference-pipeline": 2.0,
+    "inference-pipeline-int8": 4.0,
+    "inference-pipeline-32": 5.0,
+    "inference-pipeline-32-int8": 10.0,
+    "inference-onnxruntime": 0.95,
+}
+PARITY = ("inference-difference", "inference-int8-changed", "inference-int8-loss")
+NAMES = (*GOALS, *PARITY)
+CLOSE = 1e-4
+"""How far a probability in float32 may lie from that of the pipeline."""
+
+Run = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Served:
+    """What answers, by name; each takes the same texts."""
+
+    runs: dict[str, Run]
+    how: str
+
+
+def figures(options: harness.Options) -> list[harness.Figure]:
+    from luban.core.errors import UsageError
+    from luban.data.catalogue import sample_path
+
+    try:
+        for name in SAMPLES:
+            sample_path(name)
+    except UsageError as error:
+        return [harness.Figure(each, None, reason=f"{name} is not here: {error.fix}") for each in NAMES]
+    import torch
+
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        return _inference(Path(folder), options)
+
+
+def texts(seed: int) -> Any:
+    """Unique articles in a random order, each cut at a length of its own."""
+    import polars as pl
+
+    from luban.data.catalogue import sample_path
+
+    table = pl.read_csv(sample_path("bbc-news")).unique("text", keep="first", maintain_order=True)
+    table = table.sample(fraction=1.0, shuffle=True, seed=seed)
+    # A word has about 1.2 tokens, and two marks are around a text.
+    words = np.exp(np.random.default_rng(seed).normal(math.log(32), 0.7, len(table)))
+    cut = [
+        " ".join(text.split()[:count])
+        for text, count in zip(table["text"], words.clip(3, 200).astype(int), strict=True)
+    ]
+    return table.with_columns(pl.Series("text", cut))
+
+
+def _inference(place: Path, options: harness.Options) -> list[harness.Figure]:
+    import luban
+
+    sizes = (QUICK_LABELLED, QUICK_ANSWERED, QUICK_TIMED) if options.quick else (LABELLED, ANSWERED, TIMED)
+    labelled, answered, timed = sizes
+    table = texts(options.seed)
+    known, judge, others = table[:labelled], table[-100:], table[labelled : labelled + answered]
+    settings = {"train.epochs": 1 if options.quick else 3, "features.longest": LONGEST}
+    bundle = luban.fit(
+        known, "topic", from_="minilm", model="pretrained-text", validation=judge, set=settings, repair="off",
+        column={"text": "text"}, seed=options.seed, threads=1, out=place / "tuned.luban",
+    )  # fmt: skip
+    harness.say("fine-tuned")
+    few = others[:timed].select("text")
+    served = _served(bundle, few)
+    seconds: dict[str, list[float]] = {name: [] for name in served.runs}
+    said = {name: run() for name, run in served.runs.items()}
+    for number in range(QUICK_ROUNDS if options.quick else ROUNDS):
+        names = list(seconds)
+        for name in names if number % 2 else reversed(names):
+            began = time.process_time()
+            served.runs[name]()
+            seconds[name].append(time.process_time() - began)
+        harness.say(f"round {number + 1}: " + ", ".join(f"{n} {each[-1]:.2f}s" for n, each in seconds.items()))
+    difference = float(np.abs(said["luban"] - said["pipeline"]).max())
+    found = []
+    for name, goal in GOALS.items():
+        peer, ours = name.removeprefix("inference-").removesuffix("-int8"), "luban-int8" if "int8" in name else "luban"
+        ratios = sorted(np.array(seconds[peer]) / np.array(seconds[ours]))
+        judged = (">=", goal) if "vnni" in served.how or "int8" not in name else None
+        how = f"CPU of {peer} / {ours}, {served.how}"
+        found.append(harness.Figure(name, float(np.median(ratios)), ratios[0], ratios[-1], judged, how))
+    how = f"largest difference of a probability from the pipeline's, float32, {timed} texts"
+    found.append(harness.Figure("inference-difference", difference, goal=("<=", CLOSE), how=how))
+    return [*found, *_parity(bundle, others)]
+
+
+def _served(bundle: Any, few: Any) -> Served:
+    """Luban's answers as `luban predict` makes them, and those of others, all of the same network."""
+    import trainers
+
+    tokenizer, network = _laid_out(bundle)
+    exact, rounded = bundle.answering(1), bundle.answering(1, "int8")
+    pipe = _pipeline(network, tokenizer)
+    listed = few["text"].to_list()
+    lengths = np.array([len(tokenizer(text)["input_ids"]) for text in listed])
+    flags = [f for f in trainers._flags() if f in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")]
+    how = (
+        f"one thread, {len(listed)} texts of median {int(np.median(lengths))}, 95% below "
+        f"{int(np.quantile(lengths, 0.95))} tokens; MiniLM of 6 layers; CPU flags {' '.join(flags)}; "
+        f"{trainers.version('transformers')}, {trainers.version('onnxruntime')}"
+    )
+    runs = {
+        "luban": lambda: exact.answers(few).probabilities,
+        "luban-int8": lambda: rounded.answers(few).probabilities,
+        "pipeline": lambda: pipe(listed),
+        "pipeline-32": lambda: pipe(listed, batch_size=32),
+        "onnxruntime": _bare(bundle.stored.runtime, tokenizer, listed),
+    }
+    return Served(runs, how)
+
+
+def _laid_out(bundle: Any) -> tuple[Any, Any]:
+    """The tokenizer of MiniLM, and the network as one writes it who serves it by `transformers`."""
+    import torch
+    import transformers
+    from torch import nn
+
+    from luban.data.catalogue import sample_path
+
+    tuned = bundle.network
+    body = next(part.body for part in tuned.modules() if hasattr(part, "body"))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(sample_path("minilm"), model_max_length=LONGEST)
+    config = body.config
+    config.num_labels = tuned.head.out_features
+
+    class Classifier(transformers.PreTrainedModel):
+        config_class, _supports_sdpa = type(config), True
+
+        def __init__(self, config: Any) -> None:
+            super().__init__(config)
+            self.bert, self.head = body, nn.Linear(config.hidden_size, config.num_labels)
+            self.post_init()
+
+        def forward(self, input_ids: Any, attention_mask: Any, **other: Any) -> Any:
+            del other
+            states = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            own = attention_mask[:, :, None].to(states.dtype)
+            vectors = (states * own).sum(1) / own.sum(1)
+            return transformers.modeling_outputs.SequenceClassifierOutput(logits=self.head(vectors))
+
+    kept = {name: tensor.clone() for name, tensor in body.state_dict().items()}
+    network = Classifier(config)
+    network.bert.load_state_dict(kept)
+    network.head.load_state_dict({"weight": tuned.head.weight, "bias": tuned.head.bias})
+    return tokenizer, network.eval().to(torch.float32)
+
+
+def _pipeline(network: Any, tokenizer: Any) -> Callable[..., Any]:
+    """(rows, classes) of `transformers.pipeline`."""
+    import transformers
+
+    labels = [f"LABEL_{number}" for number in range(network.config.num_labels)]
+    network.config.id2label = dict(enumerate(labels))
+    pipe = transformers.pipeline("text-classification", model=network, tokenizer=tokenizer, device="cpu")
+
+    def answer(listed: list[str], **settings: Any) -> Any:
+        found = pipe(listed, top_k=None, truncation=True, **settings)
+        scores = [{entry["label"]: entry["score"] for entry in row} for row in found]
+        return np.array([[row[label] for label in labels] for row in scores])
+
+    return answer
+
+
+def _bare(graph: bytes, tokenizer: Any, listed: list[str]) -> Run:
+    """A loop over batches of 32 texts, sorted by length, by onnxruntime as it comes, and the library `tokenizers`."""
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])
+    name = next(end.name for end in session.get_inputs() if not end.name.endswith(".lengths"))
+    # The graph takes luban's own numbers: five marks, then the tokenizer's.
+    start, end, marks = 2, 3, 5
+
+    def answer() -> Any:
+        ids = tokenizer(listed, add_special_tokens=False, truncation=True, max_length=LONGEST - 2)["input_ids"]
+        rows = [[start, *(number + marks for number in row), end] for row in ids]
+        order = np.argsort([len(row) for row in rows], kind="stable")
+        found: Any = None
+        for first in range(0, len(order), 32):
+            numbers = order[first : first + 32]
+            lengths = np.array([len(rows[number]) for number in numbers])
+            padded = np.zeros((len(numbers), lengths.max()), np.int64)
+            for place, number in enumerate(numbers):
+                padded[place, : lengths[place]] = rows[number]
+            answers = session.run(None, {name: padded, f"{name}.lengths": lengths})[0]
+            found = np.zeros((len(rows), answers.shape[1])) if found is None else found
+            found[numbers] = answers
+        return found
+
+    return answer
+
+
+def _parity(bundle: Any, others: Any) -> list[harness.Figure]:
+    """What int8 costs in accuracy, on rows that nothing was learned from."""
+    names = bundle.answerer.classes
+    truth = np.array([names.index(topic) for topic in others["topic"]])
+    exact, rounded = (
+        np.asarray(each.answers(others.select("text")).prediction)
+        for each in (bundle.answering(1), bundle.answering(1, "int8"))
+    )
+    lost = (exact == truth).astype(int) - (rounded == truth).astype(int)
+    low, high = proportion_difference(int((lost > 0).sum()), int((lost < 0).sum()), len(lost))
+    harness.say(f"accuracy {np.mean(exact == truth):.3f} in float32, {np.mean(rounded == truth):.3f} in int8")
+    how = (
+        f"accuracy in float32 ({np.mean(exact == truth):.3f}) less that in int8 ({np.mean(rounded == truth):.3f}), "
+        f"on the same {len(lost)} texts"
+    )
+    changed = harness.Figure(
+        "inference-int8-changed", float(np.mean(exact != rounded)), how=f"share of {len(lost)} texts with another class"
+    )
+    return [changed, harness.Figure("inference-int8-loss", float(np.mean(lost)), low, high, ("<=", 0.01), how)]
