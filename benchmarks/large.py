@@ -115,10 +115,19 @@ def learned(place: Path, task: str, settings: dict[str, Any], options: harness.O
     )  # fmt: skip
 
 
+def used(bundle: Any) -> str:
+    """The CPU seconds of the worker that trained, and the steps that were planned by its time."""
+    history = bundle.stored.history
+    seconds = max((line["cpu_seconds"] for line in history if "cpu_seconds" in line), default=0.0)
+    planned = [f", {line['planned']:,} steps" for line in history if "planned" in line]
+    return f"{seconds:.0f} CPU s{''.join(planned)}"
+
+
 def beside(bundle: Any, metric: str, name: str, simple: str) -> list[harness.Figure]:
     """The figure of a model, and that of the counts on the same tokens."""
     found = next(each for each in bundle.measurements if each.name == metric)
-    how = f"{metric} on {found.rows} documents that were held out; {bundle.stored.evidence['evaluation']['corpus']}"
+    how = f"{metric} on {found.rows} documents that were held out; {bundle.stored.evidence['evaluation']['corpus']}; "
+    how += f"{used(bundle)}; time is wall time, which a busy machine shares out"
     harness.say(f"{name}: {found.value:.4f}, {simple}: {found.baseline.value:.4f}")
     return [
         harness.Figure(name, found.value, found.low, found.high, how=how),
