@@ -66,7 +66,8 @@ _WANTED = "Input should be "
 
 def _explain(problems: Sequence[Any], kind: type[Section]) -> str:
     """The first wrong setting. What may be one of several things has a problem with each of them."""
-    first = problems[0]
+    # A key that there is not is told before one that is missing: it may be the same, written wrong.
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
     key = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
         return f"there is no setting '{key}'. {did_you_mean(key, kind.model_fields)}"
