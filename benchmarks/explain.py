@@ -1,0 +1,250 @@
+"""Shapley values: their error and the error that they state, beside the exact values, and beside the package shap.
+
+Models of 10 and 30 columns by LightGBM, and one of 10 by a network that is no tree; one background row, the means.
+Exact values: of every coalition for 10 columns; of every leaf for 30, which is what interventional TreeSHAP computes.
+The error of a row is the sum of squares of what is missed, over that of the exact values. Ratios are of its mean over
+rows and seeds, with intervals by a bootstrap of the rows; the peer is the better of KernelExplainer (l1_reg=0) and
+PermutationExplainer at that budget, in the environment of `--peer shap=PYTHON`, which has shap, lightgbm and luban.
+
+Figures: error-ratio-<case>-<budget>n (luban / the better one of shap, squared error), never-worse (the largest upper
+end of these intervals), exact-10 (what is missed with 2^10 calls), coverage (how often 1.96 standard errors hold the
+exact value, budgets of 10n to 40n together), tree-difference (TreeExplainer and the exact values),
+cpu-ratio (CPU of KernelExplainer / luban's for rows of 30 columns at the calls that give luban at most its error).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import harness
+
+HERE = Path(__file__).resolve().parent
+TIMES = (5, 10, 20, 40)
+"""Calls of a row over its columns."""
+GOALS = {10: 0.55, 20: 0.55, 40: 0.4}
+ROWS, QUICK_ROWS = 16, 6
+SEEDS, QUICK_SEEDS = 3, 1
+TIMED, QUICK_TIMED = 200, 20
+"""Rows whose CPU is measured."""
+DRAWS = 2_000
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A model and rows. booster: LightGBM's text, empty for the network, whose weights are `hidden` and `last`."""
+
+    name: str
+    rows: Any
+    background: Any
+    booster: str = ""
+    hidden: Any = None
+    last: Any = None
+
+    @property
+    def units(self) -> int:
+        return int(self.rows.shape[1])
+
+    def model(self) -> Any:
+        import lightgbm
+
+        return lightgbm.Booster(model_str=self.booster)
+
+    @property
+    def answer(self) -> Any:
+        """(rows,) for (rows, columns)."""
+        if self.booster:
+            model = self.model()
+            return lambda rows: model.predict(rows, num_threads=1)
+        return lambda rows: np.tanh(rows @ self.hidden) @ self.last
+
+    def arrays(self) -> dict[str, Any]:
+        """What `of` reads again."""
+        network = {} if self.hidden is None else {"hidden": self.hidden, "last": self.last}
+        return {"name": self.name, "rows": self.rows, "background": self.background, "booster": self.booster, **network}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, Any]) -> Case:
+        network = {key: arrays[key] for key in ("hidden", "last") if key in arrays}
+        name, booster = str(arrays["name"]), str(arrays["booster"])
+        return cls(name, arrays["rows"], arrays["background"], booster, **network)
+
+
+def cases(seed: int, rows: int) -> list[Case]:
+    """Two models of trees and a network, fitted to sums, products and steps of correlated columns."""
+    import lightgbm
+
+    found = []
+    for units in (10, 30):
+        random = np.random.default_rng([seed, units])
+        inputs = random.normal(size=(2_000, units)) @ (np.eye(units) + 0.4 * random.normal(size=(units, units)) / units)
+        target = inputs[:, 0] * inputs[:, 1] + np.sin(2 * inputs[:, 2]) + inputs[:, 3] * (inputs[:, 4] > 0)
+        target += inputs[:, 5] * inputs[:, 6] * inputs[:, 7] + inputs[:, :10] @ random.normal(size=10) / 2
+        target += random.normal(size=2_000) * 0.3
+        settings = {"objective": "regression", "num_leaves": 31, "verbose": -1, "num_threads": 1, "seed": seed}
+        booster = lightgbm.train(settings, lightgbm.Dataset(inputs, target), 100)
+        found.append(Case(f"trees-{units}", inputs[:rows], inputs.mean(axis=0), booster.model_to_string()))
+        if units == 10:
+            hidden, last = random.normal(size=(units, 24)) * 0.7, random.normal(size=24)
+            found.append(Case("network-10", inputs[:rows], inputs.mean(axis=0), hidden=hidden, last=last))
+    return found
+
+
+def exact(case: Case) -> Any:
+    """(rows, columns) the Shapley values: by every leaf of trees of many columns, else by every coalition."""
+    if case.units > 10:
+        trees = case.model().dump_model()["tree_info"]
+        return np.stack([_of_leaves(trees, row, case.background) for row in case.rows])
+    units = case.units
+    coalitions = (np.arange(2**units)[:, None] >> np.arange(units)) & 1 == 1
+    sizes = coalitions.sum(axis=1)
+    within = np.array([0.0, *(1 / (size * comb(units, size)) for size in range(1, units + 1))])
+    weights = np.where(coalitions, within[sizes][:, None], -within[units - sizes][:, None])
+    return np.stack([case.answer(np.where(coalitions, row, case.background)) @ weights for row in case.rows])
+
+
+def _of_leaves(trees: list[dict[str, Any]], row: Any, background: Any) -> Any:
+    """A leaf is reached where some columns are the row's and some others the background's: a game of few columns."""
+    values = np.zeros(len(row))
+
+    def walk(node: dict[str, Any], own: frozenset[int], other: frozenset[int]) -> None:
+        if "leaf_value" in node:
+            ways = comb(len(own) + len(other), len(own))
+            for column in own:
+                values[column] += node["leaf_value"] / (len(own) * ways)
+            for column in other:
+                values[column] -= node["leaf_value"] / (len(other) * ways)
+            return
+        column, threshold = node["split_feature"], node["threshold"]
+        for child, goes in (("left_child", True), ("right_child", False)):
+            mine, theirs = (row[column] <= threshold) == goes, (background[column] <= threshold) == goes
+            if mine and theirs:
+                walk(node[child], own, other)
+            elif mine and column not in other:
+                walk(node[child], own | {column}, other)
+            elif theirs and column not in own:
+                walk(node[child], own, other | {column})
+
+    for tree in trees:
+        walk(tree["tree_structure"], frozenset(), frozenset())
+    return values
+
+
+def luban(case: Case, calls: int, seed: int) -> Any:
+    """What the engine says of the rows, all at once."""
+    from luban.explainers import _coalition
+
+    answer = case.answer
+
+    def values(coalitions: Any, games: Any) -> Any:
+        mixed = np.where(coalitions[None], case.rows[games][:, None], case.background)
+        return answer(mixed.reshape(-1, case.units)).reshape(len(games), -1).T
+
+    return _coalition.attribute(values, case.units, len(case.rows), calls=calls, seed=seed)
+
+
+def missed(values: Any, truth: Any) -> Any:
+    """(rows,) squared error over the squares of the exact values."""
+    return ((values - truth) ** 2).sum(axis=1) / (truth**2).sum(axis=1)
+
+
+def ratio(first: Any, second: Any, rows: int, seed: int) -> tuple[float, float, float]:
+    """The ratio of two means over rows and seeds, and its 95% interval by a bootstrap of the rows."""
+    first, second = (np.reshape(each, (-1, rows)).mean(axis=0) for each in (first, second))
+    drawn = np.random.default_rng(seed).integers(0, rows, (DRAWS, rows))
+    low, high = np.quantile(first[drawn].mean(axis=1) / second[drawn].mean(axis=1), (0.025, 0.975))
+    return float(first.mean() / second.mean()), float(low), float(high)
+
+
+def figures(options: harness.Options) -> list[harness.Figure]:
+    from luban.evidence.intervals import wilson
+
+    rows, seeds = (QUICK_ROWS, QUICK_SEEDS) if options.quick else (ROWS, SEEDS)
+    found, covered, uppers, peers = [], [], [], {}
+    timed = QUICK_TIMED if options.quick else TIMED
+    for case in cases(options.seed, rows):
+        truth = exact(case)
+        drawn = [options.seed + number for number in range(seeds)]
+        mine: dict[int, Any] = {}
+        for times in TIMES:
+            told = [luban(case, times * case.units, seed) for seed in drawn]
+            mine[times] = np.concatenate([missed(each.values, truth) for each in told])
+            if times >= 10:
+                covered += [(np.abs(each.values - truth) <= 1.96 * each.errors).ravel() for each in told]
+        if case.units == 10:
+            worst = float(missed(luban(case, 2**10, options.seed).values, truth).max())
+            how = "largest squared error of a row with every coalition, over its squares"
+            found.append(harness.Figure(f"exact-{case.name}", worst, goal=("<=", 1e-18), how=how))
+        peers[case.name] = peer = _peer(options, case, truth, drawn)
+        for times in TIMES:
+            name, how = f"error-ratio-{case.name}-{times}n", "squared error of luban / the better one of shap"
+            goal = ("<=", GOALS[times]) if times in GOALS else None
+            if isinstance(peer, str):
+                found.append(harness.Figure(name, None, goal=goal, how=how, reason=peer))
+                continue
+            better = min(
+                (peer[by][str(times * case.units)] for by in ("kernel", "permutation")), key=lambda each: np.mean(each)
+            )
+            value, low, high = ratio(mine[times], better, rows, options.seed)
+            uppers.append(high)
+            found.append(harness.Figure(name, value, low, high, goal, f"{how}; luban {np.mean(mine[times]):.2e}"))
+    inside = np.concatenate(covered)
+    low, high = wilson(int(inside.sum()), len(inside))
+    how = "share of exact values within 1.96 standard errors, 10n to 40n calls"
+    found.append(harness.Figure("coverage", float(inside.mean()), low, high, ("within", (0.9, 0.98)), how))
+    told = peers["trees-30"]
+    reason, tree = (told, None) if isinstance(told, str) else (None, told["tree"])
+    how = "largest upper end of a ratio"
+    found.append(harness.Figure("never-worse", max(uppers, default=None), goal=("<=", 1.0), how=how, reason=reason))
+    how = "largest difference of TreeExplainer, over the largest exact value"
+    found.append(harness.Figure("tree-difference", tree, goal=("<=", 1e-5), how=how, reason=reason))
+    return [*found, _cpu(options, timed)]
+
+
+def _cpu(options: harness.Options, rows: int) -> harness.Figure:
+    """KernelExplainer has twice the calls, with which its error is still above luban's: `error-ratio` at most 0.5."""
+    case = cases(options.seed, rows)[-1]
+    truth = exact(case)
+    mine = luban(case, 20 * case.units, options.seed)
+    started = time.process_time()
+    mine = luban(case, 20 * case.units, options.seed + 1)
+    seconds = time.process_time() - started
+    peer = _peer(options, case, truth, [options.seed], budgets=[40 * case.units], timed=40 * case.units)
+    how = f"CPU of KernelExplainer at 40n calls / luban at 20n, {rows} rows of 30 columns"
+    if isinstance(peer, str):
+        return harness.Figure("cpu-ratio", None, goal=(">=", 5.0), how=how, reason=peer)
+    errors = np.mean(missed(mine.values, truth)), np.mean(peer["kernel"][str(40 * case.units)])
+    how += f"; errors {errors[1]:.2e} and {errors[0]:.2e}"
+    if errors[0] > errors[1]:
+        return harness.Figure("cpu-ratio", None, goal=(">=", 5.0), how=how, reason="luban's error is larger")
+    return harness.Figure("cpu-ratio", peer["seconds"]["kernel"] / seconds, goal=(">=", 5.0), how=how)
+
+
+def _peer(
+    options: harness.Options, case: Case, truth: Any, seeds: list[int], budgets: list[int] | None = None, timed: int = 0
+) -> dict[str, Any] | str:
+    """What shap says of a case; or why it says nothing."""
+    python = options.peers.get("shap")
+    if python is None:
+        return "give --peer shap=PYTHON, an interpreter that has luban, lightgbm and shap"
+    budgets = budgets or [times * case.units for times in TIMES]
+    with tempfile.TemporaryDirectory() as folder:
+        asked = Path(folder) / "case.npz"
+        np.savez(asked, **case.arrays(), truth=truth, budgets=budgets, seeds=seeds, timed=timed)
+        done = subprocess.run([python, str(HERE / "shapley.py"), str(asked)], capture_output=True, text=True)
+    if done.returncode:
+        return done.stderr.strip()[-300:]
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+if __name__ == "__main__":
+    harness.main(__doc__, figures)
