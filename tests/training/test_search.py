@@ -33,3 +33,11 @@ def test_boosting_of_many_classes_waits_for_what_is_quicker() -> None:
     order = models(Work("multiclass", outputs=10, rows=1000, width=10))
     quicker = ["constant", "linear", "svm", "random-forest", "extra-trees"]
     assert set(quicker) == set(order[: order.index("gradient-boosting")])
+
+
+def test_the_quickest_of_the_portfolio_goes_before_models_that_were_named_beside_it() -> None:
+    work = Work("binary", 2, 1_000, 20)
+    alone = [candidate.model for candidate in candidates(Models(), work, "constant")]
+    named = [candidate.model for candidate in candidates(Models(names=("knn", "auto")), work, "constant")]
+    assert named[:3] == ["constant", alone[1], "knn"] and alone[1] != "knn"
+    assert sorted({*named}) == sorted({*alone, "knn"})

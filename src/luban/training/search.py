@@ -56,12 +56,16 @@ def candidates(models: Models, work: Work, baseline: str = "", *, tensor_work: W
     # In the order in which a bundle keeps them, for seeds are derived from how a candidate is told.
     given = {name: dict(sorted(own.items())) for name, own in models.settings().items()}
     entries: list[Entry] = []
+    quickest: Entry | None = None
     for place, name in enumerate(models.names):
         if name == AUTO:
-            entries += _portfolio(work, tensor_work or work)
+            portfolio = _portfolio(work, tensor_work or work)
+            # Before models that were named, which may be slow: whatever becomes of these, something answers in time.
+            quickest = min(portfolio, key=lambda entry: entry.order, default=None)
+            entries += portfolio
         elif name != ENSEMBLE:
             entries.append(Entry(place - len(models.names), named(name, given.get(name, {}), work, tensor_work)))
-    ordered = [entry.candidate for entry in sorted(entries, key=lambda entry: entry.order)]
+    ordered = [entry.candidate for entry in sorted(entries, key=lambda entry: (entry is not quickest, entry.order))]
     if not ordered and AUTO in models.names:
         raise _nobody(work, tensor_work or work)
     if not ordered:
