@@ -40,7 +40,7 @@ def tokens(rows: int = 200, seed: int = 0) -> torch.Tensor:
 
 
 def test_masking_is_dynamic_and_80_10_10() -> None:
-    module, rows = network().train(), tokens()
+    module, rows = network(masked=0.15).train(), tokens()
     torch.manual_seed(1)
     chosen = module.chosen(rows)
     hidden = module.hidden(rows, chosen)
@@ -71,7 +71,7 @@ def test_the_share_is_a_setting() -> None:
 def test_whole_words_are_hidden_together() -> None:
     begins = np.zeros(SIZE, bool)
     begins[5:20] = True
-    module, rows = network(begins).train(), tokens()
+    module, rows = network(begins, masked=0.15).train(), tokens()
     torch.manual_seed(1)
     chosen = module.chosen(rows)
     words = rows >= 5

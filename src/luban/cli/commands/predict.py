@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     default="float32",
     metavar="NAME",
     group=RESULT,
-    help="float32, or int8: networks answer faster, a bit less exactly.",
+    help="float32, or int8: faster, a bit less exact.",
 )
 @option("--out", metavar="FILE", group=RESULT, help="Write here instead of to stdout.")
 @options.written_as
