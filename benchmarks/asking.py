@@ -18,7 +18,6 @@ for each -scratch and -codes, the two accuracies.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +28,7 @@ JUDGED = 100
 
 
 def figures(options: harness.Options) -> list[harness.Figure]:
-    from luban.core.errors import UsageError
-    from luban.data.catalogue import sample_path
-
-    measured = []
-    for case, (names, needed, measure) in CASES.items():
-        if options.only and case not in options.only:
-            continue
-        try:
-            for name in needed:
-                sample_path(name)
-        except UsageError as error:
-            measured += [harness.Figure(each, None, reason=f"{name} is not here: {error.fix}") for each in names]
-            continue
-        measured += measure(options)
-    return measured
+    return harness.measured(CASES, options)
 
 
 def questions(options: harness.Options) -> list[harness.Figure]:
@@ -190,7 +175,7 @@ def _learned(
     ]
 
 
-CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[harness.Options], list[harness.Figure]]]] = {
+CASES: dict[str, harness.Case] = {
     "questions": (
         ("questions-overlap", "questions-tuned", "questions-gain", "questions-gain-at-least"),
         ("made-questions", "minilm"),

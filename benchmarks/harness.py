@@ -11,7 +11,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
@@ -78,6 +78,10 @@ class Figure:
         }
 
 
+Case = tuple[Sequence[str], Sequence[str], Callable[[Options], list[Figure]]]
+"""The names of its figures, the samples that it needs, and what measures it."""
+
+
 def paired(first: Callable[[], float], second: Callable[[], float], rounds: int) -> tuple[float, float, float]:
     """The median ratio of two measurements taken in turns, and its 95% interval by the sign test's order statistics.
 
@@ -91,6 +95,30 @@ def paired(first: Callable[[], float], second: Callable[[], float], rounds: int)
     ordered = sorted(ratios)
     outer = max(0, int(rounds / 2 - 0.98 * math.sqrt(rounds)) - 1) if rounds > 5 else 0
     return ordered[rounds // 2], ordered[outer], ordered[rounds - 1 - outer]
+
+
+def lacking(samples: Sequence[str]) -> str | None:
+    """Which of these samples is not here, and how to get it; None where all are."""
+    from luban.core.errors import UsageError
+    from luban.data.catalogue import sample_path
+
+    for name in samples:
+        try:
+            sample_path(name)
+        except UsageError as error:
+            return f"{name} is not here: {error.fix}"
+    return None
+
+
+def measured(cases: Mapping[str, Case], options: Options) -> list[Figure]:
+    """The figures of the cases that were asked for; those whose samples are not here say so."""
+    found: list[Figure] = []
+    for case, (names, needed, measure) in cases.items():
+        if options.only and case not in options.only:
+            continue
+        reason = lacking(needed)
+        found += measure(options) if reason is None else [Figure(each, None, reason=reason) for each in names]
+    return found
 
 
 def main(doc: str | None, figures: Callable[[Options], Sequence[Figure]], cases: Sequence[str] = ()) -> NoReturn:

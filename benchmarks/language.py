@@ -25,7 +25,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -47,21 +46,7 @@ ADAPTING = ("adapt-loss", "adapt-gain", "adapt-gain-at-least", "adapt-memory-gb"
 
 
 def figures(options: harness.Options) -> list[harness.Figure]:
-    from luban.core.errors import UsageError
-    from luban.data.catalogue import sample_path
-
-    measured = []
-    for case, (names, needed, measure) in CASES.items():
-        if options.only and case not in options.only:
-            continue
-        try:
-            for name in needed:
-                sample_path(name)
-        except UsageError as error:
-            measured += [harness.Figure(each, None, reason=f"{name} is not here: {error.fix}") for each in names]
-            continue
-        measured += measure(options)
-    return measured
+    return harness.measured(CASES, options)
 
 
 def prompts(count: int, seed: int) -> list[str]:
@@ -200,7 +185,7 @@ def _share(name: str, count: int, of: int, how: str) -> harness.Figure:
     return harness.Figure(name, count / of, low, high, (">=", 1.0), how)
 
 
-CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[harness.Options], list[harness.Figure]]]] = {
+CASES: dict[str, harness.Case] = {
     "generate": (("generate-agrees", "generate-agrees-reloaded", "generate-speed"), ("smollm2", "bbc-news"), generated),
     "adapt": (ADAPTING, ("smollm2", "en-fr-titles"), adapted),
 }

@@ -69,14 +69,9 @@ def figures(options: harness.Options) -> list[harness.Figure]:
 
 
 def language_models(options: harness.Options) -> list[harness.Figure]:
-    from luban.core.errors import UsageError
-    from luban.data.catalogue import sample_path
-
-    for name in ("nlp-corpus", "bbc-headlines"):
-        try:
-            sample_path(name)
-        except UsageError as error:
-            return [harness.Figure(each, None, reason=f"{name} is not here: {error.fix}") for each in NAMES]
+    reason = harness.lacking(("nlp-corpus", "bbc-headlines"))
+    if reason is not None:
+        return [harness.Figure(each, None, reason=reason) for each in NAMES]
     measured: list[harness.Figure] = []
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)

@@ -49,14 +49,9 @@ class Served:
 
 
 def figures(options: harness.Options) -> list[harness.Figure]:
-    from luban.core.errors import UsageError
-    from luban.data.catalogue import sample_path
-
-    try:
-        for name in SAMPLES:
-            sample_path(name)
-    except UsageError as error:
-        return [harness.Figure(each, None, reason=f"{name} is not here: {error.fix}") for each in NAMES]
+    reason = harness.lacking(SAMPLES)
+    if reason is not None:
+        return [harness.Figure(each, None, reason=reason) for each in NAMES]
     import torch
 
     torch.set_num_threads(1)

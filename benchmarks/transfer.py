@@ -20,7 +20,6 @@ fresh network sees them at the same size, and 100 more, on which it is judged at
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,21 +52,7 @@ SCRATCH = {
 
 
 def figures(options: harness.Options) -> list[harness.Figure]:
-    from luban.core.errors import UsageError
-    from luban.data.catalogue import sample_path
-
-    measured = []
-    for case, (names, needed, measure) in CASES.items():
-        if options.only and case not in options.only:
-            continue
-        try:
-            for name in needed:
-                sample_path(name)
-        except UsageError as error:
-            measured += [harness.Figure(each, None, reason=f"{name} is not here: {error.fix}") for each in names]
-            continue
-        measured += measure(options)
-    return measured
+    return harness.measured(CASES, options)
 
 
 def headlines(options: harness.Options) -> list[harness.Figure]:
@@ -233,7 +218,7 @@ def _fresh(folder: Path, seed: int) -> Path:
     return folder
 
 
-CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[harness.Options], list[harness.Figure]]]] = {
+CASES: dict[str, harness.Case] = {
     "headlines": (
         (
             "headlines-words", "headlines-frozen", "headlines-tuned", "headlines-gain", "headlines-gain-at-least",

@@ -7,33 +7,26 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from luban.models._begun import Begun
 from luban.recipe.recipe import Section
 
 ADAPTED = "pretrained-causal"
 """The model that goes on learning."""
 
 
-class Origin(Section):
-    """Which language model is begun from, and what it is made of; `--from` fills it in."""
+class Origin(Begun):
+    """Which language model is begun from, and what it is made of."""
 
-    content: str
-    """`sha256:` of what it is: recipes hold no place of one machine."""
-    config: dict[str, Any]
-    """Its architecture, as its `config.json` has it."""
     ends: tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...] = Field((), max_length=64)
     """The numbers of the tokens that end an answer."""
     marks: dict[str, str] = Field(default_factory=dict)
     """What its marks are called, by what they are for."""
 
-    @field_validator("config")
     @classmethod
-    def _known(cls, config: dict[str, Any]) -> dict[str, Any]:
+    def known(cls, config: dict[str, Any]) -> dict[str, Any]:
         from luban.origins import causal
 
-        try:
-            return causal.checked(config)
-        except ValueError as reason:
-            raise PydanticCustomError("config", "{reason}", {"reason": str(reason)}) from None
+        return causal.checked(config)
 
 
 class Beginning(Section):

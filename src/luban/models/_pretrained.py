@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from luban.core.errors import UsageError
+from luban.models._begun import Begun
 from luban.origins import configs
 from luban.recipe.recipe import Section
 
@@ -22,25 +23,17 @@ STEPS = 300
 _WORDS = {"tokens": "texts", "image": "images"}
 
 
-class Origin(Section):
-    """Which pretrained model is begun from, and what it is made of; `--from` fills it in."""
+class Origin(Begun):
+    """Which pretrained model is begun from, and what it is made of."""
 
-    content: str
-    """`sha256:` of what it is: recipes hold no place of one machine. A folder or a sample's name is taken too."""
-    config: dict[str, Any]
-    """Its architecture, as its `config.json` has it."""
     marks: tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...] = Field((0, 0, 0, 0, 0), min_length=5, max_length=5)
     """The numbers of its tokens that pad, are unknown, begin, end and mask."""
     summary: Literal["mean", "first"] = "mean"
     """What of all the states stands for a text: their mean, or the state of the first mark."""
 
-    @field_validator("config")
     @classmethod
-    def _known(cls, config: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return configs.checked(config)
-        except ValueError as reason:
-            raise PydanticCustomError("config", "{reason}", {"reason": str(reason)}) from None
+    def known(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return configs.checked(config)
 
 
 class Beginning(Section):
