@@ -24,6 +24,7 @@ SINGULAR = {
     "data.samples": "sample",
     "data.sources": "source",
     "data.splits": "split",
+    "explainers": "explainer",
     "features": "feature",
     "forms": "form",
     "logs": "log",

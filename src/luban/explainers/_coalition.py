@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import comb
-from typing import TypeAlias
 
 import numpy as np
 
@@ -23,10 +22,7 @@ from luban.batch import Array
 from luban.core.errors import UsageError
 from luban.core.seed import derive
 from luban.explainers import _smoother
-
-Values: TypeAlias = Callable[[Array, Array], Array]
-"""`values(coalitions, games)`: (coalitions, games) float64 for (coalitions, units) boolean, True for what stays, and
-the numbers of the games that are asked for."""
+from luban.protocols import Values
 
 MOST = 4_096
 """Calls of a game at most, save where they are all that there are: solving takes time by the cube of their number."""
@@ -39,7 +35,7 @@ _LISTED = 4_096
 
 
 @dataclass(frozen=True, eq=False)
-class Attributed:
+class Solution:
     """What came of some games with the same units.
 
     values: (games, units) float64, which add up to `gain`. errors: (games, units) the standard error of each; 0 where
@@ -56,7 +52,7 @@ class Attributed:
 
 def attribute(
     values: Values, units: int, games: int = 1, *, calls: int, error: float | None = None, seed: int = 0
-) -> Attributed:
+) -> Solution:
     """The Shapley value of each unit in some games, each with its standard error.
 
     calls: how many coalitions are asked about for each game, at most; all of them where there are no more. Coalitions
@@ -82,7 +78,7 @@ def attribute(
     base, gain = at_ends[0], at_ends[-1] - at_ends[0]
     if units < 2:
         shape = (games, units)
-        return Attributed(
+        return Solution(
             np.tile(gain[:, None], (1, units)), np.zeros(shape), base, gain, np.full(games, len(ends), np.int64)
         )
     pairs = drawn(units, _pairs(units, calls), seed)
@@ -103,7 +99,7 @@ def attribute(
             going = going[errors[going].max(axis=1) > error]
         if not len(going):
             break
-    return Attributed(found, errors, base, gain, used)
+    return Solution(found, errors, base, gain, used)
 
 
 @functools.lru_cache(maxsize=32)

@@ -20,6 +20,7 @@ plugins of a family promise is in the file here that is called as the family is,
     models forms                who trains, and what is trained; `state` is either's as plain data
     tasks metrics               what is predicted, and how well
     conditions                  what goes wrong, and what is looked at to see it
+    explainers                  why an answer is as it is
     trackers logs               who is told of a run, and what other programs tell of theirs
 
 All of it is imported from `luban.protocols`.
@@ -29,8 +30,16 @@ from luban.protocols.conditions import Comparison as Comparison
 from luban.protocols.conditions import Condition as Condition
 from luban.protocols.conditions import Examination as Examination
 from luban.protocols.conditions import Sides as Sides
+from luban.protocols.explainers import Attributed as Attributed
+from luban.protocols.explainers import Effort as Effort
+from luban.protocols.explainers import Explainer as Explainer
+from luban.protocols.explainers import Inside as Inside
+from luban.protocols.explainers import Subject as Subject
+from luban.protocols.explainers import Values as Values
+from luban.protocols.features import Cut as Cut
 from luban.protocols.features import Encoder as Encoder
 from luban.protocols.features import Feature as Feature
+from luban.protocols.features import Pieced as Pieced
 from luban.protocols.features import Shape as Shape
 from luban.protocols.features import TensorFeature as TensorFeature
 from luban.protocols.forms import DOUBLE as DOUBLE

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from luban.batch import Array, Inputs, Ragged
+from luban.evidence.explanation import Unit
 from luban.protocols.state import State
 from luban.recipe.recipe import Features
 
@@ -118,3 +119,28 @@ class TensorFeature(Protocol):
 
     def check(self, state: State) -> None:
         """Raises BundleError when a state read from a bundle could not come from `fit`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """One value in the pieces that a person sees.
+
+    units: the pieces, in their order. masked: for (coalitions, pieces) boolean, True for what stays, the value of each
+    with the other pieces left out, as a series that the feature reads. regions: (height, width) int64 of an image: the
+    number of the piece that each pixel belongs to, in the picture as the model sees it; else None.
+    """
+
+    units: tuple[Unit, ...]
+    masked: Callable[[Array], pl.Series]
+    regions: Array | None = None
+
+
+@runtime_checkable
+class Pieced(Protocol):
+    """A data type whose values consist of pieces that can be left out one by one: words, regions, stretches."""
+
+    def cut(self, values: pl.Series, state: State, most: int) -> Cut:
+        """The pieces of the one value in `values`, at most so many: where there are more, neighbours go together.
+
+        A missing value is one piece.
+        """
