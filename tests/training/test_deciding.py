@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -150,6 +152,23 @@ def test_where_no_rate_lessens_the_loss_it_is_the_usual_one():
     found = deciding.learning_rate(module, parts, Train(), hopeless)
     assert found.rate == deciding.USUAL_RATE and "never fell" in found.reason
     assert deciding.learning_rate(module, parts, Train(optimizer="sgd"), hopeless).rate == deciding.USUAL_RATE_OF_SGD
+
+
+def test_a_fall_down_to_what_a_constant_answer_loses_is_nothing_learned():
+    module, parts, loss = eight_batches()
+
+    def calming(network, part, total):
+        # Whatever the rows are, the sums are large at first, and smaller ones lose less.
+        size = next(network.parameters()).square().mean()
+        return 1.0 + 5.0 * size + 0.0 * loss(network, part, total)
+
+    found = deciding.learning_rate(module, parts, Train(), calming)
+    assert "1/30 of" in found.reason
+    warned = deciding.learning_rate(module, parts, Train(), calming, ceiling=0.9)
+    assert warned.rate == deciding.USUAL_RATE
+    assert "never fell below what a constant answer loses" in warned.reason
+    free, bound = (deciding.learning_rate(module, parts, Train(), loss, ceiling=most) for most in (math.inf, 9.0))
+    assert (free.rate, free.reason) == (bound.rate, bound.reason)
 
 
 def test_a_gpu_that_is_not_there_is_told():

@@ -21,7 +21,7 @@ from luban.core import registry
 from luban.core.seed import derive
 from luban.protocols import Blocked, Work
 from luban.recipe.recipe import Candidate, Train
-from luban.training import augmenting, gathering, several, signals
+from luban.training import augmenting, constancy, gathering, several, signals
 from luban.training.beginning import begun, customary, pretrained
 from luban.training.fitting import settings
 from luban.training.gathering import Part
@@ -147,7 +147,10 @@ def decide(
         rate, reasons["learning_rate"] = custom.rate()
         train = train.model_copy(update={"learning_rate": rate})
     if train.learning_rate == "auto":
-        tested = learning_rate(module, parts, train, loss)
+        # A penalty of weights is part of what a network loses, and no constant has one.
+        constant = constancy.knows(work) and not train.l1
+        ceiling = constancy.least(work.outputs, parts, loss) if constant else math.inf
+        tested = learning_rate(module, parts, train, loss, ceiling=ceiling)
         train, step_seconds = train.model_copy(update={"learning_rate": tested.rate}), tested.seconds
         reasons["learning_rate"] = tested.reason
     elif train.precision == "auto" or train.epochs == "auto":
@@ -297,12 +300,21 @@ class Tested:
     seconds: float
 
 
-def learning_rate(module: nn.Module, parts: list[Part], train: Train, loss: Loss, steps: int = TESTED) -> Tested:
+def learning_rate(
+    module: nn.Module,
+    parts: list[Part],
+    train: Train,
+    loss: Loss,
+    steps: int = TESTED,
+    *,
+    ceiling: float = math.inf,
+) -> Tested:
     """The learning rate by a range test (Smith, 2017): it rises from step to step until the loss explodes.
 
     A fixed share of the rate at which the smoothed loss was least. Batches differ by more than a step changes, so the
     loss of each is compared with its own at the first rates, which change nothing yet. Where it never fell, the usual
-    rate. The module is copied and stays as it is.
+    rate. ceiling: what a constant answer loses; to fall down to it is nothing learned. The module is copied and stays
+    as it is.
     """
     import torch
 
@@ -331,11 +343,13 @@ def learning_rate(module: nn.Module, parts: list[Part], train: Train, loss: Loss
         if not math.isfinite(seen) or start + change > WORSE * (start + least):
             break
         if change < least:
-            least, best = change, rate
+            least = change
+            best = rate if start + change < ceiling else best
         rate *= growth
     of_sgd = train.optimizer.lower() == "sgd"
     if not best:
-        why = f"the usual one: in a range test of {len(times)} steps the loss never fell"
+        below = " below what a constant answer loses" if least else ""
+        why = f"the usual one: in a range test of {len(times)} steps the loss never fell{below}"
         return Tested(USUAL_RATE_OF_SGD if of_sgd else USUAL_RATE, why, sorted(times)[len(times) // 4])
     below, most = (BELOW_OF_SGD, MOST_RATE_OF_SGD) if of_sgd else (BELOW, MOST_RATE)
     chosen = float(np.clip(best / below, LEAST_RATE, most))
