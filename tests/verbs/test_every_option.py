@@ -316,6 +316,56 @@ def predict_precision(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert luban("predict", fitted.bundle("cancer"), "sample:breast-cancer", "--precision", "int8").code == 2
 
 
+def explained(fitted: Fitted, *arguments: str, bundle: str = "cancer") -> list[dict[str, Any]]:
+    sample = "sample:iris" if bundle == "iris" else "sample:breast-cancer"
+    found: list[dict[str, Any]] = luban("explain", fitted.bundle(bundle), sample, "--json", *arguments).document[
+        "explanations"
+    ]
+    return found
+
+
+def explain_rows(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    assert [each["row"] for each in explained(fitted, bundle="iris")] == list(range(10))
+    assert [each["row"] for each in explained(fitted, "--rows", "3,60-61", bundle="iris")] == [3, 60, 61]
+
+
+def explain_background(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    usual = explained(fitted, "--rows", "0", bundle="iris")
+    assert usual != explained(fitted, "--rows", "0", "--background", "sample:iris", bundle="iris")
+
+
+def explain_output(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    [found] = explained(fitted, "--rows", "0", "--output", "virginica", bundle="iris")
+    assert found["output"] == "virginica" != explained(fitted, "--rows", "0", bundle="iris")[0]["output"]
+
+
+def explain_log_odds(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    plain, odds = ("--rows", "0", "--method", "shap"), ("--rows", "0", "--method", "shap", "--log-odds")
+    scales = [explained(fitted, *asked, bundle="iris")[0]["scale"] for asked in (plain, odds)]
+    assert scales == ["probability", "log-odds"]
+
+
+def explain_method(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    [found] = explained(fitted, "--rows", "0", "--method", "shap", bundle="iris")
+    assert (found["method"], found["reason"]) == ("shap", "named by --method")
+    assert luban("explain", fitted.bundle("iris"), "sample:iris", "--method", "sharp").code == 2
+
+
+def explain_calls(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    asked = ("--rows", "0", "--method", "shap", "--calls")
+    assert [explained(fitted, *asked, number)[0]["calls"] for number in ("70", "90")] == [70, 90]
+
+
+def explain_error(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    asked = ("--rows", "0", "--method", "shap", "--calls", "1000")
+    assert explained(fitted, *asked, "--error", "0.1")[0]["calls"] < explained(fitted, *asked)[0]["calls"] == 1000
+
+
+def explain_seed(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    asked = ("--rows", "0", "--method", "shap", "--calls", "70", "--seed")
+    assert explained(fitted, *asked, "0") != explained(fitted, *asked, "1")
+
+
 def inspect_column(reach: Callable[..., Reached], fitted: Fitted) -> None:
     def kind(*arguments: str) -> str:
         columns = luban("inspect", "visits.csv", "--json", *arguments).document["columns"]
@@ -553,6 +603,14 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("predict", "--out"): predict_out,
     ("predict", "--format"): predict_format,
     ("predict", "--precision"): predict_precision,
+    ("explain", "--rows"): explain_rows,
+    ("explain", "--background"): explain_background,
+    ("explain", "--output"): explain_output,
+    ("explain", "--log-odds"): explain_log_odds,
+    ("explain", "--method"): explain_method,
+    ("explain", "--calls"): explain_calls,
+    ("explain", "--error"): explain_error,
+    ("explain", "--seed"): explain_seed,
     ("inspect", "--column"): inspect_column,
     ("compare", "--data"): compare_data,
     ("report", "--out"): report_out,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from luban.data.preprocessor import Preprocessor
+from luban.data.preprocessor import Part, Preprocessor
 from luban.data.tensor_preprocessor import TensorPreprocessor
 from luban.protocols import Encoder, Shape, State
 
@@ -23,3 +23,10 @@ def shapes(encoder: Encoder) -> Mapping[str, Shape] | None:
 def states(encoder: Encoder) -> Mapping[str, State]:
     """What was learned of each column that `encoder` reads by itself, by the name of the column."""
     return {part.column: part.state for part in getattr(encoder, "parts", ())}
+
+
+def parts(encoder: Encoder) -> tuple[Part, ...]:
+    """Every column that is read, with its data type and what was learned of it."""
+    if isinstance(encoder, TensorPreprocessor):
+        return (*encoder.parts, *(encoder.table.parts if encoder.table is not None else ()))
+    return getattr(encoder, "parts", ())

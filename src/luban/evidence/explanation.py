@@ -55,8 +55,9 @@ class Faithfulness:
 
     insertion: the mean answer while units are put in, the one that adds most first; deletion: while they are taken out
     in that order. gap: insertion less deletion. The inverse order has the gap with the other sign (arXiv 2502.15403).
-    random_gap: the mean gap of random orders. above_random: the share of them whose gap is smaller.
-    holds: whether the gap is above zero, hence above that of the inverse order, and above all random ones.
+    random_gap: the mean gap of random orders. above_random: the share of them whose gap is not larger.
+    holds: whether the gap is above zero, hence above that of the inverse order, and 95% of random ones are not larger.
+    calls: how many rows the model was asked for this.
     """
 
     insertion: float
@@ -65,6 +66,7 @@ class Faithfulness:
     above_random: float
     holds: bool
     text: str
+    calls: int
 
     @property
     def gap(self) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from luban.batch import Array
 from luban.evidence.explanation import Scale, Unit
-from luban.protocols.features import Encoder
+from luban.protocols.features import Cut, Encoder
 from luban.protocols.forms import Form
 
 if TYPE_CHECKING:
@@ -23,17 +24,22 @@ the numbers of the games that are asked for."""
 class Inside:
     """The model itself, for those who look into it rather than ask it.
 
-    form: what answers. encoder: what turns rows into its inputs. places: (games,) int64, which number of what it gives
-        out is explained, or -1 where that is no single one. step: (games,) int64, of an answer to each step of a row
-        which step is meant; -1 elsewhere.
+    rebuilt: makes the form, which is what answers; it may need torch. encoder: what turns rows into its inputs.
+    places: (games,) int64, which number of what it gives out is explained, or -1 where that is no single one.
+    step: (games,) int64, of an answer to each step of a row which step is meant; -1 elsewhere.
     usual: one row about which nothing is known, or some rows of a background.
     """
 
-    form: Form
+    rebuilt: Callable[[], Form]
     encoder: Encoder
     places: Array
     step: Array
     usual: pl.DataFrame
+
+    @functools.cached_property
+    def form(self) -> Form:
+        """What answers."""
+        return self.rebuilt()
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +49,21 @@ class Subject:
     frame: the rows as the encoder reads them. units: of each row. numbers: (games,) the rows' numbers in the data.
     values: the answers with some units left out, in `scale`. A unit that is left out has its usual value; with a
         background of several rows it has their values, and the answer is the mean of what each gives.
-    units that are whole columns with the usual value already are not among them: they add nothing.
+    Columns that have the usual value already are no units: they add nothing.
+    cuts: of each row how its columns with pieces are cut, by name; their units come behind the whole columns, in this
+        order.
+    answer: for rows like those in `frame` and the number of a game, (rows,) float64 what is explained of them, in
+        `scale`. said: what is answered to rows, as a person reads it.
     task: the name of the task. inside: the model itself.
     """
 
     frame: pl.DataFrame
     units: tuple[tuple[Unit, ...], ...]
+    cuts: tuple[Mapping[str, Cut], ...]
     numbers: tuple[int, ...]
     values: Values
+    answer: Callable[[pl.DataFrame, int], Array]
+    said: Callable[[pl.DataFrame], Sequence[Any]]
     scale: Scale
     task: str
     inside: Inside

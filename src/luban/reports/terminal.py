@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 
 from luban.evidence.measurement import Measurement
-from luban.reports import parts, telling
+from luban.reports import attributions, parts, telling
 from luban.reports.lines import Style, paragraph, style, table
 from luban.reports.numbers import count, decimals, headed, interval, number, printable, text, title
 from luban.reports.view import Document, listed, mapping
@@ -233,6 +233,7 @@ VERBS: dict[str, Callable[[Document, Style], list[str]]] = {
     "diagnose": diagnose,
     "embed": embed,
     "evaluate": evaluate,
+    "explain": attributions.lines,
     "fit": fit,
     "generate": generate,
     "inspect": inspect,

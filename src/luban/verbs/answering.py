@@ -94,10 +94,14 @@ class Answerer:
 
     def answers(self, frame: pl.DataFrame, *, where: str = "the rows", first_row: int = 0) -> Answers:
         """The answers for a table of rows. Raises DataError that names place, column and row where one does not fit."""
+        return self.said(self.read(frame, where=where, first_row=first_row))
+
+    def read(self, frame: pl.DataFrame, *, where: str = "the rows", first_row: int = 0) -> pl.DataFrame:
+        """Rows as the preprocessor reads them. Raises DataError that names place, column and row where one cannot."""
         rows = conform(frame, self.schema, where=where, first_row=first_row)
         states = encoders.states(self.preprocessor)
         readable.demand(rows, self.schema.inputs, states, where=where, first_row=first_row)
-        return self.said(rows)
+        return rows
 
     def said(self, rows: pl.DataFrame) -> Answers:
         """The answers for rows that are as the preprocessor reads them."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from luban.runtime.outline import Outline
     from luban.runtime.quantizing import Precision
     from luban.verbs.answering import Answerer
+    from luban.verbs.explain import Explained
 
 SHOWN = ("task", "target", "classes", "positive", "split", "candidates", "chosen", "calibration", "threshold")
 """Parts of the evaluation that `luban fit --json` prints beside the figures."""
@@ -162,6 +163,17 @@ class Bundle:
         from luban.verbs.evaluate import evaluate
 
         return list(evaluate(self, data).measurements)
+
+    def explain(self, rows: Any, method: str = "auto", output: str | None = None, **more: Any) -> Explained:
+        """Why each of some rows is answered as it is: `luban.verbs.explain.explain`, which tells what else can be said.
+
+        rows: a table, dictionary or array as `predict` takes it; all of them are explained.
+        """
+        from luban.verbs import tables
+        from luban.verbs.explain import explain
+
+        frame = tables.to_polars(rows, self.schema)
+        return explain(self, frame, rows=range(len(frame)), method=method, output=output, **more)
 
     def to_json(self) -> dict[str, Any]:
         """What `luban fit --json` prints."""

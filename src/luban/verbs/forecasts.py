@@ -35,9 +35,9 @@ def ahead(answerer: Answerer, frame: pl.DataFrame, *, where: str = "the rows") -
 
     Raises DataError for series that are too short, or not evenly spaced.
     """
-    recipe, task = _recipe(answerer), _task(answerer)
+    task = _task(answerer)
     rows = _past(answerer, frame, where)
-    windows = _told(lambda: task.latest(rows, answerer.schema, recipe), where)
+    windows, recipe = latest(answerer, frame, where=where), _recipe(answerer)
     answers = answerer.said(windows)
     times = task.ahead(rows, answerer.schema, recipe)
     horizon, count = answers.prediction.shape[1], len(windows)
@@ -53,6 +53,13 @@ def ahead(answerer: Answerer, frame: pl.DataFrame, *, where: str = "the rows") -
         low, high = span(answers)
         columns += [pl.Series("low", low.ravel()), pl.Series("high", high.ravel())]
     return pl.DataFrame(columns)
+
+
+def latest(answerer: Answerer, frame: pl.DataFrame, *, where: str) -> pl.DataFrame:
+    """The window of each series whose answers lie ahead."""
+    rows, recipe = _past(answerer, frame, where), _recipe(answerer)
+    found: pl.DataFrame = _told(lambda: _task(answerer).latest(rows, answerer.schema, recipe), where)
+    return found
 
 
 def known(answerer: Answerer, frame: pl.DataFrame, *, where: str) -> pl.DataFrame:
