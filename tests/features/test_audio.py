@@ -207,3 +207,16 @@ def test_a_short_or_silent_or_odd_sound_is_one_frame(samples):
 def test_silence_is_the_floor():
     rows, state = fitted(pl.Series("x", [file_of(np.zeros(8_000))]))
     assert np.allclose(rows.values, math.log(1e-10)) and set(state.values["spread"]) == {1.0}
+
+
+def test_a_spectrogram_that_is_given_is_taken_as_it_is():
+    sounds = pl.Series("x", [file_of(tone(440)), file_of(tone(880))])
+    encoded, state = fitted(sounds)
+    frames = encoded.values.reshape(2, -1, state.values["bands"])
+    given = pl.Series("x", frames)
+    assert feature.problems(given, state) == feature.problems(given) == [None, None]
+    assert np.array_equal(feature.encode(given, state).values, encoded.values)
+    assert np.array_equal(feature.transform(given, state), feature.transform(sounds, state))
+    other = pl.Series("x", frames[:, :, 1:].copy())
+    assert all("are no sounds" in reason for reason in feature.problems(other, state))
+    assert feature.encode(other, state).lengths.tolist() == [1, 1]

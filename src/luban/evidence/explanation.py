@@ -21,8 +21,9 @@ class Unit:
     """A part of a row that is there or left out as a whole.
 
     name: what a person calls it; the column, or the piece of it. value: what the row has there, as text.
-    place: where in the value of the column a piece lies, from 0 on: (begin, end) of characters, steps, or seconds;
-        the number of the region of an image; empty for a whole column.
+    place: where in the value of the column a piece lies, from 0 on: (begin, end) of characters, words, steps, or
+        seconds; for a series of several channels (begin, end) of steps, then of channels; of an image the number of
+        the region; empty for a whole column.
     """
 
     name: str

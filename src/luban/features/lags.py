@@ -6,6 +6,7 @@ channel.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -13,8 +14,10 @@ import polars as pl
 
 from luban.batch import Array, Ragged
 from luban.core.errors import BundleError
+from luban.evidence.explanation import Unit
+from luban.features import _pieces
 from luban.features._learning import is_whole
-from luban.protocols import Shape, State, TensorFeature
+from luban.protocols import Cut, Shape, State, TensorFeature
 from luban.recipe.recipe import Features
 
 if TYPE_CHECKING:
@@ -58,6 +61,21 @@ class Lags:
     def baseline(self, state: State) -> Any:
         return [0.0] * state.values["length"]
 
+    def cut(self, values: pl.Series, state: State, most: int) -> Cut:
+        """The windows of the one history in `values`; what is left out is at the level that it was scaled by."""
+        length = state.values["length"]
+        steps = np.asarray(self.transform(values, state), np.float64)[0]
+        edges = _pieces.evenly(length, min(_pieces.STRETCHES, most))
+        units = (
+            Unit(_before(length - begin, length - end), values.name, _pieces.mean(steps[begin:end]), (begin, end))
+            for begin, end in pairwise(edges.tolist())
+        )
+
+        def masked(stays: Array) -> pl.Series:
+            return pl.Series(values.name, np.where(_pieces.told_apart(stays, edges), steps, 0.0))
+
+        return Cut(tuple(units), masked)
+
     def unreadable(self, values: pl.Series) -> pl.Series:
         return pl.Series(values.name, [False] * len(values), dtype=pl.Boolean)
 
@@ -84,6 +102,17 @@ def _lists(values: pl.Series) -> pl.Series | None:
     if isinstance(values.dtype, pl.Array):
         return values.arr.to_list()
     return values if isinstance(values.dtype, pl.List) and values.dtype.inner.is_numeric() else None  # type: ignore[union-attr]
+
+
+def _before(first: int, behind: int) -> str:
+    """The name of a window of a history.
+
+    >>> _before(3, 0), _before(1, 0)
+    ('3 to 1 steps before', '1 step before')
+    """
+    if first - behind > 1:
+        return f"{first} to {behind + 1} steps before"
+    return f"{first} step{'s' if first > 1 else ''} before"
 
 
 def _limited(rows: Array) -> Inputs:

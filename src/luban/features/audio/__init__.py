@@ -1,4 +1,4 @@
-"""Sounds: paths or bytes of files, as log-mel spectrograms of one channel at one sample rate.
+"""Sounds: paths or bytes of files, as log-mel spectrograms of one channel at one sample rate; or such spectrograms.
 
 A missing sound, and one that cannot be read, is one frame of the mean of each band. Models that see a row as one line
 of numbers get the mean and the standard deviation of each band. One state serves both views.
@@ -15,11 +15,11 @@ import polars as pl
 
 from luban.batch import Array, Ragged
 from luban.core.errors import BundleError
-from luban.features import _files
+from luban.features import _files, _pieces
 from luban.features._files import Unreadable
 from luban.features._learning import LONGEST, is_whole, longest_of, problem, spread_out, standard, whole
-from luban.features.audio import reading, spectrogram
-from luban.protocols import Shape, State, TensorFeature
+from luban.features.audio import pieces, reading, spectrogram
+from luban.protocols import Cut, Shape, State, TensorFeature
 from luban.recipe.recipe import Features
 
 if TYPE_CHECKING:
@@ -79,6 +79,14 @@ class Audio:
         bands = range(1, state.values["bands"] + 1)
         return (*(f"{column} band {band}" for band in bands), *(f"{column} variation of band {band}" for band in bands))
 
+    def cut(self, values: pl.Series, state: State, most: int) -> Cut:
+        """The stretches of the one sound in `values`, as spectrograms."""
+        learned = state.values
+        frames = _spectrograms(values, learned["rate"], learned["bands"], learned["longest"])[0]
+        if frames is None:
+            return _pieces.whole(values)
+        return pieces.cut(values, frames, np.array(learned["center"]), most)
+
     def baseline(self, state: State) -> Any:
         """None: a frame of the mean of each band."""
         return None
@@ -88,6 +96,8 @@ class Audio:
 
         state: what was learned; no more of a sound is then read than is used.
         """
+        if _is_spectrograms(values.dtype, None if state is None else state.values["bands"]):
+            return [None] * len(values)
         seconds = math.inf if state is None else _seconds(state.values["longest"])
         return _files.problems(values, lambda value: reading.samples(value, seconds), "sounds")
 
@@ -113,6 +123,13 @@ def _seconds(frames: int) -> float:
     return spectrogram.WINDOW + frames * spectrogram.HOP
 
 
+def _is_spectrograms(dtype: pl.DataType, bands: int | None) -> bool:
+    """Whether values are arrays of (frames, bands) float32. bands: None for any number."""
+    if not isinstance(dtype, pl.Array) or len(dtype.shape) != 2 or bands not in (None, dtype.shape[1]):
+        return False
+    return isinstance(dtype.inner, pl.Array) and dtype.inner.inner == pl.Float32 and min(dtype.shape) > 0
+
+
 def _rate(values: pl.Series) -> int:
     """The commonest, at most `USUAL_RATE`."""
     rates: Counter[int] = Counter()
@@ -126,6 +143,8 @@ def _rate(values: pl.Series) -> int:
 
 def _spectrograms(values: pl.Series, rate: int, bands: int, longest: int) -> list[Array | None]:
     """(frames, bands) float32 of each sound; None where there is none that can be read."""
+    if _is_spectrograms(values.dtype, bands):
+        return [None if value is None else value.to_numpy()[:longest].copy() for value in values]
     found: list[Array | None] = []
     for value in values.to_list() if values.dtype in (pl.String, pl.Binary) else [None] * len(values):
         try:

@@ -21,8 +21,8 @@ from luban.core.lazy import require
 from luban.features import _given as given
 from luban.features._learning import LONGEST, is_whole, whole
 from luban.features._texts import as_texts
-from luban.features.chat import template
-from luban.protocols import Shape, State, TensorFeature
+from luban.features.chat import pieces, template
+from luban.protocols import Cut, Shape, State, TensorFeature
 from luban.recipe.recipe import Features
 
 if TYPE_CHECKING:
@@ -118,6 +118,11 @@ class Chat:
         """No turn."""
         return "[]"
 
+    def cut(self, values: pl.Series, state: State, most: int) -> Cut:
+        """The words of the turns that the model answers, in the one chat in `values`."""
+        document = _document(as_texts(values).to_list()[0])
+        return pieces.cut(values, document, document["messages"] if isinstance(document, dict) else document, most)
+
     def unreadable(self, values: pl.Series) -> pl.Series:
         return pl.Series(values.name, [False] * len(values), dtype=pl.Boolean)
 
@@ -150,17 +155,27 @@ def _tokenizer(content: bytes) -> Any:
 
 def _texts(value: str | None) -> list[Sequence[Mapping[str, Any]]]:
     """The turns of a row: of one text, or of the chosen one and the rejected one; none where it says nothing."""
+    document = _document(value)
+    if isinstance(document, dict):
+        answers = (document["chosen"], document["rejected"])
+        return [[*document["messages"], {"role": template.SAYS, "content": text}] for text in answers]
+    return [document] if document else []
+
+
+def _document(value: str | None) -> Any:
+    """The turns, or an object that has them, with the answer that was chosen and the one that was rejected.
+
+    What is neither is a chat without turns.
+    """
     try:
         document = json.loads(value or "[]")
     except ValueError:
         return []
     if isinstance(document, dict):
-        turns = document.get("messages")
-        answers = [document.get("chosen"), document.get("rejected")]
-        if not (_are_turns(turns) and all(isinstance(text, str) for text in answers)):
-            return []
-        return [[*turns, {"role": template.SAYS, "content": text}] for text in answers]
-    return [document] if _are_turns(document) and document else []
+        answers = (document.get("chosen"), document.get("rejected"))
+        good = _are_turns(document.get("messages")) and all(isinstance(text, str) for text in answers)
+        return document if good else []
+    return document if _are_turns(document) else []
 
 
 def _are_turns(turns: Any) -> bool:

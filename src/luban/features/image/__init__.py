@@ -14,11 +14,11 @@ import polars as pl
 
 from luban.batch import Array
 from luban.core.errors import BundleError
-from luban.features import _files
+from luban.features import _files, _pieces
 from luban.features._files import Unreadable
 from luban.features._learning import is_whole, problem, spread_out, standard
-from luban.features.image import reading
-from luban.protocols import Shape, State, TensorFeature
+from luban.features.image import pieces, reading
+from luban.protocols import Cut, Shape, State, TensorFeature
 from luban.recipe.recipe import Features
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Image:
         if known.all():
             return pixels
         out = np.empty((len(values), channels, height, width), np.uint8)
-        out[:] = np.rint(np.clip(state.values["center"], 0, 255)).astype(np.uint8)[:, None, None]
+        out[:] = _usual(state)[:, None, None]
         out[known] = pixels
         return out
 
@@ -88,6 +88,11 @@ class Image:
         colors = ("",) if channels == 1 else (" red", " green", " blue")
         points = [(y, x) for y in range(_points(height)) for x in range(_points(width))]
         return tuple(f"{column}{color} at {y}, {x}" for color in colors for y, x in points)
+
+    def cut(self, values: pl.Series, state: State, most: int) -> Cut:
+        """The regions of the one image in `values`, at the size that a model sees."""
+        pixels, known = _pixels(values, *self.shape(state).size)
+        return pieces.cut(values, pixels[0], _usual(state), most) if known[0] else _pieces.whole(values)
 
     def baseline(self, state: State) -> Any:
         """None: an image that is the mean all over."""
@@ -115,6 +120,11 @@ class Image:
 
 
 feature = Image()
+
+
+def _usual(state: State) -> Array:
+    """(channels,) uint8: the mean of the training images."""
+    return np.rint(np.clip(state.values["center"], 0, 255)).astype(np.uint8)
 
 
 def _is_pixels(dtype: pl.DataType) -> bool:

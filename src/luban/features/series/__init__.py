@@ -15,9 +15,10 @@ import polars as pl
 
 from luban.batch import Array, Ragged
 from luban.core.errors import BundleError
+from luban.features import _pieces
 from luban.features._learning import LONGEST, is_whole, longest_of, problem, standard, whole
-from luban.features.series import reading
-from luban.protocols import Shape, State, TensorFeature
+from luban.features.series import pieces, reading
+from luban.protocols import Cut, Shape, State, TensorFeature
 from luban.recipe.recipe import Features
 
 if TYPE_CHECKING:
@@ -90,6 +91,12 @@ class Series:
         """A series of one step: the mean of each channel."""
         center = list(state.values["center"])
         return center if len(center) == 1 else [center]
+
+    def cut(self, values: pl.Series, state: State, most: int) -> Cut:
+        """The windows of the one series in `values`; what is left out has the mean of its channel."""
+        if not reading.steps(values, state.values["channels"]).lengths[0]:
+            return _pieces.whole(values)
+        return pieces.cut(values, self._filled(values, state).values, np.array(state.values["center"]), most)
 
     def problems(self, values: pl.Series, state: State | None = None) -> list[str | None]:
         """(rows,) why each value is no series of this column, in words; None where it is one, or there is none.

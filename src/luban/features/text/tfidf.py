@@ -14,11 +14,12 @@ import numpy as np
 import polars as pl
 
 from luban.core.errors import BundleError
+from luban.features import _phrases
 from luban.features._texts import as_texts
 from luban.features.text import pieces
 from luban.features.text.pieces import Kind
 from luban.features.text.tokens import Tokens
-from luban.protocols import State, TensorFeature
+from luban.protocols import Cut, State, TensorFeature
 from luban.recipe.recipe import Features
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ class Text:
 
     def baseline(self, state: State) -> Any:
         return ""
+
+    def cut(self, values: pl.Series, state: State, most: int) -> Cut:
+        """The words of the one text in `values`, or phrases and sentences where there are more than `most` words."""
+        return _phrases.cut(values, as_texts(values).to_list()[0], most)
 
     def unreadable(self, values: pl.Series) -> pl.Series:
         return values.is_not_null() & as_texts(values).is_null()

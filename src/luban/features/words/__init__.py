@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 
 from luban.core.errors import BundleError
+from luban.features.words import pieces
 from luban.features.words.cutting import count, cut
 from luban.features.words.steps import Steps
-from luban.protocols import State, TensorFeature
+from luban.protocols import Cut, State, TensorFeature
 from luban.recipe.recipe import Features
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class Words:
 
     def baseline(self, state: State) -> Any:
         return ""
+
+    def cut(self, values: pl.Series, state: State, most: int) -> Cut:
+        """The words of the one row in `values`. One that is left out stays a step: a word without a letter."""
+        return pieces.cut(values, most)
 
     def unreadable(self, values: pl.Series) -> pl.Series:
         return values.is_not_null() & cut(values).is_null()
