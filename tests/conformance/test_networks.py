@@ -260,6 +260,7 @@ SETTINGS: dict[str, dict[str, Case]] = {
     "pretrained-image": {
         "origin": Case({**ORIGIN_OF_IMAGES, "config": {**IMAGES, "head": 8}}),
         "side": Case(48),
+        "tune": Case("head", "", {"statistics": "learned"}),
         "frozen": Case(2, "", {"statistics": "learned"}),
         "levels": Case("all"),
         "statistics": Case("learned"),
@@ -267,6 +268,8 @@ SETTINGS: dict[str, dict[str, Case]] = {
     },
     "pretrained-text": {
         "origin": Case({**ORIGIN, "config": {**CONFIG, "hidden_size": 8}}),
+        "tune": Case("lora"),
+        "rank": Case(3, "", {"tune": "lora"}),
         "dropout": Case(0.9),
         "unit": Case(True),
     },
@@ -290,6 +293,7 @@ ELSEWHERE = {
     ("pretrained-image", "layer_decay"),
     ("gpt", "context"),
     ("bert", "whole_words"),
+    ("pretrained-text", "alpha"),
     ("pretrained-text", "frozen"),
     ("pretrained-text", "layer_decay"),
 }

@@ -1,9 +1,9 @@
-"""Pretrained models inside luban's networks: the settings that describe them, and how their weights go on learning."""
+"""Pretrained models inside luban's networks: the settings of them. `_tuning` says how they go on learning."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
@@ -12,9 +12,6 @@ from luban.core.errors import UsageError
 from luban.models._begun import Begun
 from luban.origins import configs
 from luban.recipe.recipe import Section
-
-if TYPE_CHECKING:
-    from torch import nn
 
 OF_TEXTS, OF_IMAGES = "pretrained-text", "pretrained-image"
 """The models that fine-tune, by what they read; also the architectures of forms whose body is frozen."""
@@ -74,40 +71,3 @@ def reads(config: Mapping[str, Any], kind: str) -> None:
             where="--from",
             fix=f"name one that reads {_WORDS[kind]}; luban sample lists some",
         )
-
-
-def begin(module: nn.Module, origin: Origin, *, frozen: int, decay: float, head: float) -> None:
-    """Puts the weights of an origin into each body of a module, and says how fast each parameter goes on learning.
-
-    frozen: blocks from below that do not, and what is beneath them. decay: how much slower each block learns than the
-    one above it. head: how many times as fast as the topmost block everything outside of a body does.
-    Raises UsageError where the origin is not found, BundleError where its weights do not fit.
-    """
-    from luban.origins import naming, weighing
-
-    weights = naming.find(origin.content).weights()
-    blocks = configs.layers(origin.config)
-    for part in module.modules():
-        if hasattr(part, "body"):
-            weighing.put(part.body, weights)
-    for name, parameter in module.named_parameters():
-        height = _height(name, blocks)
-        parameter.requires_grad_(height is None or height >= frozen + 1 or not frozen)
-        parameter.rate = head if height is None else decay ** (blocks - height)  # type: ignore[attr-defined]
-
-
-def _height(name: str, blocks: int) -> int | None:
-    """How high a parameter of a body stands: 0 beneath its blocks, 1 to `blocks`; None outside of a body.
-
-    >>> _height("encoders.0.body.encoder.layer.3.output.dense.weight", 6), _height("head.weight", 6)
-    (4, None)
-    >>> _height("encoders.0.body.stem.norm.weight", 16), _height("encoders.0.body.head.norm.weight", 16)
-    (0, 16)
-    """
-    if ".body." not in name:
-        return None
-    inside = name.split(".body.", 1)[1].split(".")
-    if inside[0] in ("head", "final_norm"):
-        return blocks
-    number = next((int(word) for word in inside if word.isdecimal()), None)
-    return 0 if number is None else min(number + 1, blocks)

@@ -66,7 +66,8 @@ class PretrainedFeatures:
         _pretrained.reads(settings.origin.config, shape.kind)
         of_images = shape.kind == "image"
         # Below its last layer it tells more of how an image looks, and less of the classes that it learned.
-        own = model.Settings(origin=settings.origin, **({"levels": "all", "side": settings.side} if of_images else {}))
+        levels = {"levels": "all", "side": settings.side} if of_images else {}
+        own = model.Settings(origin=settings.origin, tune="head", **levels)
         module = model.build(work, own)
         model.begin(module, own)
         weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}

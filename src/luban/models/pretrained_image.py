@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
-from luban.models import _networks, _pretrained
-from luban.origins import pictures
+from luban.models import _networks, _pretrained, _tuning
+from luban.origins import configs, pictures
 from luban.protocols import Entry, Shape, Work
 from luban.recipe.recipe import Section
 
@@ -20,6 +20,8 @@ RATE = 3e-4
 HEAD = 10.0
 """How many times as fast a fresh head learns as the topmost block."""
 FEWEST_EPOCHS, MOST_EPOCHS = 5, 20
+OPERATIONS = 8_000
+"""For each pixel of a side squared, of the networks that are known: 0.4 billion at 224 pixels."""
 
 
 class Settings(_pretrained.Beginning):
@@ -28,6 +30,8 @@ class Settings(_pretrained.Beginning):
     side: int | None = Field(None, ge=pictures.SMALLEST_SIDE, le=pictures.LARGEST_SIDE)
     """Pixels of the longer side at which images are seen; where nothing is said as many as it learned on, and of small
     images fewer: a step takes as long as it has pixels."""
+    tune: Literal["auto", "head", "gradual", "full"] = "auto"
+    """What learns: the head, the blocks one by one, or all of it; `auto` goes by rows and time."""
     levels: Literal["last", "all"] = "last"
     """Whether an image's vector is what the last layer says, or what every stage says, side by side."""
     frozen: int = Field(0, ge=0, le=pictures.MOST_BLOCKS)
@@ -60,6 +64,20 @@ class PretrainedImage:
     def declines(self, work: Work) -> str | None:
         return _networks.declines(self.takes, work)
 
+    def sized(
+        self, settings: Section, work: Work, length: float, seconds: float | None
+    ) -> tuple[Mapping[str, Any], str]:
+        assert isinstance(settings, Settings) and settings.origin is not None
+        if settings.tune != "auto":
+            return {}, ""
+        config = settings.origin.config
+        shapes = [shape for shape in work.shapes.values() if shape.kind == "image"]
+        side = max((settings.side or usual_side(config["image_size"], shape) for shape in shapes), default=0)
+        weights = configs.block_weights(config)
+        way, reason = _tuning.chosen(weights, OPERATIONS * side**2, work.rows, FEWEST_EPOCHS, seconds)
+        # Convolutions of one channel have no matrix beside which small ones would save anything.
+        return {"tune": "full" if way == "lora" else way}, reason
+
     def build(self, work: Work, settings: Section) -> nn.Module:
         assert isinstance(settings, Settings) and settings.origin is not None
         from luban.models._fused import fused
@@ -71,7 +89,7 @@ class PretrainedImage:
         def encoder(shape: Shape) -> nn.Module:
             return Encoder(
                 shape, config, settings.side or usual_side(config["image_size"], shape),
-                levels=settings.levels, frozen=settings.frozen, statistics=settings.statistics,
+                levels=settings.levels, frozen=_frozen(settings), statistics=settings.statistics,
                 dropout=settings.dropout,
             )  # fmt: skip
 
@@ -79,13 +97,22 @@ class PretrainedImage:
 
     def begin(self, module: nn.Module, settings: Section) -> None:
         assert isinstance(settings, Settings) and settings.origin is not None
-        _pretrained.begin(module, settings.origin, frozen=settings.frozen, decay=settings.layer_decay, head=HEAD)
+        _tuning.begin(
+            module, settings.origin, "full" if settings.tune == "auto" else settings.tune,
+            frozen=settings.frozen, decay=settings.layer_decay, head=HEAD,
+        )  # fmt: skip
 
     def rate(self) -> tuple[float, str]:
         return RATE, "the usual one for weights that were pretrained"
 
     def epochs(self, steps: int) -> tuple[int, str]:
         return _pretrained.epochs(steps, FEWEST_EPOCHS, MOST_EPOCHS)
+
+
+def _frozen(settings: Settings) -> int:
+    """Blocks that keep the mean and spread of their normalisations, the stem beneath them, and of `head` all."""
+    assert settings.origin is not None
+    return configs.layers(settings.origin.config) + 1 if settings.tune == "head" else settings.frozen
 
 
 def usual_side(learned: int, shape: Shape) -> int:

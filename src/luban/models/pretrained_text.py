@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
-from luban.models import _networks, _pretrained
+from luban.models import _networks, _pretrained, _tuning
+from luban.origins import configs
 from luban.protocols import Entry, Work
 from luban.recipe.recipe import Section
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 RATE = 5e-5
 """The learning rate of a body (Devlin et al., 2019, took 2e-5 to 5e-5)."""
@@ -24,6 +25,12 @@ FEWEST_EPOCHS, MOST_EPOCHS = 3, 10
 class Settings(_pretrained.Beginning):
     """What can be set about fine-tuning."""
 
+    tune: _tuning.Way | Literal["auto"] = "auto"
+    """What learns: the head, the blocks one by one, all of it, or adapters; `auto` goes by size, rows and time."""
+    rank: int = Field(8, ge=1, le=1_024)
+    """Of `lora` and `dora`: how many numbers lie between the two matrices of an adapter."""
+    alpha: float = Field(16.0, gt=0, le=1e4)
+    """Of `lora` and `dora`: the product of the two matrices is multiplied by this over the rank."""
     frozen: int = Field(0, ge=0, le=200)
     """So many blocks from below stay as they were pretrained, and the embeddings with them."""
     layer_decay: float = Field(0.9, gt=0, le=1)
@@ -38,7 +45,8 @@ class Settings(_pretrained.Beginning):
 class PretrainedText:
     """A pretrained encoder, and a fresh linear head on the vector of each text (Devlin et al., 2019).
 
-    Lower blocks learn more slowly, and the head faster, than the topmost block.
+    Lower blocks learn more slowly, and the head faster, than the topmost block. What is saved is one network: an
+    adapter is put into the matrix that it stands beside.
     """
 
     name: ClassVar[str] = _pretrained.OF_TEXTS
@@ -54,16 +62,30 @@ class PretrainedText:
     def declines(self, work: Work) -> str | None:
         return _networks.declines(self.takes, work)
 
+    def sized(
+        self, settings: Section, work: Work, length: float, seconds: float | None
+    ) -> tuple[Mapping[str, Any], str]:
+        assert isinstance(settings, Settings) and settings.origin is not None
+        if settings.tune != "auto":
+            return {}, ""
+        weights = configs.block_weights(settings.origin.config)
+        read = min(length, *(shape.longest for shape in work.shapes.values() if shape.longest))
+        way, reason = _tuning.chosen(weights, weights * read, work.rows, FEWEST_EPOCHS, seconds)
+        return {"tune": way}, reason
+
     def build(self, work: Work, settings: Section) -> nn.Module:
         assert isinstance(settings, Settings) and settings.origin is not None
+        from luban.models import _adapters
         from luban.models._fused import fused
         from luban.models._pretrained_encoder import PretrainedEncoder
 
         origin = settings.origin
         _pretrained.reads(origin.config, "tokens")
 
+        way = _way(settings)
+
         def encoder(_: object) -> nn.Module:
-            return PretrainedEncoder(
+            found = PretrainedEncoder(
                 origin.config,
                 origin.marks,
                 origin.summary,
@@ -71,18 +93,42 @@ class PretrainedText:
                 dropout=settings.dropout,
                 pairs=_networks.spans(work),
             )
+            if way == "lora" or way == "dora":
+                how = _adapters.How(way, settings.rank, settings.alpha / settings.rank)
+                _adapters.adapt(found.body, how, lambda name: True)
+            return found
 
         return fused(work, self.takes, encoder, settings.dropout if _networks.spans(work) else 0.0)
 
     def begin(self, module: nn.Module, settings: Section) -> None:
         assert isinstance(settings, Settings) and settings.origin is not None
-        _pretrained.begin(module, settings.origin, frozen=settings.frozen, decay=settings.layer_decay, head=HEAD)
+        _tuning.begin(
+            module, settings.origin, _way(settings),
+            frozen=settings.frozen, decay=settings.layer_decay, head=HEAD,
+        )  # fmt: skip
 
     def rate(self) -> tuple[float, str]:
         return RATE, "the usual one for weights that were pretrained"
 
     def epochs(self, steps: int) -> tuple[int, str]:
         return _pretrained.epochs(steps, FEWEST_EPOCHS, MOST_EPOCHS)
+
+    def merged(self, weights: Mapping[str, Tensor], settings: Section) -> tuple[dict[str, Tensor], Section]:
+        assert isinstance(settings, Settings)
+        from luban.models import _adapters
+
+        if _way(settings) not in _tuning.ADAPTERS:
+            return dict(weights), settings
+        plain = settings.model_copy(update={"tune": "full"})
+        return _adapters.merged(weights, settings.alpha / settings.rank), plain
+
+
+def _way(settings: Settings) -> _tuning.Way:
+    """What learns; by the size alone where nobody decided it by rows and time."""
+    assert settings.origin is not None
+    if settings.tune != "auto":
+        return settings.tune
+    return _tuning.of_size(configs.block_weights(settings.origin.config))[0]
 
 
 model = PretrainedText()

@@ -42,6 +42,7 @@ LARGEST = {
 }
 """The sizes that decide how much memory is asked for."""
 _LAYERS = ("num_hidden_layers", "n_layers")
+_WIDTHS, _INNER = ("hidden_size", "dim"), ("intermediate_size", "hidden_dim")
 _PLACES = "max_position_embeddings"
 _OF_THE_FILE = frozenset({"architectures", "auto_map", "custom_pipelines", "dtype", "torch_dtype", "use_cache"})
 """What a config says of its file and of its use, and not of the network."""
@@ -104,6 +105,24 @@ def layers(config: Mapping[str, Any]) -> int:
     if reads(config) == "image":
         return pictures.blocks(config)
     return next((int(config[name]) for name in _LAYERS if name in config), 12)
+
+
+def block_weights(config: Mapping[str, Any]) -> int:
+    """How many weights the matrices of its blocks have, or a network of images in all; embeddings do not count.
+
+    >>> block_weights({"model_type": "bert", "num_hidden_layers": 6, "hidden_size": 384, "intermediate_size": 1536})
+    10616832
+    """
+    if reads(config) == "image":
+        import torch
+
+        with torch.device("meta"):
+            return sum(weight.numel() for weight in _of_images(config).parameters())
+    width = next((int(config[name]) for name in _WIDTHS if name in config), 768)
+    inner = next((int(config[name]) for name in _INNER if name in config), 4 * width)
+    # ModernBERT has two matrices for one on the way into a block's inner layer.
+    ways = 3 if config["model_type"] == "modernbert" else 2
+    return layers(config) * (4 * width * width + ways * width * inner)
 
 
 def longest(config: Mapping[str, Any]) -> int:

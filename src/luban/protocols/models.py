@@ -161,7 +161,8 @@ class Pretrained(Customary, Protocol):
     def begin(self, module: nn.Module, settings: Section) -> None:
         """Puts those weights in the place of fresh ones, and says by `requires_grad` which of them stay as they are.
 
-        A parameter that learns at another rate than the recipe's has the factor as its attribute `rate`.
+        A parameter that learns at another rate than the recipe's has the factor as its attribute `rate`, and one that
+        begins later the share of the steps before that as `begins`.
         Raises UsageError where the weights are not found, BundleError where they do not fit.
         """
 

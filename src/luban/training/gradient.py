@@ -212,8 +212,7 @@ def _train(
             assert isinstance(holds.learning_rate, float), "it is decided"
             steps = planning.steps(progress)
             rate = holds.learning_rate * optimizing.factor(train.schedule, train.warmup, progress.step, steps)
-            for parameters in optimiser.param_groups:
-                parameters["lr"] = rate * parameters["share"]
+            optimizing.pace(optimiser, rate, progress.step / max(steps, 1))
             value = 0.0
             for place, part in enumerate(step.parts):
                 changed = augmented(part, train, work).on(device)

@@ -45,16 +45,22 @@ def optimizer(module: nn.Module, how: Optimisation, learning_rate: float) -> Opt
 
 
 def _groups(module: nn.Module, decay: float, learning_rate: float) -> list[dict[str, Any]]:
-    """The parameters that learn, by whether they decay and by their share of the rate, a group's `share`."""
-    found: dict[tuple[bool, float], list[Any]] = {}
+    """The parameters that learn, by whether they decay, by their share of the rate, a group's `share`, and by the share
+    of the steps behind which they begin to, its `begins`.
+    """
+    found: dict[tuple[bool, float, float], list[Any]] = {}
     for parameter in module.parameters():
         if parameter.requires_grad:
-            found.setdefault((parameter.ndim > 1, getattr(parameter, "rate", 1.0)), []).append(parameter)
-    ordered = sorted(found.items(), key=lambda group: (not group[0][0], group[0][1]))
+            own = getattr(parameter, "rate", 1.0), getattr(parameter, "begins", 0.0)
+            found.setdefault((parameter.ndim > 1, *own), []).append(parameter)
+    ordered = sorted(found.items(), key=lambda group: (not group[0][0], *group[0][1:]))
     return [
-        {"params": parameters, "weight_decay": decay * decays, "share": share, "lr": learning_rate * share}
-        for (decays, share), parameters in ordered
-    ]
+        {
+            "params": parameters, "weight_decay": decay * decays, "share": share, "begins": begins,
+            "lr": learning_rate * share,
+        }
+        for (decays, share, begins), parameters in ordered
+    ]  # fmt: skip
 
 
 def _split(module: nn.Module, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -98,6 +104,15 @@ def at(train: Train, step: int | None = None) -> Train:
         if step is None or change.step <= step:
             changed |= change.told()
     return train.model_copy(update=changed) if changed else train
+
+
+def pace(optimiser: Optimizer, rate: float, gone: float) -> None:
+    """Sets the rate of each group of parameters: its share of the one of this step, or 0 before it begins.
+
+    gone: the share of the steps that are over.
+    """
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group["share"] if gone >= group["begins"] else 0.0
 
 
 def steer(optimiser: Optimizer, how: Optimisation) -> None:

@@ -63,8 +63,9 @@ class Tracing:
         self.trace = trace
         trace.losses, trace.numbers, trace.watched, trace.checks = [], [], [], []
         trace.told = Told(clip=train.clip, accumulation=train.accumulate, steps=steps, settings=dict(recipe))
-        # Nothing here switches a parameter off but a setting: it is meant.
-        meant = [name for name, parameter in module.named_parameters() if not parameter.requires_grad]
+        # Nothing here switches a parameter off, or lets it begin later, but a setting: it is meant.
+        parameters = module.named_parameters()
+        meant = [name for name, own in parameters if not own.requires_grad or getattr(own, "begins", 0.0)]
         trace.parameters = program.parameters(module, [optimiser], meant)
         trace.loss_function = loss_function(work, train)
         trace.decay = train.weight_decay

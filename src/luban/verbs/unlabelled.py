@@ -93,7 +93,7 @@ def encoder(name: str, schema: Schema, some: pl.DataFrame | None = None) -> Enco
         some = pl.DataFrame({schema.inputs[0].name: []}, {schema.inputs[0].name: pl.String})
     preprocessor = TensorPreprocessor.fit(some, schema, features)
     model = registry.find("models", _pretrained.fine_tuner(origin.config))
-    asked = model.Settings(origin=origin.settings(), **settings)
+    asked = model.Settings(origin=origin.settings(), tune="head", **settings)
     work = Work("multiclass", 1, 0, 0, shapes=preprocessor.shapes)
     module = model.build(work, asked)
     model.begin(module, asked)

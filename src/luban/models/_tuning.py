@@ -1,0 +1,107 @@
+"""How a pretrained model goes on learning: all of it, its head alone, block by block, or by adapters; which is chosen.
+
+head      the pretrained weights stay as they are
+gradual   the topmost block begins first, the lowest one half-way (Howard and Ruder, 2018)
+full      all blocks from the first step on
+lora      beside each matrix two small ones learn, which are put into it in the end (Hu et al., 2022)
+dora      the same, with a length for each output (Liu et al., 2024)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from luban.models._pretrained import Origin
+from luban.origins import configs
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Way = Literal["head", "gradual", "full", "lora", "dora"]
+ADAPTERS = ("lora", "dora")
+UNDERWAY = 0.5
+"""Share of the steps behind which the lowest block of `gradual` learns too."""
+FASTER = 10.0
+"""How many times as fast as weights an adapter learns: it begins with nothing."""
+LARGE = 60_000_000
+"""Weights of the blocks from which an adapter learns where nothing is said: gradients and the moments of the optimiser
+take three times the memory of the weights."""
+OPERATIONS = 2e10
+"""Multiplications and additions in a second of one slow core, by trial."""
+LEARNS = 0.5
+"""Share of the time of a run that is left for a fine-tuning, beside reading, other models and writing."""
+FITS = 2
+"""How often it is fitted about: to be judged, and to answer."""
+
+
+def of_size(weights: int) -> tuple[Way, str]:
+    """The way where rows and time say nothing, and why. weights: of the blocks.
+
+    >>> of_size(10_000_000)[0], of_size(300_000_000)[0]
+    ('full', 'lora')
+    """
+    if weights < LARGE:
+        return "full", f"its blocks have {weights:,} weights, few enough to change all of them"
+    return "lora", f"its blocks have {weights:,} weights; to change all of them takes four times the memory"
+
+
+def chosen(weights: int, operations: float, rows: int, fewest: int, seconds: float | None) -> tuple[Way, str]:
+    """The way for so many rows in this time, and why.
+
+    operations: of one row, to answer it. fewest: passes of a fine-tuning. seconds: the wall time of the run; None
+    without a limit.
+
+    >>> chosen(10_000_000, 2e8, 500, 3, None)[0], chosen(10_000_000, 2e8, 500_000, 3, 600.0)[0]
+    ('full', 'head')
+    """
+    way, why = of_size(weights)
+    # To learn from a row takes about three times what it takes to answer it.
+    passes = None if seconds is None else LEARNS * seconds * OPERATIONS / (3 * operations * rows * FITS)
+    if passes is not None and passes < fewest:
+        return "head", f"the time is enough for {passes:.1f} passes over {rows:,} rows; all of it would need {fewest}"
+    return way, why
+
+
+def begin(module: nn.Module, origin: Origin, way: Way, *, frozen: int, decay: float, head: float) -> None:
+    """Puts the weights of an origin into each body of a module, and says which parameters learn, how fast, and when.
+
+    frozen: blocks from below that do not, and what is beneath them. decay: how much slower each block learns than the
+    one above it. head: how many times as fast as the topmost block everything outside of a body does.
+    Raises UsageError where the origin is not found, BundleError where its weights do not fit.
+    """
+    from luban.models import _adapters
+    from luban.origins import naming, weighing
+
+    weights = naming.find(origin.content).weights()
+    blocks = configs.layers(origin.config)
+    adapts = way in ADAPTERS
+    for part in module.modules():
+        if hasattr(part, "body"):
+            own = {name: tensor.numpy() for name, tensor in part.body.state_dict().items() if _adapters.learns(name)}
+            weighing.put(part.body, {**weights, **own})
+            _adapters.begun(part.body)
+    for name, parameter in module.named_parameters():
+        height = _height(name, blocks)
+        able = height is None or (way != "head" and (height > frozen or not frozen))
+        parameter.requires_grad_(able and (not adapts or height is None or _adapters.learns(name)))
+        slower = FASTER if adapts else decay ** (blocks - (height or 0))
+        parameter.rate = head if height is None else slower  # type: ignore[attr-defined]
+        if way == "gradual" and height is not None:
+            parameter.begins = UNDERWAY * (blocks + 1 - height) / (blocks + 1)  # type: ignore[attr-defined]
+
+
+def _height(name: str, blocks: int) -> int | None:
+    """How high a parameter of a body stands: 0 beneath its blocks, 1 to `blocks`; None outside of a body.
+
+    >>> _height("encoders.0.body.encoder.layer.3.output.dense.weight", 6), _height("head.weight", 6)
+    (4, None)
+    >>> _height("encoders.0.body.stem.norm.weight", 16), _height("encoders.0.body.head.norm.weight", 16)
+    (0, 16)
+    """
+    if ".body." not in name:
+        return None
+    inside = name.split(".body.", 1)[1].split(".")
+    if inside[0] in ("head", "final_norm"):
+        return blocks
+    number = next((int(word) for word in inside if word.isdecimal()), None)
+    return 0 if number is None else min(number + 1, blocks)
