@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,26 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from luban.bundle.bundle import rebuild_form
-from luban.core import registry
 from luban.core.console import SILENT, Console
 from luban.core.errors import DataError, UsageError
-from luban.evidence.explanation import Attribution, Explanation
-from luban.protocols import Attributed, Effort, Explainer, Inside, Subject
+from luban.evidence.explanation import Explanation
+from luban.protocols import Effort
 from luban.verbs.bundle import Bundle, opened
-from luban.verbs.explained import Output, outputs
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from luban.runtime.masking import Taken
-
-AUTO = "auto"
 ROWS = 10
 """Rows that are explained where none are named: the first ones."""
 MOST_BACKGROUND = 100
 """Rows of a background that are used, evenly spaced: each call of the model answers all of them."""
-UNITS = 40
-"""Pieces of a text, an image, a sound or a series, at most."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +49,13 @@ def explain(
     data: Any,
     *,
     rows: str | Sequence[int] | None = None,
-    method: str = AUTO,
+    method: str = "auto",
     output: str | None = None,
     log_odds: bool = False,
     calls: int | None = None,
     error: float | None = None,
     background: Any = None,
-    units: int = UNITS,
+    units: int = 40,
     seed: int = 0,
     console: Console = SILENT,
 ) -> Explained:
@@ -80,58 +72,21 @@ def explain(
     Raises UsageError for a method that cannot explain this model (naming those that can), for too few calls (naming the
     number that would do), and for rows or an output that are not there; DataError for rows that do not fit the schema.
     """
-    from luban.runtime import masking
+    from luban.verbs.explaining import Question, explanations
 
     found = opened(bundle)
-    answerer = found.answerer
     numbers, frame = _chosen(found, data, rows, console)
-    states = outputs(answerer, answerer.said(frame), output, log_odds=log_odds)
-    reference = masking.usual(answerer.preprocessor, frame)
-    if background is not None:
-        reference = _background(found, background, console)
-    taken = [
-        masking.taken_apart(frame[place : place + 1], answerer.preprocessor, reference, units)
-        for place in range(len(frame))
-    ]
-    effort = Effort(calls, error, seed)
-    explained: dict[int, Explanation] = {}
-    alike: dict[int, list[int]] = defaultdict(list)
-    for place, row in enumerate(taken):
-        alike[len(row.units)].append(place)
-    with console.progress("explaining rows", len(taken)) as advance:
-        for places in alike.values():
-            subject = _subject(found, frame, taken, states, numbers, reference, places)
-            explainer, reason = chosen(subject, method)
-            told = zip(places, explainer.explain(subject, effort), strict=True)
-            for game, (place, each) in enumerate(told):
-                explained[place] = _told(subject, game, states[place], each, explainer.name, reason, seed)
-                advance(len(explained), "")
-    return Explained(tuple(explained[place] for place in range(len(taken))))
-
-
-def chosen(subject: Subject, method: str) -> tuple[Explainer, str]:
-    """The explainer of that name, or of those that suit the one that comes first; and why.
-
-    Raises UsageError for one that cannot explain this, naming those that can.
-    """
-    every = {name: registry.find("explainers", name) for name in registry.names("explainers")}
-    if method != AUTO:
-        asked: Explainer = registry.find("explainers", method)
-        problem = asked.declines(subject)
-        if problem is None:
-            return asked, "named by --method"
-        able = [name for name, each in every.items() if each.declines(subject) is None]
-        raise UsageError(
-            f"{asked.name} cannot explain this model: {problem}",
-            where=f"--method {asked.name}",
-            fix=f"of the methods {', '.join(able)} can",
-        )
-    suited = []
-    for name, each in every.items():
-        if each.declines(subject) is None and (place := each.suits(subject)) is not None:
-            suited.append((place[0], name, place[1]))
-    _, name, reason = min(suited)
-    return every[name], reason
+    question = Question(
+        method=method,
+        output=output,
+        log_odds=log_odds,
+        effort=Effort(calls, error, seed),
+        reference=None if background is None else _background(found, background, console),
+        units=units,
+    )
+    with console.progress("explaining rows", len(frame)) as advance:
+        told = explanations(found.answerer, lambda: rebuild_form(found.stored), frame, numbers, question, advance)
+    return Explained(tuple(told))
 
 
 def numbers_of(asked: str | Sequence[int]) -> list[int]:
@@ -202,74 +157,3 @@ def _background(bundle: Bundle, data: Any, console: Console) -> pl.DataFrame:
         raise DataError("there is no row.", where=f"the background {dataset.where}")
     places = np.unique(np.linspace(0, len(found) - 1, min(len(found), MOST_BACKGROUND)).round().astype(int))
     return found[places]
-
-
-def _subject(
-    bundle: Bundle,
-    frame: pl.DataFrame,
-    taken: Sequence[Taken],
-    states: Sequence[Output],
-    numbers: Sequence[int],
-    reference: pl.DataFrame,
-    places: Sequence[int],
-) -> Subject:
-    """The rows at these places, which have equally many units."""
-    from luban.runtime.masking import Masking
-
-    answerer = bundle.answerer
-    games, asked = [taken[place] for place in places], [states[place] for place in places]
-    values = Masking(
-        games,
-        answerer.preprocessor,
-        answerer.outputs,
-        answerer.task,
-        lambda answers, game: asked[game].score(answers),
-        reference,
-    )
-    return Subject(
-        frame=frame[list(places)],
-        units=tuple(row.units for row in games),
-        cuts=tuple(dict(row.cuts) for row in games),
-        numbers=tuple(numbers[place] for place in places),
-        values=values,
-        answer=lambda rows, game: asked[game].score(answerer.said(rows)),
-        said=lambda rows: answerer.named(answerer.said(rows).prediction),
-        scale=asked[0].scale,
-        task=answerer.task.name,
-        inside=Inside(
-            rebuilt=lambda: rebuild_form(bundle.stored),
-            encoder=answerer.preprocessor,
-            places=np.array([each.place for each in asked]),
-            step=np.array([each.step for each in asked]),
-            usual=reference,
-        ),
-    )
-
-
-def _told(
-    subject: Subject, game: int, output: Output, found: Attributed, method: str, reason: str, seed: int
-) -> Explanation:
-    """The explanation of one row: the largest attributions first, and whether the model agrees."""
-    from luban.explainers import _faithfulness
-
-    total = float(found.values.sum())
-    errors = [None] * subject.count if found.errors is None else found.errors.tolist()
-    listed = [
-        Attribution(unit, float(value), error)
-        for unit, value, error in zip(subject.units[game], found.values, errors, strict=True)
-    ]
-    return Explanation(
-        row=subject.numbers[game],
-        output=output.label,
-        prediction=output.prediction,
-        value=found.whole,
-        base_value=found.base,
-        scale=found.scale,
-        method=method,
-        reason=reason,
-        calls=found.calls,
-        attributions=tuple(sorted(listed, key=lambda each: -abs(each.attribution))),
-        completeness_error=abs(total + found.base - found.whole) if found.complete else None,
-        faithfulness=_faithfulness.check(subject.values, game, found.values, seed=seed),
-        more=found.more,
-    )

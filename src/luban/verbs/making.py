@@ -35,6 +35,7 @@ from luban.verbs import (
     pretraining,
     proving,
     searching,
+    showing,
     shuffling,
     stating,
     trainings,
@@ -135,6 +136,9 @@ def make(
         runtime=made.runtime,
         layout=made.layout,
     )
+    if prepared.task.supervised:
+        told = showing.shown(stored, prepared, allowed.deadline.earlier(WRITING))
+        stored = replace(stored, evidence={**stored.evidence, "explanations": told})
     return writing.with_pages(stored, dataset.name)
 
 

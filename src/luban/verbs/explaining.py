@@ -1,0 +1,168 @@
+"""From rows and what answers them to explanations: which way is taken, and what is told of each row."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from luban.core import registry
+from luban.core.errors import UsageError
+from luban.evidence.explanation import Attribution, Explanation
+from luban.explainers import _faithfulness
+from luban.protocols import Attributed, Effort, Explainer, Form, Inside, Subject
+from luban.runtime import masking
+from luban.verbs.explained import Output, outputs
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from luban.verbs.answering import Answerer
+
+AUTO = "auto"
+UNITS = 40
+"""Pieces of a text, an image, a sound or a series, at most."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked about rows.
+
+    method: a plugin of `explainers`, or auto. output: what is explained, as `explained.outputs` takes it.
+    reference: rows whose values stand for what is left out; None for one row about which nothing is known.
+    units: pieces of a value, at most.
+    """
+
+    method: str = AUTO
+    output: str | None = None
+    log_odds: bool = False
+    effort: Effort = field(default_factory=Effort)
+    reference: pl.DataFrame | None = None
+    units: int = UNITS
+
+
+def explanations(
+    answerer: Answerer,
+    rebuilt: Callable[[], Form],
+    frame: pl.DataFrame,
+    numbers: Sequence[int],
+    question: Question,
+    advance: Callable[[int, str], None] = lambda done, text: None,
+) -> list[Explanation]:
+    """The explanation of each row of `frame`, which is as the preprocessor reads it.
+
+    rebuilt: makes the form that answers. numbers: of the rows, in the data. advance: is told how many rows are done.
+    Raises UsageError for a method that cannot explain this model (naming those that can), and for too few calls.
+    """
+    encoder = answerer.preprocessor
+    states = outputs(answerer, answerer.said(frame), question.output, log_odds=question.log_odds)
+    reference = masking.usual(encoder, frame) if question.reference is None else question.reference
+    taken = [
+        masking.taken_apart(frame[place : place + 1], encoder, reference, question.units) for place in range(len(frame))
+    ]
+    alike: dict[int, list[int]] = defaultdict(list)
+    for place, row in enumerate(taken):
+        alike[len(row.units)].append(place)
+    found: dict[int, Explanation] = {}
+    for places in alike.values():
+        games, asked = [taken[place] for place in places], [states[place] for place in places]
+        subject = _subject(answerer, rebuilt, frame[places], games, asked, reference, [numbers[p] for p in places])
+        explainer, reason = chosen(subject, question.method)
+        for game, each in enumerate(explainer.explain(subject, question.effort)):
+            told = _told(subject, game, asked[game], each, explainer.name, reason, question.effort.seed)
+            found[places[game]] = told
+            advance(len(found), "")
+    return [found[place] for place in range(len(taken))]
+
+
+def chosen(subject: Subject, method: str) -> tuple[Explainer, str]:
+    """The explainer of that name, or of those that suit the one that comes first; and why.
+
+    Raises UsageError for one that cannot explain this, naming those that can.
+    """
+    every = {name: registry.find("explainers", name) for name in registry.names("explainers")}
+    if method != AUTO:
+        asked: Explainer = registry.find("explainers", method)
+        problem = asked.declines(subject)
+        if problem is None:
+            return asked, "named by --method"
+        able = [name for name, each in every.items() if each.declines(subject) is None]
+        raise UsageError(
+            f"{asked.name} cannot explain this model: {problem}",
+            where=f"--method {asked.name}",
+            fix=f"of the methods {', '.join(able)} can",
+        )
+    suited = []
+    for name, each in every.items():
+        if each.declines(subject) is None and (place := each.suits(subject)) is not None:
+            suited.append((place[0], name, place[1]))
+    _, name, reason = min(suited)
+    return every[name], reason
+
+
+def _subject(
+    answerer: Answerer,
+    rebuilt: Callable[[], Form],
+    frame: pl.DataFrame,
+    games: Sequence[masking.Taken],
+    asked: Sequence[Output],
+    reference: pl.DataFrame,
+    numbers: Sequence[int],
+) -> Subject:
+    """Rows that have equally many units."""
+    values = masking.Masking(
+        games,
+        answerer.preprocessor,
+        answerer.outputs,
+        answerer.task,
+        lambda answers, game: asked[game].score(answers),
+        reference,
+    )
+    return Subject(
+        frame=frame,
+        units=tuple(row.units for row in games),
+        cuts=tuple(dict(row.cuts) for row in games),
+        numbers=tuple(numbers),
+        values=values,
+        answer=lambda rows, game: asked[game].score(answerer.said(rows)),
+        said=lambda rows: answerer.named(answerer.said(rows).prediction),
+        scale=asked[0].scale,
+        task=answerer.task.name,
+        inside=Inside(
+            rebuilt=rebuilt,
+            encoder=answerer.preprocessor,
+            places=np.array([each.place for each in asked]),
+            step=np.array([each.step for each in asked]),
+            usual=reference,
+        ),
+    )
+
+
+def _told(
+    subject: Subject, game: int, output: Output, found: Attributed, method: str, reason: str, seed: int
+) -> Explanation:
+    """The explanation of one row: the largest attributions first, and whether the model agrees."""
+    total = float(found.values.sum())
+    errors = [None] * subject.count if found.errors is None else found.errors.tolist()
+    listed = [
+        Attribution(unit, float(value), error)
+        for unit, value, error in zip(subject.units[game], found.values, errors, strict=True)
+    ]
+    return Explanation(
+        row=subject.numbers[game],
+        output=output.label,
+        prediction=output.prediction,
+        value=found.whole,
+        base_value=found.base,
+        scale=found.scale,
+        method=method,
+        reason=reason,
+        calls=found.calls,
+        attributions=tuple(sorted(listed, key=lambda each: -abs(each.attribution))),
+        completeness_error=abs(total + found.base - found.whole) if found.complete else None,
+        faithfulness=_faithfulness.check(subject.values, game, found.values, seed=seed),
+        more=found.more,
+    )
