@@ -366,6 +366,17 @@ def explain_seed(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert explained(fitted, *asked, "0") != explained(fitted, *asked, "1")
 
 
+def explain_units(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    table = str(fitted.patients)
+
+    def pieces(most: str) -> int:
+        asked = ("explain", fitted.bundle("patients"), table, "--rows", "1", "--units", most, "--json")
+        [found] = luban(*asked).document["explanations"]
+        return sum(each["column"] == "notes" for each in found["attributions"])
+
+    assert 1 < pieces("2") < pieces("40")
+
+
 def inspect_column(reach: Callable[..., Reached], fitted: Fitted) -> None:
     def kind(*arguments: str) -> str:
         columns = luban("inspect", "visits.csv", "--json", *arguments).document["columns"]
@@ -611,6 +622,7 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("explain", "--calls"): explain_calls,
     ("explain", "--error"): explain_error,
     ("explain", "--seed"): explain_seed,
+    ("explain", "--units"): explain_units,
     ("inspect", "--column"): inspect_column,
     ("compare", "--data"): compare_data,
     ("report", "--out"): report_out,

@@ -15,6 +15,7 @@ from luban.core.errors import DataError, UsageError
 from luban.evidence.explanation import Explanation
 from luban.protocols import Effort
 from luban.verbs.bundle import Bundle, opened
+from luban.verbs.explaining import UNITS, Question, explanations
 
 if TYPE_CHECKING:
     import polars as pl
@@ -55,7 +56,7 @@ def explain(
     calls: int | None = None,
     error: float | None = None,
     background: Any = None,
-    units: int = 40,
+    units: int = UNITS,
     seed: int = 0,
     console: Console = SILENT,
 ) -> Explained:
@@ -72,8 +73,6 @@ def explain(
     Raises UsageError for a method that cannot explain this model (naming those that can), for too few calls (naming the
     number that would do), and for rows or an output that are not there; DataError for rows that do not fit the schema.
     """
-    from luban.verbs.explaining import Question, explanations
-
     found = opened(bundle)
     numbers, frame = _chosen(found, data, rows, console)
     question = Question(

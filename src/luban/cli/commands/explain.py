@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @option("--output", metavar="NAME", group=QUESTION, help="The class, target, step or word; else what is answered.")
 @option("--log-odds", is_flag=True, group=QUESTION, help="Explain log-odds instead of a probability.")
 @option("--method", metavar="NAME", default="auto", group=MODEL, help="How, such as shap; else as the model is.")
+@option("--units", type=click.IntRange(min=2), metavar="N", default=40, group=MODEL, help="Most pieces of a value.")
 @option("--seed", type=click.IntRange(min=0), metavar="N", default=0, group=MODEL, help="Decides what is by chance.")
 @option("--calls", type=click.IntRange(min=2), metavar="N", group=BUDGET, help="Most answers a row; else as it is.")
 @option("--error", type=click.FloatRange(min=0, min_open=True), metavar="X", group=BUDGET, help="Error that will do.")
