@@ -202,6 +202,19 @@ def test_pieces_are_as_many_as_are_asked_for_and_in_their_order(case):
                     assert all(before[1] <= after[0] for before, after in pairwise(own))
 
 
+def test_what_is_shown_is_what_the_places_count(case):
+    feature, values, state, _ = case
+    for value in each(values):
+        cut = feature.cut(value, state, 12)
+        if cut.shown is None:
+            assert len(cut.units) == 1 and not cut.units[0].place
+            continue
+        if cut.shown.kind == "image":
+            assert cut.regions.shape == cut.shown.content.shape[1:] and cut.shown.content.dtype == np.uint8
+        else:
+            assert max(unit.place[1] for unit in cut.units) <= len(cut.shown.content) * cut.shown.step + 1e-9
+
+
 def test_cutting_is_the_same_each_time(case):
     feature, values, state, _ = case
     for value in each(values):

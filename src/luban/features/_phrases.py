@@ -16,7 +16,7 @@ import polars as pl
 from luban.batch import Array
 from luban.evidence.explanation import Unit
 from luban.features import _pieces
-from luban.protocols import Cut
+from luban.protocols import Cut, Shown
 
 Span = tuple[int, int]
 _CLOSE = (
@@ -102,7 +102,7 @@ def cut(values: pl.Series, text: str | None, most: int) -> Cut:
         rows = _pieces.told_apart(stays, edges)
         return pl.Series(values.name, [without(text, spans, row) for row in rows], dtype=pl.String)
 
-    return Cut(units(values.name, text, spans, edges), masked)
+    return Cut(units(values.name, text, spans, edges), masked, shown=Shown("text", text))
 
 
 def _width(space: str) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from luban.core.errors import BundleError
 from luban.evidence.explanation import Unit
 from luban.features import _pieces
 from luban.features._learning import is_whole
-from luban.protocols import Cut, Shape, State, TensorFeature
+from luban.protocols import Cut, Shape, Shown, State, TensorFeature
 from luban.recipe.recipe import Features
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Lags:
         def masked(stays: Array) -> pl.Series:
             return pl.Series(values.name, np.where(_pieces.told_apart(stays, edges), steps, 0.0))
 
-        return Cut(tuple(units), masked)
+        return Cut(tuple(units), masked, shown=Shown("series", steps[:, None]))
 
     def unreadable(self, values: pl.Series) -> pl.Series:
         return pl.Series(values.name, [False] * len(values), dtype=pl.Boolean)

@@ -41,6 +41,7 @@ from luban.protocols.features import Encoder as Encoder
 from luban.protocols.features import Feature as Feature
 from luban.protocols.features import Pieced as Pieced
 from luban.protocols.features import Shape as Shape
+from luban.protocols.features import Shown as Shown
 from luban.protocols.features import TensorFeature as TensorFeature
 from luban.protocols.forms import DOUBLE as DOUBLE
 from luban.protocols.forms import Builder as Builder

@@ -122,17 +122,36 @@ class TensorFeature(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class Shown:
+    """What a value looks like, for the picture that its pieces are laid over.
+
+    kind, content:  text    the text whose characters the places count
+                    words   the list of its words
+                    image   (channels, height, width) uint8, as the model sees it
+                    sound   (frames, bands) float32: how loud it is, as a logarithm
+                    series  (steps, channels) float64
+    step: seconds from one frame of a sound to the next.
+    """
+
+    kind: Literal["text", "words", "image", "sound", "series"]
+    content: Any
+    step: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
 class Cut:
     """One value in the pieces that a person sees.
 
     units: the pieces, in their order. masked: for (coalitions, pieces) boolean, True for what stays, the value of each
     with the other pieces left out, as a series that the feature reads. regions: (height, width) int64 of an image: the
     number of the piece that each pixel belongs to, in the picture as the model sees it; else None.
+    shown: what the value looks like; None where it says nothing.
     """
 
     units: tuple[Unit, ...]
     masked: Callable[[Array], pl.Series]
     regions: Array | None = None
+    shown: Shown | None = None
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ from luban.batch import Array
 from luban.evidence.explanation import Unit
 from luban.features import _pieces
 from luban.features.audio.spectrogram import HOP
-from luban.protocols import Cut
+from luban.protocols import Cut, Shown
 
 
 def cut(values: pl.Series, frames: Array, center: Array, most: int) -> Cut:
@@ -29,4 +29,4 @@ def cut(values: pl.Series, frames: Array, center: Array, most: int) -> Cut:
         there = _pieces.told_apart(stays, edges)
         return pl.Series(values.name, np.where(there[..., None], frames, center.astype(np.float32)))
 
-    return Cut(tuple(units), masked)
+    return Cut(tuple(units), masked, shown=Shown("sound", frames, step=HOP))

@@ -14,7 +14,7 @@ import polars as pl
 from luban.batch import Array
 from luban.features import _phrases, _pieces
 from luban.features.chat import template
-from luban.protocols import Cut
+from luban.protocols import Cut, Shown
 
 
 def cut(values: pl.Series, document: Any, turns: list[dict[str, Any]], most: int) -> Cut:
@@ -44,7 +44,7 @@ def cut(values: pl.Series, document: Any, turns: list[dict[str, Any]], most: int
         rows = _pieces.told_apart(stays, edges)
         return pl.Series(values.name, [said(row) for row in rows], dtype=pl.String)
 
-    return Cut(_phrases.units(values.name, text, spans, edges), masked)
+    return Cut(_phrases.units(values.name, text, spans, edges), masked, shown=Shown("text", text))
 
 
 def written(turns: list[dict[str, Any]]) -> str:

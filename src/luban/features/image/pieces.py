@@ -10,7 +10,7 @@ import polars as pl
 from luban.batch import Array
 from luban.evidence.explanation import Unit
 from luban.features.image.superpixels import superpixels
-from luban.protocols import Cut
+from luban.protocols import Cut, Shown
 
 _DOWN, _ACROSS = ("top", "middle", "bottom"), ("left", "middle", "right")
 
@@ -31,7 +31,7 @@ def cut(values: pl.Series, pixels: Array, center: Array, most: int) -> Cut:
         Unit(f"region {number + 1}", values.name, _where(regions == number), (number,))
         for number in range(int(regions.max()) + 1)
     )
-    return Cut(tuple(units), masked, regions)
+    return Cut(tuple(units), masked, regions, Shown("image", pixels))
 
 
 def _where(region: Array) -> str:

@@ -11,7 +11,7 @@ import polars as pl
 from luban.batch import Array
 from luban.evidence.explanation import Unit
 from luban.features import _pieces
-from luban.protocols import Cut
+from luban.protocols import Cut, Shown
 
 PIECES = 40
 """Pieces of a series of several channels, at most."""
@@ -42,4 +42,4 @@ def cut(values: pl.Series, steps: Array, center: Array, most: int) -> Cut:
         rows = np.where(stays[:, numbers], steps, center)
         return pl.Series(values.name, rows[..., 0] if channels == 1 else rows)
 
-    return Cut(tuple(units), masked)
+    return Cut(tuple(units), masked, shown=Shown("series", steps))

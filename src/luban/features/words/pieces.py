@@ -10,7 +10,7 @@ from luban.batch import Array
 from luban.evidence.explanation import Unit
 from luban.features import _pieces
 from luban.features.words.cutting import cut as cut_words
-from luban.protocols import Cut
+from luban.protocols import Cut, Shown
 
 
 def cut(values: pl.Series, most: int) -> Cut:
@@ -28,4 +28,4 @@ def cut(values: pl.Series, most: int) -> Cut:
     names = [_pieces.shortened(" ".join(words[first:behind])) for first, behind in pairwise(edges.tolist())]
     places = pairwise(edges.tolist())
     units = (Unit(name, values.name, place=place) for name, place in zip(names, places, strict=True))
-    return Cut(tuple(units), masked)
+    return Cut(tuple(units), masked, shown=Shown("words", words))
