@@ -69,13 +69,14 @@ def generated(options: harness.Options) -> list[harness.Figure]:
     torch.set_num_threads(1)
     origin = causal.find("smollm2")
     network: Any = origin.network()
+    quick = continuing.prepared(origin.network(), "float32")
     tokenizer = origin.tokenizer()
     texts = prompts(QUICK_PROMPTS if options.quick else PROMPTS, options.seed)
     asked = [tokenizer.encode(text).ids for text in texts]
     written, same, ours, theirs = [], 0, 0.0, 0.0
     for place, numbers in enumerate(asked):
         began = time.process_time()
-        written.append(list(islice(continuing.tokens(network, numbers), TOKENS)))
+        written.append(list(islice(continuing.tokens(quick, numbers), TOKENS)))
         between = time.process_time()
         whole = network.generate(
             torch.tensor([numbers]), attention_mask=torch.ones(1, len(numbers), dtype=torch.int64),
@@ -88,7 +89,7 @@ def generated(options: harness.Options) -> list[harness.Figure]:
     with tempfile.TemporaryDirectory() as folder:
         network.save_pretrained(folder)
         del network
-        reloaded = _reloaded(origin, folder)
+        reloaded = continuing.prepared(_reloaded(origin, folder), "float32")
         again = sum(
             list(islice(continuing.tokens(reloaded, numbers), TOKENS)) == before
             for numbers, before in zip(asked, written, strict=True)

@@ -16,6 +16,11 @@ inference-onnxruntime (CPU of `transformers.pipeline` as it comes, of it with ba
 sorted batches, over that of luban), inference-pipeline-int8 and inference-pipeline-32-int8 (over luban's in int8),
 inference-difference (largest of a probability), inference-int8-changed and inference-int8-loss (texts that get another
 class, and accuracy that is lost).
+
+Figures of writing by SmolLM2 (`generating.py`): generation-float32, generation-bfloat16 and generation-int8 (CPU of
+`transformers.generate` in float32 over that of luban), generation-int8-over-bfloat16 (CPU of it in bfloat16 over
+luban's in int8), generation-agrees (prompts whose tokens are the same in float32), generation-loss,
+generation-bfloat16-loss and generation-int8-loss (nats a token of articles, and how many more in lower precision).
 """
 
 from __future__ import annotations
@@ -27,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+import generating
 import harness
 import throughput
 
@@ -62,8 +68,10 @@ NAMES = (
 
 
 def figures(options: harness.Options) -> list[harness.Figure]:
-    measured = throughput.figures(options) if not options.only or "inference" in options.only else []
-    if options.only and set(options.only) <= {"inference"}:
+    measured = harness.measured(generating.CASES, options)
+    if not options.only or "inference" in options.only:
+        measured += throughput.figures(options)
+    if options.only and not {"gpt", "bert", "headlines"} & set(options.only):
         return measured
     return [*measured, *language_models(options)]
 
@@ -210,4 +218,4 @@ def fresh(place: Path) -> Path:
 
 
 if __name__ == "__main__":
-    harness.main(__doc__, figures, ["gpt", "bert", "headlines", "inference"])
+    harness.main(__doc__, figures, ["gpt", "bert", "headlines", "inference", *generating.CASES])

@@ -20,7 +20,7 @@ import pytest
 from fitted import Fitted
 from luban.cli.main import group, verbs
 from luban.core import console
-from luban.runtime import answering, continuing
+from luban.runtime import answering, products
 from luban.verbs import diagnose, fit
 from origins import speaking, tiny
 from verbs.program import Done, luban
@@ -540,20 +540,10 @@ def generate_seed(reach: Callable[..., Reached], fitted: Fitted) -> None:
 
 
 def generate_precision(reach: Callable[..., Reached], fitted: Fitted) -> None:
-    import torch
-
-    seen: list[torch.dtype] = []
-    tokens = continuing.tokens
-
-    def looked(network: torch.nn.Module, *others: Any) -> Any:
-        seen.append(next(network.parameters()).dtype)
-        return tokens(network, *others)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(continuing, "tokens", looked)
-        generated()
-        generated("--precision", "bfloat16")
-    assert seen == [torch.float32, torch.bfloat16]
+    free = ("--temperature", "1.5", "--max-tokens", "40")
+    written = {precision: generated(*free, "--precision", precision) for precision in products.PRECISIONS}
+    assert written["float32"] == generated(*free)
+    assert len(set(written.values())) == len(products.PRECISIONS)
 
 
 def generate_threads(reach: Callable[..., Reached], fitted: Fitted) -> None:

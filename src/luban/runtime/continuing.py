@@ -1,17 +1,22 @@
 """How a language model continues a text: one token at a time, with the keys and values of all that came before kept.
 
 Here are the loop, the choice of the next token, and the words that come of the tokens. Where the model comes from is
-told in `origins.causal`.
+told in `origins.causal`, how it is made quick in `decoding`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
+
+from luban.core.errors import UsageError
+from luban.runtime import decoding
+from luban.runtime.decoding import Decoder
+from luban.runtime.products import Precision
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -34,27 +39,50 @@ class Choice:
     seed: int = 0
 
 
-def tokens(network: nn.Module, prompt: Sequence[int], choice: Choice = Choice()) -> Iterator[int]:
+def prepared(network: nn.Module, precision: Precision) -> nn.Module | Decoder:
+    """The quickest that writes as this network of `transformers` does; of its memory what is needed is taken over.
+
+    Raises UsageError for int8 where the network is one that is written by as it is.
+    """
+    if decoding.takes(network):
+        return decoding.laid_out(network, precision)
+    if precision == "int8":
+        raise UsageError(
+            "a model whose attention is windowed, scaled or turned as this one's is not written by in int8.",
+            where="--precision int8",
+            fix="--precision bfloat16",
+        )
+    return network.to(torch.bfloat16) if precision == "bfloat16" else network
+
+
+def tokens(model: nn.Module | Decoder, prompt: Sequence[int], choice: Choice = Choice()) -> Iterator[int]:
     """The tokens that follow the prompt, without end.
 
-    network: a causal one of `transformers`, in evaluation. prompt: at least one token.
+    model: a causal network of `transformers`, in evaluation, or what `prepared` made of one. prompt: at least one
+    token.
     """
+    draw = torch.Generator().manual_seed(choice.seed)
+    read = model.begun() if isinstance(model, Decoder) else _by_module(model)
+    asked = list(prompt)
+    while True:
+        number = chosen(read(asked), choice, draw)
+        yield number
+        asked = [number]
+
+
+def _by_module(network: nn.Module) -> Callable[[Sequence[int]], Tensor]:
+    """What gives (vocabulary,) float32 for what follows the tokens that it is called with, one call after the other."""
     from transformers import DynamicCache
 
-    draw = torch.Generator().manual_seed(choice.seed)
     kept = DynamicCache(config=network.config)
-    asked = torch.tensor([list(prompt)])
-    while True:
-        number = chosen(_logits(network, asked, kept), choice, draw)
-        yield number
-        asked = torch.tensor([[number]])
 
+    @torch.inference_mode()
+    def read(numbers: Sequence[int]) -> Tensor:
+        asked = torch.tensor([list(numbers)])
+        found: Tensor = network(input_ids=asked, cache=kept, use_cache=True, logits_to_keep=1).logits
+        return found[0, -1].float()
 
-@torch.inference_mode()
-def _logits(network: nn.Module, asked: Tensor, kept: Any) -> Tensor:
-    """(vocabulary,) float32 for what follows the tokens asked; `kept` grows by them."""
-    found: Tensor = network(input_ids=asked, cache=kept, use_cache=True, logits_to_keep=1).logits
-    return found[0, -1].float()
+    return read
 
 
 def chosen(logits: Tensor, choice: Choice, draw: torch.Generator) -> int:
