@@ -67,6 +67,7 @@ def of_form(form: Form, place: int) -> Sum | str:
         "trees": _linked,
         "affine": _linked,
         "network": _moved,
+        "linked": _stretched,
         "dense": _one_layer,
         "constant": _constant,
         "temperature": _tempered,
@@ -111,6 +112,23 @@ def _moved(form: Any, place: int, count: int | None = None) -> Sum | str:
         return "its probabilities are multiplied by something"
     ((weights, same),) = one.parts
     return Sum(((weights * form.scale, same),), form.offset, "answer")
+
+
+def _stretched(form: Any, place: int) -> Sum | str:
+    """Of a network with several targets, each of which has a stretch of its sums and a link of its own."""
+    ends = np.cumsum(form.widths)
+    target = int(np.searchsorted(ends, place, side="right"))
+    first, width, link = int(ends[target] - form.widths[target]), form.widths[target], form.links[target]
+    inner = of_form(form.member, place)
+    if isinstance(inner, str) or inner.space != "answer":
+        return "its sums have a link before those of its targets"
+    one = _behind(form.member, link, width, place - first)
+    ((weights, _),) = one.parts
+    every = np.zeros(int(ends[-1]))
+    every[first : first + width] = weights
+    if one.space != "answer":
+        return replace(one, parts=((every, form.member),))
+    return Sum(((every * float(form.scale[place]), form.member),), float(form.offset[place]), "answer")
 
 
 def _one_layer(form: Any, place: int) -> Sum | str:

@@ -97,7 +97,8 @@ def chosen(subject: Subject, method: str) -> tuple[Explainer, str]:
         )
     suited = []
     for name, each in every.items():
-        if each.declines(subject) is None and (place := each.suits(subject)) is not None:
+        # Those that stand aside are not looked at any further: it may take a library to see what they decline.
+        if (place := each.suits(subject)) is not None and each.declines(subject) is None:
             suited.append((place[0], name, place[1]))
     _, name, reason = min(suited)
     return every[name], reason
