@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 
 from luban.reports import explaining
-from luban.reports.attributed import drawn, marks
 from luban.reports.charts._marks import STRONGEST, Mark, png
 from luban.reports.charts.attributions import attributions
 from luban.reports.charts.regions import regions
 from luban.reports.charts.stretches import series, sound
+from luban.reports.drawing import drawn, marks
 from luban.reports.shading import MOST, shaded
 from reports.evidence import HOSTILE
 from reports.explanations import CUTS, KINDS, TEXT, attribution, explanation

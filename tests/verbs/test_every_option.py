@@ -377,6 +377,16 @@ def explain_units(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert 1 < pieces("2") < pieces("40")
 
 
+def explain_html(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    asked = ("explain", fitted.bundle("patients"), str(fitted.patients), "--rows", "1", "--json")
+    assert "html" not in luban(*asked).document and not list(Path().glob("*.html"))
+    assert luban(*asked, "--html", "why.html").document["html"] == "why.html"
+    page = Path("why.html").read_text(encoding="utf-8")
+    assert '<div class="shaded">' in page and "Why patients answers so" in page
+    assert luban(*asked, "--html", "nowhere/why.html").code == 2
+    assert luban(*asked, "--html", ".").code == 2
+
+
 def inspect_column(reach: Callable[..., Reached], fitted: Fitted) -> None:
     def kind(*arguments: str) -> str:
         columns = luban("inspect", "visits.csv", "--json", *arguments).document["columns"]
@@ -613,6 +623,7 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("explain", "--error"): explain_error,
     ("explain", "--seed"): explain_seed,
     ("explain", "--units"): explain_units,
+    ("explain", "--html"): explain_html,
     ("inspect", "--column"): inspect_column,
     ("compare", "--data"): compare_data,
     ("report", "--out"): report_out,

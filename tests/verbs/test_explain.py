@@ -189,3 +189,21 @@ def test_the_program_tells_it_in_lines_and_in_json(iris: package.Bundle) -> None
     first = luban("explain", iris.path, IRIS, "--json")
     assert len(first.document["explanations"]) == 10
     assert "the first 10 rows are explained" in luban("explain", iris.path, IRIS).err
+
+
+def test_the_page_is_named_last(iris: package.Bundle, tmp_path: Path) -> None:
+    assert iris.path is not None
+    told = luban("explain", iris.path, IRIS, "--rows", "0", "--html", tmp_path / "why.html")
+    assert told.lines[-1] == f"page    {tmp_path / 'why.html'}"
+    assert "Why iris answers so" in (tmp_path / "why.html").read_text(encoding="utf-8")
+
+
+def test_a_notebook_shows_the_rows_with_their_pictures(iris: package.Bundle, fitted: Fitted) -> None:
+    assert "petal length (cm) = 1.4" in iris.explain(FLOWER)._repr_html_()
+    notes = explain(fitted.bundle("patients"), fitted.patients, rows=[1], calls=60)
+    assert '<div class="shaded">' in notes._repr_html_()
+    [((row, column), cut)] = notes.cuts().items()
+    assert (row, column) == (1, "notes")
+    assert {unit.name for unit in cut.units} == {
+        each.unit.name for each in notes[0].attributions if each.unit.column == "notes"
+    }

@@ -17,7 +17,8 @@ def lines(document: Document, style: Style) -> list[str]:
     found: list[str] = []
     for each in listed(document, "explanations"):
         found += [*([""] if found else []), *_row(each, style)]
-    return found
+    page = document.get("html")
+    return found if page is None else [*found, "", f"page    {text(page, 200)}"]
 
 
 def _row(document: Document, style: Style) -> list[str]:

@@ -14,9 +14,9 @@ from typing import Any
 
 from luban.core.version import VERSION
 from luban.protocols import Cut
-from luban.reports.attributed import BARS, ROWS, drawn
 from luban.reports.charts._svg import finite
 from luban.reports.charts.importance import importance as importance_picture
+from luban.reports.drawing import BARS, ROWS, drawn
 from luban.reports.numbers import NOTHING, count, interval, number, text
 from luban.reports.view import Document, listed, mapping
 

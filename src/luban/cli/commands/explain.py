@@ -8,7 +8,7 @@ import click
 
 from luban.cli import options
 from luban.cli.help import USE
-from luban.cli.options import BUDGET, MODEL, QUESTION, ROWS, option
+from luban.cli.options import BUDGET, MODEL, QUESTION, RESULT, ROWS, option
 from luban.cli.running import Talk, Verb
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @option("--seed", type=click.IntRange(min=0), metavar="N", default=0, group=MODEL, help="Decides what is by chance.")
 @option("--calls", type=click.IntRange(min=2), metavar="N", group=BUDGET, help="Most answers a row; else as it is.")
 @option("--error", type=click.FloatRange(min=0, min_open=True), metavar="X", group=BUDGET, help="Error that will do.")
+@option("--html", metavar="FILE", group=RESULT, help="Also draw it: a page that opens anywhere.")
 @options.common
 def command(bundle: str, data: str, talk: Talk, **asked: Any) -> Result:
     """Tell what each part of a row of DATA adds to the answer of BUNDLE.

@@ -30,10 +30,10 @@ def attributions(name: str, title: str, marks: Sequence[Mark]) -> Markup:
             label(mark.told, WIDTH, top + 15, anchor="end", style="muted"),
             element("rect", x=start, y=y - 5, width=max(end - start, 1.0), height=10, rx=2, class_=mark.style),
         ]
+        # Zero beside each bar alone: a line all the way would cross the names.
+        drawn.append(line(at(0.0), y - 8, at(0.0), y + 8, "axis"))
         if reach:
             drawn.append(line(at(mark.value - reach), y, at(mark.value + reach), y, "whisker"))
-    if marks:
-        drawn.append(line(at(0.0), 18, at(0.0), len(marks) * ROW - 2.0, "axis"))
     told = "; ".join(f"{text(mark.name, 32)} {mark.told}" for mark in marks)
     description = f"Bars from zero: to the right what adds, to the left what takes. {told}."
     return picture(name, max(1, len(marks)) * ROW, title, description, *drawn)

@@ -95,7 +95,7 @@ def marks(attributed: Sequence[Document]) -> list[tuple[Document, Mark]]:
 
 
 def _error(mark: Mark) -> str:
-    return NOTHING if mark.error is None else number(mark.error)
+    return NOTHING if mark.error is None else "exact" if mark.error == 0 else number(mark.error)
 
 
 def _picture(name: str, title: str, parts: Sequence[tuple[Mark, str]], cut: Cut | None) -> Markup:
