@@ -184,6 +184,19 @@ def test_the_pixels_of_a_region_are_those_that_are_coloured() -> None:
     assert np.array_equal(covered, numbers == 0)
 
 
+def test_colours_are_seen_over_black_and_over_white() -> None:
+    """The distance of the two colours in sRGB, of which black and white are 1.73 apart."""
+    pixels = np.array([[[0, 255]]], np.uint8)
+    root = ElementTree.fromstring(regions("r", "title", pixels, np.array([[0, 1]]), [Mark("a", 1.0, 0.0, (0,), 1.0)]))
+    _, image = root.iter(f"{SVG}image")
+    below = np.asarray(Image.open(io.BytesIO(b64decode(image.attrib["href"].split(",")[1]))))[0] / 255
+    style = (HERE / "explaining.css").read_text(encoding="utf-8")
+    for color in re.findall(r"\.over \{ fill: (#\w+); \}", style):
+        for gray in below:
+            over = STRONGEST * _rgb(color) + (1 - STRONGEST) * np.full(3, gray)
+            assert np.linalg.norm(over - np.full(3, gray)) > 0.3, (color, gray)
+
+
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
 def test_a_picture_is_written_as_every_reader_reads_it(shape: tuple[int, ...]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
@@ -229,6 +242,10 @@ def test_marks_that_overlap_or_lie_outside_do_no_harm() -> None:
 def test_what_is_drawn_beside_a_number_is_the_number() -> None:
     found = [mark for _, mark in marks([attribution("a", 12.5, 0.5), attribution("b", -1.27, None)])]
     assert [mark.told for mark in found] == ["+12.5 ± 1.0", "−1.3"]
+    assert [mark.told for _, mark in marks([attribution("a", 1.0, 0.0), attribution("b", 1e-17, None)])] == [
+        "+1.00",
+        "0.00",
+    ]
     assert [mark.share for mark in found] == pytest.approx([1.0, 0.1016]) and [mark.sure for mark in found] == [
         True,
         True,

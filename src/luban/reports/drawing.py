@@ -138,5 +138,5 @@ def _spaced(words: Sequence[str], placed: Sequence[Mark]) -> tuple[str, list[Mar
 def _told(value: float, error: float | None, digits: int) -> str:
     """A value with its sign, and half of its 95% interval."""
     written = number(value, digits)
-    signed = f"+{written}" if value > 0 else written
+    signed = f"+{written}" if value > 0 and any(digit in written for digit in "123456789") else written
     return f"{signed} ± {number(NORMAL * error, digits)}" if error else signed

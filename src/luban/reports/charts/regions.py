@@ -18,6 +18,9 @@ LABELLED = 5
 _MOST_SIDE = 448
 """Pixels of a side that are drawn; of larger images fewer."""
 _GRAY = np.array([0.299, 0.587, 0.114])
+_PALEST = (120, 245)
+"""The gray of black and of white below the colours, which would not be seen on either."""
+_PALE = (_PALEST[1] - _PALEST[0]) / 255
 
 
 def regions(name: str, title: str, pixels: Array, numbers: Array, marks: Sequence[Mark]) -> Markup:
@@ -29,7 +32,7 @@ def regions(name: str, title: str, pixels: Array, numbers: Array, marks: Sequenc
     numbers = numbers[down][:, across]
     shown = np.moveaxis(pixels[:, down][:, :, across], 0, 2)
     shown = shown[..., 0] if shown.shape[2] == 1 else np.ascontiguousarray(shown)
-    gray = shown if shown.ndim == 2 else np.rint(shown @ _GRAY).astype(np.uint8)
+    gray = np.rint(_PALEST[0] + (shown if shown.ndim == 2 else shown @ _GRAY) * _PALE).astype(np.uint8)
     height, width = numbers.shape
     half = (WIDTH - GAP) / 2
     scale = min(half / width, HIGHEST / height)
