@@ -28,3 +28,12 @@ def test_every_cut_is_refused():
 def test_a_header_that_claims_more_than_the_file_is_refused():
     with pytest.raises(BundleError, match="larger than the file"):
         states.from_bytes((1 << 40).to_bytes(8, "little") + b"{}")
+
+
+def test_a_state_is_written_to_a_file_and_read_as_it_is_asked_for(tmp_path):
+    states.write(tmp_path / "form", "affine", STATE)
+    assert (tmp_path / "form").read_bytes() == states.to_bytes("affine", STATE)
+    kind, again = states.mapped(tmp_path / "form")
+    assert (kind, again.values) == ("affine", {"a": 1})
+    again.arrays["w"][0, 0] = 7.0
+    assert np.array_equal(states.mapped(tmp_path / "form")[1].arrays["w"], np.eye(2)), "the file stays as it is"

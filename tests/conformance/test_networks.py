@@ -289,6 +289,7 @@ ELSEWHERE = {
     ("encoder-decoder", "vocabulary"),
     ("encoder-decoder", "beams"),
     ("pretrained-causal", "alpha"),
+    ("pretrained-causal", "base"),
     ("pretrained-causal", "beta"),
     ("pretrained-image", "layer_decay"),
     ("gpt", "context"),

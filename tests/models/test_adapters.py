@@ -15,10 +15,12 @@ import torch
 from safetensors.numpy import save_file
 
 from luban.core import registry
-from luban.models import _adapters
+from luban.core.errors import UsageError
+from luban.models import _adapters, _eight_bits
 from luban.origins import causal, naming
 from luban.protocols import Shape, Work
 from luban.runtime import continuing
+from luban.training import keeping
 from origins import speaking
 
 VOCABULARY = len(speaking.tokenizer()["model"]["vocab"])
@@ -114,6 +116,73 @@ def test_only_the_adapters_learn_and_all_of_them_do(origin: causal.Causal, adapt
     module({"chat": numbers}).sum().backward()
     for name, parameter in module.named_parameters():
         assert (parameter.grad is not None and bool(parameter.grad.any())) == _adapters.learns(name), name
+
+
+@pytest.mark.parametrize("adapter", ["lora", "dora"])
+def test_a_base_in_eight_bits_answers_and_learns_nearly_as_the_whole_one(origin: causal.Causal, adapter: str) -> None:
+    numbers = {"chat": 1 + TOKENS + VOCABULARY * (torch.arange(12) > 5)}
+    found = []
+    for base in ("float32", "int8"):
+        module, settings = adapted(origin, adapter, base=base)
+        moved(module)
+        module(numbers).sum().backward()
+        gradients = {name: p.grad for name, p in module.named_parameters() if p.requires_grad}
+        found.append((logits(module).detach(), gradients, module, settings))
+    (whole, exact, _, _), (near, rounded, module, settings) = found
+    assert not torch.equal(whole, near)
+    assert (whole - near).norm() < 0.05 * whole.norm()
+    assert exact.keys() == rounded.keys() == {name for name in exact if _adapters.learns(name)}
+    for name, gradient in exact.items():
+        assert (gradient - rounded[name]).norm() < 0.2 * gradient.norm(), name
+    model = registry.find("models", "pretrained-causal")
+    weights, plain = model.merged(module.state_dict(), settings)
+    assert (plain.adapter, plain.base) == ("full", "float32")
+    same, _ = adapted(origin, adapter)
+    same.load_state_dict(module.state_dict(), strict=False)
+    exactly, _ = model.merged(same.state_dict(), settings.model_copy(update={"base": "float32"}))
+    assert weights.keys() == exactly.keys()
+    for name, weight in exactly.items():
+        assert torch.equal(weight, weights[name]), "it is put into the matrices of the file"
+
+
+def test_the_matrices_of_a_base_in_eight_bits_take_a_quarter_and_are_in_no_checkpoint(origin: causal.Causal) -> None:
+    def bytes_of(module: Any) -> int:
+        layers = [part for part in module.modules() if isinstance(part, _adapters.Adapted)]
+        held = [tensor for layer in layers for tensor in (*layer.parameters(), *layer.buffers())]
+        return sum(tensor.numel() * tensor.element_size() for tensor in held)
+
+    whole, small = (adapted(origin, "lora", base=base, rank=1)[0] for base in ("float32", "int8"))
+    assert bytes_of(small) < 0.5 * bytes_of(whole), "scales and adapters of so small a model count"
+    assert not any("codes" in name or "scale" in name for name in small.state_dict())
+    again = keeping.copied(small)
+    layer, other = (next(p for p in m.modules() if isinstance(p, _adapters.Adapted)) for m in (small, again))
+    assert other.codes is layer.codes and other.left is not layer.left
+
+
+def test_a_product_with_a_matrix_in_eight_bits_is_that_of_the_matrix_it_stands_for() -> None:
+    random = torch.Generator().manual_seed(0)
+    weight = torch.randn(9, 700_000, generator=random)
+    codes, scale = _eight_bits.codes(weight)
+    dense = _eight_bits.dense(codes, scale)
+    assert (dense - weight).abs().max() <= 0.51 * scale.max()
+    assert len(list(_eight_bits._pieces(codes))) == 9
+    for some in (slice(0, 300), slice(0, 700_000)):
+        values = torch.randn(2, 3, len(range(*some.indices(700_000))), generator=random, requires_grad=True)
+        seen, upwards = torch.randn(2, 3, 9, generator=random), values.detach().clone().requires_grad_()
+        ours = _eight_bits.product(values, codes[:, some], scale)
+        theirs = torch.nn.functional.linear(upwards, dense[:, some])
+        assert (ours - theirs).norm() < 1e-5 * theirs.norm()
+        ours.backward(seen)
+        theirs.backward(seen)
+        assert torch.allclose(values.grad, upwards.grad, atol=1e-5)
+
+
+def test_eight_bits_are_of_an_adapter(origin: causal.Causal) -> None:
+    model = registry.find("models", "pretrained-causal")
+    asked = model.Settings(origin=origin.settings(), base="int8")
+    assert model.sized(asked, WORK, 9.0, None)[0] == {"adapter": "lora"}
+    with pytest.raises(UsageError, match="8 bits"):
+        model.sized(asked.model_copy(update={"adapter": "full"}), WORK, 9.0, None)
 
 
 def test_adapters_can_be_for_attention_alone(origin: causal.Causal) -> None:

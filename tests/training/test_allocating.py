@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from luban.training import allocating
+
 PROGRAM = """
 import resource
 from contextlib import nullcontext
@@ -41,3 +43,17 @@ def test_what_a_step_frees_is_kept_for_the_next_one():
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
 def test_the_test_above_sees_memory_that_is_given_back():
     assert faults("nullcontext()") > 5_000
+
+
+def test_holes_go_back_every_so_many_steps_and_only_where_a_process_has_grown(monkeypatch):
+    given: list[int] = []
+    held = [100 << 20]
+    monkeypatch.setattr(allocating, "give_back", lambda: given.append(held[0]))
+    monkeypatch.setattr(allocating.process, "resident", lambda number: held[0])
+    with allocating.kept() as stepped:
+        for step in range(3 * allocating.OFTEN):
+            held[0] += 20 << 20
+            stepped(step)
+    assert all(size > allocating.KEPT for size in given)
+    if platform.libc_ver()[0] == "glibc":
+        assert len(given) == 1 + 2, "two of three times, and at the end"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from luban.arrays import Content
 from luban.core import registry
 from luban.core.errors import BundleError
 from luban.core.strict_json import shown
@@ -41,7 +42,7 @@ class Stored:
     card: str = ""
     report: str = ""
     runtime: bytes | None = None
-    layout: Mapping[str, bytes] = field(default_factory=dict)
+    layout: Mapping[str, Content] = field(default_factory=dict)
     parent: str | None = None
 
 

@@ -55,16 +55,16 @@ def paths(root: int, folders: frozenset[str]) -> Iterator[str]:
                     yield f"{entry.name}/{file.name}"
 
 
-def read(root: int, path: str, *, size: int | None = None, most: int) -> bytes:
-    """The bytes of a plain file. size: how many it must have. most: how many it may have.
+def read(root: int, path: str, *, size: int | None = None, most: int, writable: bool = False) -> bytes | bytearray:
+    """The bytes of a plain file. size: how many it must have. most: how many it may have. writable: in memory.
 
     Raises BundleError for a missing file, a link, a device, a pipe, or another size; nothing is read then.
     """
     parent, _, name = path.rpartition("/")
     if not parent:
-        return _read(root, name, path, size, most)
+        return _read(root, name, path, size, most, writable)
     with _subfolder(root, parent) as inner:
-        return _read(inner, name, path, size, most)
+        return _read(inner, name, path, size, most, writable)
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def _subfolder(root: int, name: str) -> Iterator[int]:
         os.close(inner)
 
 
-def _read(folder: int, name: str, path: str, size: int | None, most: int) -> bytes:
+def _read(folder: int, name: str, path: str, size: int | None, most: int, writable: bool) -> bytes | bytearray:
     try:
         handle = os.open(name, _FILE, dir_fd=folder)
     except FileNotFoundError:
@@ -99,8 +99,14 @@ def _read(folder: int, name: str, path: str, size: int | None, most: int) -> byt
         os.close(handle)
         raise
     with os.fdopen(handle, "rb") as file:
-        data = file.read(expected)
-        if len(data) != expected or file.read(1):
+        data: bytes | bytearray
+        if writable:
+            data = bytearray(expected)
+            read = file.readinto(data)
+        else:
+            data = file.read(expected)
+            read = len(data)
+        if read != expected or file.read(1):
             raise BundleError("this file changed while it was read.", where=path, fix="try again")
     return data
 

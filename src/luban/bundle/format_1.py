@@ -19,6 +19,7 @@ from dataclasses import fields
 from typing import Any, get_args
 
 from luban import states
+from luban.arrays import Buffer, Content
 from luban.bundle.bundle import Stored
 from luban.core.errors import BundleError, UsageError
 from luban.core.files import to_json
@@ -75,8 +76,8 @@ def runtime(paths: Container[str]) -> str:
     return RUNTIME if RUNTIME in paths else FORM
 
 
-def write(stored: Stored) -> dict[str, bytes]:
-    """The bytes of every file but the manifest, by path. Equal bundles give equal bytes."""
+def write(stored: Stored) -> dict[str, Content]:
+    """What every file but the manifest is to hold, by path. Equal bundles give equal bytes."""
     evidence = {f"evidence/{name}.json": to_json(document) for name, document in stored.evidence.items()}
     history = [json.dumps(line, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n" for line in stored.history]
     text = {
@@ -89,20 +90,20 @@ def write(stored: Stored) -> dict[str, bytes]:
         **evidence,
     }
     binary = {
-        "preprocessing/state.safetensors": states.to_bytes("preprocessor", stored.preprocessor),
-        FORM: states.to_bytes(stored.form_kind, stored.form),
+        "preprocessing/state.safetensors": states.content("preprocessor", stored.preprocessor),
+        FORM: states.content(stored.form_kind, stored.form),
     }
     runtime = {} if stored.runtime is None else {RUNTIME: stored.runtime}
-    layout = {f"model/{name}": data for name, data in stored.layout.items()}
+    layout = {f"model/{name}": content for name, content in stored.layout.items()}
     return {**{path: content.encode() for path, content in text.items()}, **binary, **runtime, **layout}
 
 
-def read(files: Mapping[str, bytes]) -> Stored:
-    """What `write` wrote, from files that all belong to this format. `parent` is the manifest's to say.
+def read(files: Mapping[str, Buffer]) -> Stored:
+    """What `write` wrote, from the bytes of files that all belong to this format. `parent` is the manifest's to say.
 
     Raises BundleError that names the file.
     """
-    values = sum(count_values(data) for path, data in files.items() if path.endswith((".json", ".jsonl")))
+    values = sum(count_values(bytes(data)) for path, data in files.items() if path.endswith((".json", ".jsonl")))
     if values > MOST_VALUES:
         raise BundleError(f"its JSON files hold {values:,} values; at most {MOST_VALUES:,} are read.")
     preprocessor_kind, preprocessor = _state(files, "preprocessing/state.safetensors")
@@ -115,22 +116,22 @@ def read(files: Mapping[str, bytes]) -> Stored:
         raise BundleError("a language model lacks this file of its layout.", where=f"model/{missing}")
     evidence = {found[1]: _object(files, path) for path in files if (found := _EVIDENCE.fullmatch(path))}
     return Stored(
-        recipe=_recipe(files["recipe.yaml"]),
+        recipe=_recipe(bytes(files["recipe.yaml"])),
         schema=_schema(_object(files, "schema.json")),
         preprocessor=preprocessor,
         form_kind=form_kind,
         form=form,
         facts=_facts(_object(files, "model/facts.json")),
         evidence=evidence,
-        history=_history(files["evidence/history.jsonl"]),
+        history=_history(bytes(files["evidence/history.jsonl"])),
         card=_text(files, "README.md"),
         report=_text(files, "report.html"),
-        runtime=files.get(RUNTIME),
+        runtime=bytes(files[RUNTIME]) if RUNTIME in files else None,
         layout=layout,
     )
 
 
-def _state(files: Mapping[str, bytes], path: str) -> tuple[str, State]:
+def _state(files: Mapping[str, Buffer], path: str) -> tuple[str, State]:
     try:
         return states.from_bytes(files[path])
     except BundleError as error:
@@ -186,8 +187,8 @@ def _facts(facts: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def _object(files: Mapping[str, bytes], path: str) -> dict[str, Any]:
-    value = _json(files[path], path)
+def _object(files: Mapping[str, Buffer], path: str) -> dict[str, Any]:
+    value = _json(bytes(files[path]), path)
     if not isinstance(value, dict):
         raise BundleError("this file must hold a JSON object.", where=path)
     return value
@@ -208,9 +209,9 @@ def _json(data: bytes, path: str) -> Any:
         raise BundleError(f"this file cannot be read: {error}.", where=path) from None
 
 
-def _text(files: Mapping[str, bytes], path: str) -> str:
+def _text(files: Mapping[str, Buffer], path: str) -> str:
     try:
-        return files[path].decode("utf-8")
+        return bytes(files[path]).decode("utf-8")
     except UnicodeDecodeError as error:
         raise BundleError(f"this file is not text: byte {error.start} is not UTF-8.", where=path) from None
 

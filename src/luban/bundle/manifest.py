@@ -64,9 +64,9 @@ class Manifest:
         return {**vars(self), "files": {path: vars(listed) for path, listed in self.files.items()}}
 
 
-def describe(stored: Stored, files: Mapping[str, bytes], *, format: int, runtime: str) -> Manifest:
-    """The manifest of a bundle that this luban writes now, on this machine."""
-    listed = {path: Listed(fingerprint.of_bytes(data), len(data)) for path, data in sorted(files.items())}
+def describe(stored: Stored, files: Mapping[str, Listed], *, format: int, runtime: str) -> Manifest:
+    """The manifest of a bundle that this luban writes now, on this machine. files: as they were written."""
+    listed = dict(sorted(files.items()))
     return Manifest(
         format=format,
         luban=VERSION,

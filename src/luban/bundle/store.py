@@ -7,12 +7,15 @@ of the bundle, imports no trainer and no native runtime, and holds at most the b
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from luban import arrays
+from luban.arrays import Buffer, Content
 from luban.bundle import folder, format_1, manifest, upgrade
 from luban.bundle.bundle import Stored
 from luban.bundle.manifest import Listed, Manifest
@@ -43,12 +46,11 @@ def write(stored: Stored, path: str | Path, *, replace: bool = False) -> Manifes
     target = Path(os.path.realpath(path))
     _check_target(target, replace)
     contents = format_1.write(stored)
-    described = manifest.describe(stored, contents, format=format_1.NUMBER, runtime=format_1.runtime(contents))
     with files.new_folder(target) as staging:
         for name in sorted(format_1.FOLDERS):
             (staging / name).mkdir()
-        for name, data in contents.items():
-            (staging / name).write_bytes(data)
+        listed = {name: _write(staging / name, content) for name, content in contents.items()}
+        described = manifest.describe(stored, listed, format=format_1.NUMBER, runtime=format_1.runtime(listed))
         (staging / manifest.NAME).write_text(files.to_json(described.to_json()), encoding="utf-8")
     return described
 
@@ -77,16 +79,29 @@ def check(path: str | Path) -> None:
         read(path)
 
 
+def _write(path: Path, content: Content) -> Listed:
+    """Writes a file, piece by piece."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("wb") as file:
+        for piece in arrays.of_content(content):
+            file.write(piece)
+            digest.update(piece)
+            size += len(piece)
+    return Listed(digest.hexdigest(), size)
+
+
 def _read(root: int, place: Path, verify: bool) -> Opened:
     _check_manifest_present(root)
-    document = manifest.parse_document(folder.read(root, manifest.NAME, most=manifest.MOST_BYTES))
+    document = manifest.parse_document(bytes(folder.read(root, manifest.NAME, most=manifest.MOST_BYTES)))
     form = upgrade.format_of(document)
     described = manifest.read(document)
     _check_listed(described.files, form)
     _check_present(root, described.files, form)
-    contents = {}
+    contents: dict[str, Buffer] = {}
     for name, listed in described.files.items():
-        data = folder.read(root, name, size=listed.bytes, most=listed.bytes)
+        # What arrays are made of may be written to: so they need no copy of their own.
+        writable = name.endswith(".safetensors")
+        data = folder.read(root, name, size=listed.bytes, most=listed.bytes, writable=writable)
         if verify and fingerprint.of_bytes(data) != listed.sha256:
             raise BundleError("this file was changed: its sha256 is not the manifest's.", where=name, fix=folder.AGAIN)
         contents[name] = data

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from luban.arrays import Buffer
 from luban.bundle import format_1
 from luban.bundle.bundle import Stored
 from luban.bundle.manifest import NAME
@@ -30,7 +31,7 @@ class Format:
     required: frozenset[str]
     most_files: int
     most_bytes: int
-    read: Callable[[Mapping[str, bytes]], Stored]
+    read: Callable[[Mapping[str, Buffer]], Stored]
 
 
 FORMATS = {

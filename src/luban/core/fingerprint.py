@@ -10,7 +10,7 @@ from typing import Any
 CHUNK = 1 << 20
 
 
-def of_bytes(data: bytes) -> str:
+def of_bytes(data: bytes | bytearray | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
 
 

@@ -1,10 +1,11 @@
-"""What this process asks of the system about itself."""
+"""What this process asks of the system about itself and those beside it."""
 
 from __future__ import annotations
 
 import ctypes
 import signal
 import sys
+from pathlib import Path
 
 
 def end_with_parent() -> None:
@@ -12,3 +13,21 @@ def end_with_parent() -> None:
     parent_death_signal = 1
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+
+
+def resident(number: int) -> int:
+    """Bytes that a process has in memory; 0 where the system does not tell."""
+    return told(number, "VmRSS")
+
+
+def told(number: int, field: str) -> int:
+    """Bytes in a field of what Linux tells of a process, `VmHWM` for instance; 0 where there is no such field.
+
+    >>> told(1 << 40, "VmRSS")
+    0
+    """
+    try:
+        lines = Path(f"/proc/{number}/status").read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{field}:"))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return 0

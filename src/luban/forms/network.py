@@ -6,7 +6,8 @@ kind: a bundle decides which weights are read, never which code is imported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
@@ -31,8 +32,12 @@ CELLS = 1 << 19
 INSIDE = 16
 """So many times as many numbers may be made of them inside, where that is told: a few megabytes."""
 MOST_ROWS = 1_024
+LARGE = 64 << 20
+"""Bytes of weights above which the module has the form's own, and no copy of them."""
 _KINDS = {"vector": 1, "tokens": 1, "words": 2, "image": 3, "sequence": 1}
 """The kinds of shapes, and how many numbers give the size of each."""
+_DRAWN = {f"{how}{what}_" for how in ("", "kaiming_", "xavier_", "trunc_") for what in ("normal", "uniform")}
+"""What torch calls the functions that fill a tensor at random."""
 
 
 @final
@@ -71,9 +76,15 @@ class Network:
     def module(self) -> nn.Module:
         """The network with its weights, ready to answer."""
         torch = require("torch", extra="nets", purpose="answering by a network")
-        module = build(self.model, self.settings, self.work)
-        # Arrays of a file may not be written to, and torch expects to be allowed.
-        weights = {name: torch.from_numpy(np.array(array)) for name, array in self.weights.items()}
+        with undrawn():
+            module = build(self.model, self.settings, self.work)
+        # There is hardly room for two large ones, and a small copy is nobody else's.
+        shared = sum(array.nbytes for array in self.weights.values()) > LARGE
+        weights = {
+            # Arrays of a file may not be written to, and torch expects to be allowed.
+            name: torch.from_numpy(array if shared and array.flags.writeable else np.array(array))
+            for name, array in self.weights.items()
+        }
         module.load_state_dict(weights, assign=True)
         return module.eval()
 
@@ -156,6 +167,23 @@ def build(model: str, settings: Mapping[str, Any], work: Work) -> nn.Module:
     """The network of an architecture, with fresh weights."""
     architecture: NetworkModel = registry.find("models", model)
     return architecture.build(work, architecture.Settings.model_validate(dict(settings)))
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """While it is held no weights are drawn at random, for networks that are given theirs: the system has no memory to
+    give for what nobody writes.
+    """
+    from torch.overrides import TorchFunctionMode
+
+    class Undrawn(TorchFunctionMode):
+        def __torch_function__(self, function: Any, types: Any, inputs: Any = (), named: Any = None) -> Any:
+            if function.__name__ in _DRAWN:
+                return (*inputs, *(named or {}).values())[0]
+            return function(*inputs, **(named or {}))
+
+    with Undrawn():
+        yield
 
 
 def _pieces(order: Array, lengths: Array | None, cells: int) -> list[Array]:

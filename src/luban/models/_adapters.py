@@ -17,6 +17,8 @@ from typing import Any, Literal, final
 import torch
 from torch import Tensor, nn
 
+from luban.models import _eight_bits
+
 Kind = Literal["lora", "dora"]
 _OWN = ("left", "right", "magnitude")
 _SMALLEST = 1e-12
@@ -26,7 +28,7 @@ _SMALLEST = 1e-12
 class How:
     """kind: of the adapter. rank: numbers between its two matrices. scale: what their product is multiplied by.
 
-    eight_bits: whether the matrices that stay are kept in 8 bits.
+    eight_bits: whether the matrices that stay are kept in 8 bits, see `_eight_bits`.
     """
 
     kind: Kind
@@ -40,8 +42,11 @@ class Adapted(nn.Module):
     """A linear layer whose weight stays as it is, with an adapter beside it.
 
     layer: as `nn.Linear` has it, or the convolution of GPT-2, whose weight lies the other way round. left, right: their
-    product has the shape of the weight.
+    product has the shape of the weight. codes, scale: the weight in 8 bits, in its place from `begin` on.
     """
+
+    codes: Tensor
+    scale: Tensor
 
     def __init__(self, layer: nn.Module, how: How) -> None:
         super().__init__()
@@ -65,17 +70,31 @@ class Adapted(nn.Module):
         if self.how.kind == "dora":
             # The length is taken as it is, without a gradient of its own, as the paper proposes.
             with torch.no_grad():
-                lengths = self._lengths(self.weight + self.left @ self.right * self.how.scale)
+                lengths = self._lengths(self._whole() + self.left @ self.right * self.how.scale)
             found = found * (self.magnitude / lengths).flatten()
         return found if self.bias is None else found + self.bias
 
     def begin(self) -> None:
         """Takes the weight that it has by now as the one that it begins from."""
-        if self.how.kind == "dora":
-            with torch.no_grad():
-                self.magnitude.copy_(self._lengths(self.weight))
+        with torch.no_grad():
+            if self.how.eight_bits:
+                # No part of what is kept or saved: they can be had again.
+                codes, scale = _eight_bits.codes(self.weight.T if self.turned else self.weight)
+                self.register_buffer("codes", codes, persistent=False)
+                self.register_buffer("scale", scale, persistent=False)
+                del self.weight
+            if self.how.kind == "dora":
+                self.magnitude.copy_(self._lengths(self._whole()))
+
+    def _whole(self) -> Tensor:
+        if "codes" not in self._buffers:
+            return self.weight
+        whole = _eight_bits.dense(self.codes, self.scale)
+        return whole.T if self.turned else whole
 
     def _plain(self, values: Tensor) -> Tensor:
+        if "codes" in self._buffers:
+            return _eight_bits.product(values, self.codes, self.scale)
         return values @ self.weight if self.turned else nn.functional.linear(values, self.weight)
 
     def _lengths(self, weight: Tensor) -> Tensor:

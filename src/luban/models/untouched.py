@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, final
 
 from luban.batch import Batch
 from luban.core import registry
+from luban.forms.network import undrawn
 from luban.models import _causal, _networks
 from luban.protocols import Entry, Form, Work
 from luban.recipe.recipe import Section
@@ -39,7 +40,8 @@ class Untouched:
         torch.set_num_threads(threads)
         model = registry.find("models", _causal.ADAPTED)
         own = model.Settings(origin=settings.origin, adapter="full")
-        module = model.build(work, own)
+        with undrawn():
+            module = model.build(work, own)
         model.begin(module, own)
         weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
         network: Any = registry.find("forms", "network")(

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from luban import arrays
 from luban.batch import Array
 from luban.core import files
 from luban.core.errors import UsageError
@@ -60,15 +61,19 @@ def folder(path: Path) -> Path:
     except ValueError as reason:
         raise UsageError(f"this architecture is not taken: {reason}.", where=str(path), fix=_CURE) from None
     names = {name: _name(file, name) for name in file.tensors if not name.startswith("rope_freqs")}
-    from safetensors.numpy import save_file
-
     with cache.storage_errors(place), files.new_folder(place) as made:
         heads = {"attn_q": config["num_attention_heads"], "attn_k": config["num_key_value_heads"]}
-        save_file(
-            {theirs: _in_order(file.weights(name), heads.get(name.split(".")[-2])) for name, theirs in names.items()},
-            made / "model.safetensors",
-            {"format": "pt"},
-        )
+        ours = {theirs: name for name, theirs in names.items()}
+        outlines = {theirs: ("float32", file.tensors[name].shape) for theirs, name in ours.items()}
+        with (made / "model.safetensors").open("wb") as written:
+            # One tensor in memory at a time.
+            written.writelines(
+                arrays.pieces(
+                    outlines,
+                    {"format": "pt"},
+                    lambda theirs: _in_order(file.weights(ours[theirs]), heads.get(ours[theirs].split(".")[-2])),
+                )
+            )
         for name, document in (("config", config), ("tokenizer", tokenizer), ("tokenizer_config", told)):
             (made / f"{name}.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
         licence = _word(file.values.get("general.license"))

@@ -87,8 +87,9 @@ class Optimisation(Section):
     """Changes of training rows by name with their strength, `{"flip": 0.5}`; `{}` for none. See `augmenting`."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto` takes bfloat16 where it is measured to be faster and its losses agree."""
-    checkpoint_layers: bool = False
-    """Whether activations are calculated again in the backward pass, which saves memory (Chen et al., 2016)."""
+    checkpoint_layers: bool | Auto = "auto"
+    """Whether activations are calculated again in the backward pass, which saves memory and takes a third more time
+    (Chen et al., 2016); `auto` where a step would not fit into memory without."""
     compile: bool = False
     """Whether torch compiles the network; it needs a C compiler."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

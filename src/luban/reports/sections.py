@@ -14,6 +14,8 @@ from luban.reports.view import Document, View, listed, mapping
 
 COLUMNS = 200
 """Columns in the data profile, at most."""
+TRAININGS = 20
+"""Trainings of networks whose memory and time are told, at most."""
 
 Facts = list[tuple[str, str]]
 
@@ -168,6 +170,8 @@ def footprint(view: View) -> Facts:
             facts.append((name, read_seconds(document[key])))
     if finite(document.get("peak_memory_bytes")):
         facts.append(("Peak memory", read_size(document["peak_memory_bytes"])))
+    for training in listed(document, "trainings")[:TRAININGS]:
+        facts.append((f"Training of {text(training.get('label', ''), 80)}", _taken(training)))
     if finite(document.get("energy_wh")):
         facts.append(("Energy (an estimate)", f"{number(document['energy_wh'])} Wh"))
     if finite(document.get("co2e_g")):
@@ -181,6 +185,18 @@ def footprint(view: View) -> Facts:
         )
         facts.append(("With", told))
     return facts
+
+
+def _taken(training: Document) -> str:
+    """What a training was thought to take, and what it became."""
+    estimated, became = mapping(training.get("estimated")), mapping(training.get("became"))
+
+    def words(document: Document) -> str:
+        told = [read_size(document["memory"])] if finite(document.get("memory")) else []
+        told += [read_seconds(document["seconds"])] if finite(document.get("seconds")) else []
+        return " and ".join(told) or NOTHING
+
+    return f"thought to take {words(estimated)}; it took {words(became)}"
 
 
 def answering(view: View) -> Facts:

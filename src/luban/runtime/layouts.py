@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from luban.arrays import Arrays, Content
 from luban.batch import Array
 from luban.core import registry
 from luban.features.text import byte_pairs
@@ -19,7 +20,7 @@ _UNLIKELY = -1e4
 _PLACES = ("max_position_embeddings", "n_positions")
 
 
-def of(form: Form, tokens: State | None) -> dict[str, bytes]:
+def of(form: Form, tokens: State | None) -> dict[str, Content]:
     """The files by name; none for a form that is no network, or whose architecture others do not know.
 
     tokens: how texts are cut.
@@ -42,13 +43,11 @@ def of(form: Form, tokens: State | None) -> dict[str, bytes]:
     }
 
 
-def _weights(config: dict[str, Any], weights: dict[str, Array]) -> dict[str, bytes]:
-    from safetensors.numpy import save
-
-    return {"config.json": _json(config), "model.safetensors": save(_plain(weights), metadata={"format": "pt"})}
+def _weights(config: dict[str, Any], weights: dict[str, Array]) -> dict[str, Content]:
+    return {"config.json": _json(config), "model.safetensors": Arrays(weights, {"format": "pt"})}
 
 
-def _speaking(tokens: State, settings: Any, config: dict[str, Any]) -> dict[str, bytes]:
+def _speaking(tokens: State, settings: Any, config: dict[str, Any]) -> dict[str, Content]:
     """How a language model that was adapted cuts texts and writes chats: as it did before."""
     told = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -131,12 +130,6 @@ def _called(names: list[str], longest: int, *, ends: bool) -> dict[str, Any]:
         "model_input_names": ["input_ids", "attention_mask"],
         **found,
     }
-
-
-def _plain(weights: dict[str, Array]) -> dict[str, Array]:
-    import numpy as np
-
-    return {name: np.ascontiguousarray(values) for name, values in sorted(weights.items())}
 
 
 def _json(document: dict[str, Any]) -> bytes:

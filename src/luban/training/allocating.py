@@ -8,33 +8,46 @@ network, by chance of what lies at the end of the heap.
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from luban.core import process
 
 KEPT = 256 << 20
 """Bytes at the end of the heap that stay with the process while it trains."""
 LARGEST = 32 << 20
 """Bytes from which a piece of memory is taken from the system by itself: the most that glibc allows."""
+OFTEN = 8
+"""Steps after which holes are given back."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Numbers of `mallopt`, of glibc's malloc.h."""
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def kept(often: int = OFTEN) -> Iterator[Callable[[int], None]]:
     """While it is held freed memory stays with the process; what is left of it then goes back to the system.
 
+    What it gives is told the number of each step that is over. Steps of different sizes leave holes between what they
+    use, which grow with time; where the process has grown by more than KEPT the holes go back, `often` steps apart.
     Only glibc is told; any other C library does as it likes. The thresholds stay, since glibc cannot be asked for those
     from before.
     """
     if platform.libc_ver()[0] != "glibc":
-        yield
+        yield lambda step: None
         return
+    began = process.resident(os.getpid())
+
+    def stepped(step: int) -> None:
+        if step % often == often - 1 and process.resident(os.getpid()) > began + KEPT:
+            give_back()
+
     library = ctypes.CDLL(None)
     library.mallopt(_TRIM_THRESHOLD, KEPT)
     library.mallopt(_MMAP_THRESHOLD, LARGEST)
     try:
-        yield
+        yield stepped
     finally:
         give_back()
 

@@ -9,6 +9,7 @@ from luban.core import registry
 from luban.forms.network import build
 from luban.protocols import Adapting, Customary, Pretrained, Work
 from luban.recipe.recipe import Candidate
+from luban.training import allocating
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -20,6 +21,8 @@ def begun(candidate: Candidate, work: Work) -> nn.Module:
     model = pretrained(candidate)
     if model is not None:
         model.begin(module, registry.find("models", candidate.model).Settings.model_validate(candidate.settings))
+        # What was drawn is not needed: the C library would keep its place.
+        allocating.give_back()
     return module
 
 

@@ -6,11 +6,10 @@ them, so that fitting it again measures nothing.
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +20,9 @@ from luban.core import registry
 from luban.core.seed import derive
 from luban.protocols import Blocked, Work
 from luban.recipe.recipe import Candidate, Train
-from luban.training import augmenting, constancy, gathering, several, signals
+from luban.training import allocating, augmenting, constancy, estimating, gathering, keeping, several, signals
 from luban.training.beginning import begun, customary, pretrained
+from luban.training.estimating import Estimate, Room
 from luban.training.fitting import settings
 from luban.training.gathering import Part
 from luban.training.inside import inside
@@ -82,17 +82,22 @@ SLOW_STEP = 0.005
 
 @dataclass(frozen=True)
 class Choices:
-    """train: the recipe's part with nothing left open. reasons: by key, in words, of what was open."""
+    """train: the recipe's part with nothing left open. reasons: by key, in words, of what was open. estimate: what the
+    training will take, where that is counted.
+    """
 
     train: Train
     reasons: Mapping[str, str]
+    estimate: Estimate | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"train": self.train.model_dump(mode="json"), "reasons": dict(self.reasons)}
+        told = {} if self.estimate is None else {"estimate": self.estimate.to_json()}
+        return {"train": self.train.model_dump(mode="json"), "reasons": dict(self.reasons), **told}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Choices:
-        return cls(Train.model_validate(document["train"]), document["reasons"])
+        estimate = Estimate(**document["estimate"]) if "estimate" in document else None
+        return cls(Train.model_validate(document["train"]), document["reasons"], estimate)
 
     def chosen(self) -> dict[str, Any]:
         """The values of what was open."""
@@ -108,11 +113,13 @@ def decide(
     seed: int,
     seconds: float | None = None,
     cut_short: bool = False,
+    room: Room | None = None,
 ) -> Choices:
     """What is open in the training of a candidate on these rows, decided.
 
     train: the recipe's part; what the candidate has recorded of its own stands before it. seconds: wall time for the
-    whole training, or None. cut_short: whether it ends within an epoch where the time is over.
+    whole training, or None. cut_short: whether it ends within an epoch where the time is over. room: the memory that it
+    is kept within; None for any.
     Deterministic but for what is measured: the precision of slow steps, and epochs by time.
     """
     import torch
@@ -130,11 +137,17 @@ def decide(
     if train.device == "auto":
         reasons["device"] = why
     rows = gathering.rows_of(batch, work, task, train, seed)
-    order = gathering.order(rows, train, seed)
     torch.manual_seed(derive(seed, "deciding"))
+    space = None if room is None else room.space()
     module, custom = begun(candidate, work).to(where), customary(candidate)
+    loss, estimate = loss_of(task, train), None
+    if space is not None and where == "cpu":
+        found_needs = estimating.needs(module, rows, loss, where)
+        allocating.give_back()
+        train, told, estimate = estimating.within(found_needs, rows, train, candidate.model, space)
+        reasons |= told
+    order = gathering.order(rows, train, seed)
     parts = [gathering.part(rows, rows.train[places]).on(where) for places in order.epoch(0)[:TRIED]]
-    loss = loss_of(task, train)
     step_seconds = 0.0
     if train.threads == "auto":
         count, reasons["threads"] = threads(module, parts, loss)
@@ -155,6 +168,9 @@ def decide(
         reasons["learning_rate"] = tested.reason
     elif train.precision == "auto" or train.epochs == "auto":
         step_seconds = learning_rate(module, parts, train, loss, steps=TRIED).seconds
+    if train.precision == "auto" and train.checkpoint_layers is True:
+        train = train.model_copy(update={"precision": "float32"})
+        reasons["precision"] = "bfloat16 was not tried: there is no memory for activations of both"
     if train.precision == "auto":
         chosen, faster, reasons["precision"] = precision(module, parts, loss, step_seconds, where)
         train, step_seconds = train.model_copy(update={"precision": chosen}), step_seconds / faster
@@ -187,7 +203,24 @@ def decide(
         assert isinstance(train.epochs, int), "the number of epochs was decided before"
         reasons["patience"] = f"a quarter of {train.epochs} epochs, and at least {LEAST_PATIENCE}"
         train = train.model_copy(update={"patience": max(train.epochs // 4, LEAST_PATIENCE)})
-    return Choices(train.model_copy(update={"device": where}), reasons)
+    if estimate is not None:
+        estimate = replace(estimate, seconds=_seconds(train, rows, order.steps, step_seconds, seconds))
+    again = train.checkpoint_layers is True
+    return Choices(train.model_copy(update={"device": where, "checkpoint_layers": again}), reasons, estimate)
+
+
+def _seconds(train: Train, rows: gathering.Rows, parts: int, each: float, limit: float | None) -> float | None:
+    """The wall seconds of a training; None where none of its steps was measured. parts: of an epoch, that take so much
+    each. limit: what it may take.
+    """
+    if not each:
+        return limit
+    assert isinstance(train.epochs, int), "the number of epochs is decided"
+    count = train.steps * train.accumulate if train.steps is not None else train.epochs * parts
+    # Rows that say when to stop are passed forwards only, which is a third of a step.
+    looking = 1 + len(rows.stopping) / max(3 * len(rows.train), 1)
+    found = count * each * looking
+    return round(found if limit is None else min(found, limit), 1)
 
 
 def _usual(train: Train, candidate: Candidate, reasons: dict[str, str]) -> tuple[Train, dict[str, str]]:
@@ -199,12 +232,6 @@ def _usual(train: Train, candidate: Candidate, reasons: dict[str, str]) -> tuple
             found[key], why = own.get(key, (every, ""))
             reasons |= {key: why} if why else {}
     return train.model_copy(update=found), reasons
-
-
-def copied(module: nn.Module) -> nn.Module:
-    """The module with copies of all that learns; what stays as it is belongs to both."""
-    stays = {id(parameter): parameter for parameter in module.parameters() if not parameter.requires_grad}
-    return copy.deepcopy(module, stays)
 
 
 def sizes_of(batch: Batch, work: Work, candidate: Candidate, train: Train) -> Train:
@@ -276,7 +303,7 @@ def threads(module: nn.Module, parts: list[Part], loss: Loss) -> tuple[int, str]
     allowed = torch.get_num_threads()
     if allowed == 1:
         return 1, "one is allowed"
-    trial = copied(module).train()
+    trial = keeping.copied(module).train()
     times: dict[int, list[float]] = {1: [], allowed: []}
     for turn in range(TRIED):
         for count in times:
@@ -318,34 +345,36 @@ def learning_rate(
     """
     import torch
 
-    trial = copied(module).train()
+    trial = gathering.prepared(keeping.copied(module), train.model_copy(update={"compile": False})).train()
     optimiser = optimizer(trial, train, LOWEST_RATE)
     growth = (HIGHEST_RATE / LOWEST_RATE) ** (1 / (TESTED - 1))
     rate, best, change, least = LOWEST_RATE, 0.0, 0.0, 0.0
     firsts: list[float] = []
     times = []
-    for step in range(steps):
-        started = time.perf_counter()
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        value = _mean(loss, trial, parts[step % len(parts)])
-        value.backward()
-        if train.clip is not None:
-            torch.nn.utils.clip_grad_norm_(trial.parameters(), train.clip)
-        optimiser.step()
-        optimiser.zero_grad()
-        seen = value.item()
-        times.append(time.perf_counter() - started)
-        if step < len(parts):
-            firsts.append(seen)
-        change = 0.9 * change + 0.1 * (seen - firsts[step % len(parts)])
-        start = sum(firsts) / len(firsts)
-        if not math.isfinite(seen) or start + change > WORSE * (start + least):
-            break
-        if change < least:
-            least = change
-            best = rate if start + change < ceiling else best
-        rate *= growth
+    with allocating.kept(often=2) as stepped:
+        for step in range(steps):
+            started = time.perf_counter()
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            value = _mean(loss, trial, parts[step % len(parts)])
+            value.backward()
+            if train.clip is not None:
+                torch.nn.utils.clip_grad_norm_(trial.parameters(), train.clip)
+            optimiser.step()
+            optimiser.zero_grad()
+            seen = value.item()
+            times.append(time.perf_counter() - started)
+            if step < len(parts):
+                firsts.append(seen)
+            change = 0.9 * change + 0.1 * (seen - firsts[step % len(parts)])
+            start = sum(firsts) / len(firsts)
+            if not math.isfinite(seen) or start + change > WORSE * (start + least):
+                break
+            if change < least:
+                least = change
+                best = rate if start + change < ceiling else best
+            rate *= growth
+            stepped(step)
     of_sgd = train.optimizer.lower() == "sgd"
     if not best:
         below = " below what a constant answer loses" if least else ""
@@ -370,17 +399,19 @@ def precision(module: nn.Module, parts: list[Part], loss: Loss, seconds: float, 
 
     if seconds < SLOW_STEP and device == "cpu":
         return "float32", 1.0, f"a step takes {seconds * 1e3:.1f} ms, too little for bfloat16 to pay"
-    trial = copied(module).eval()
+    trial = keeping.copied(module).eval()
     times: dict[bool, list[float]] = {False: [], True: []}
     losses: dict[bool, list[float]] = {False: [], True: []}
-    for turn in range(4):
-        for lower in (False, True):
-            started = signals.now()
-            with torch.autocast(device, torch.bfloat16, enabled=lower):
-                value = _mean(loss, trial, parts[turn % len(parts)])
-            value.backward()
-            times[lower].append(signals.now() - started)
-            losses[lower].append(value.item())
+    with allocating.kept(often=1) as stepped:
+        for turn in range(4):
+            for lower in (False, True):
+                started = signals.now()
+                with torch.autocast(device, torch.bfloat16, enabled=lower):
+                    value = _mean(loss, trial, parts[turn % len(parts)])
+                value.backward()
+                times[lower].append(signals.now() - started)
+                losses[lower].append(value.item())
+            stepped(turn)
     ratio = min(times[False]) / max(min(times[True]), 1e-9)
     apart = max(abs(a - b) / max(abs(a), 1e-6) for a, b in zip(losses[False], losses[True], strict=True))
     if ratio >= FASTER and apart <= AGREES:

@@ -227,7 +227,7 @@ def prepared(module: nn.Module, train: Train) -> nn.Module:
     """The module, made to calculate activations again in the backward pass, and compiled, where that is asked."""
     import torch
 
-    if train.checkpoint_layers:
+    if train.checkpoint_layers is True:
         _calculate_again(module)
     if train.compile:
         module.compile()
@@ -237,20 +237,25 @@ def prepared(module: nn.Module, train: Train) -> nn.Module:
 
 def _calculate_again(module: nn.Module) -> None:
     """Lets the parts of each sequence of layers keep their inputs only (Chen et al., 2016)."""
-    from torch import nn
     from torch.utils.checkpoint import checkpoint
 
-    for layers in module.modules():
-        if isinstance(layers, nn.Sequential | nn.ModuleList) and len(layers) > 1:
-            for layer in layers:
-                forward = layer.forward
+    for layer in repeated(module):
+        forward = layer.forward
 
-                def again(*inputs: Any, forward: Any = forward, layer: nn.Module = layer, **named: Any) -> Any:
-                    if not layer.training:
-                        return forward(*inputs, **named)
-                    return checkpoint(forward, *inputs, use_reentrant=False, **named)
+        def again(*inputs: Any, forward: Any = forward, layer: nn.Module = layer, **named: Any) -> Any:
+            if not layer.training:
+                return forward(*inputs, **named)
+            return checkpoint(forward, *inputs, use_reentrant=False, **named)
 
-                layer.forward = again  # type: ignore[method-assign]
+        layer.forward = again  # type: ignore[method-assign]
+
+
+def repeated(module: nn.Module) -> list[nn.Module]:
+    """The layers that follow each other within a module: those whose activations can be calculated again."""
+    from torch import nn
+
+    found = [each for each in module.modules() if isinstance(each, nn.Sequential | nn.ModuleList) and len(each) > 1]
+    return [layer for layers in found for layer in layers]
 
 
 def _cells(inputs: Inputs) -> int:

@@ -102,10 +102,10 @@ def fit(
     torch.manual_seed(derive(seed, "weights"))
     module = begun(candidate, work)
     torch.manual_seed(derive(seed, "training", team.rank))
-    with allocating.kept():
+    with allocating.kept() as stepped:
         progress = _train(
             module, work, rows, train, task, seed, folder, until, tell, interrupted, team,
-            Trace() if trace is None else trace, recipe or {}, pause, by_time,
+            Trace() if trace is None else trace, recipe or {}, pause, by_time, stepped,
         )  # fmt: skip
     settings, whole = plain(
         candidate, {name: sharding.whole(tensor).detach() for name, tensor in module.state_dict().items()}
@@ -143,6 +143,7 @@ def _train(
     recipe: Mapping[str, Any],
     pause: Pause | None,
     by_time: bool,
+    stepped: Callable[[int], None],
 ) -> Progress:
     """Trains the module in place; at the end it has the weights that answer."""
     import torch
@@ -243,6 +244,7 @@ def _train(
             for parameter in learning:
                 parameter.grad = None
             kept.average()
+            stepped(progress.step)
             progress.step += 1
             progress.place += len(step.parts)
             progress.loss += value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, final
@@ -14,6 +15,16 @@ def changing(module: nn.Module) -> dict[str, Tensor]:
     """The parameters and buffers of a module by name, without those that stay as they are: they can be had again."""
     stay = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
     return {name: tensor for name, tensor in module.state_dict().items() if name not in stay}
+
+
+def copied(module: nn.Module) -> nn.Module:
+    """The module with copies of all that learns; what stays as it is belongs to both, as do buffers that are no part of
+    its state.
+    """
+    stays = {id(parameter): parameter for parameter in module.parameters() if not parameter.requires_grad}
+    for part in module.modules():
+        stays |= {id(part._buffers[name]): part._buffers[name] for name in part._non_persistent_buffers_set}
+    return copy.deepcopy(module, stays)
 
 
 @final

@@ -26,6 +26,7 @@ from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
 
 if TYPE_CHECKING:
     from luban.training.deciding import Choices
+    from luban.training.estimating import Room
     from luban.training.gradient import Trained
 
 CHECKPOINTS, TOGETHER = "checkpoints", "together"
@@ -36,7 +37,7 @@ CHECKPOINTS, TOGETHER = "checkpoints", "together"
 class NetworkFit:
     """A network that is to be trained. training: as its candidate sees the rows. until: when the time is over, on the
     clock of `time.monotonic`; None without a limit. resumes: whether its checkpoints are kept, and gone on from, and
-    its history told.
+    its history told. room: the memory that it is kept within; None for any.
     """
 
     folder: WorkFolder
@@ -44,6 +45,7 @@ class NetworkFit:
     unit: Unit
     until: float | None = None
     resumes: bool = True
+    room: Room | None = None
 
     def order(self, pause: Pause | None) -> dict[str, Any]:
         """What other processes are told, so that they take part in it, as JSON values."""
@@ -76,7 +78,10 @@ class NetworkFit:
         return _rows(self.training, self.unit.part, self.unit.repeat)
 
     def choices(self, seconds: float | None = None) -> Choices:
-        """What is open in its training, decided: once, by whoever comes first, and then found again."""
+        """What is open in its training, decided: once, by whoever comes first, and then found again.
+
+        seconds: wall time for it.
+        """
         from luban.training import deciding
 
         seen, candidate = self.training, self.unit.candidate
@@ -89,7 +94,14 @@ class NetworkFit:
             while True:
                 try:
                     found = deciding.decide(
-                        rows, seen.work, asked, seen.train, seed=own, seconds=seconds, cut_short=seen.one_fit
+                        rows,
+                        seen.work,
+                        asked,
+                        seen.train,
+                        seed=own,
+                        seconds=seconds,
+                        cut_short=seen.one_fit,
+                        room=self.room,
                     )
                     return replace(found, reasons={**found.reasons, **reasons}).to_json()
                 except (RuntimeError, MemoryError) as error:

@@ -50,16 +50,19 @@ class Pool:
         threads: int,
         together: int = 1,
         ask: Ask | None = None,
+        say: Callable[[str], None] = lambda text: None,
+        memory: int | None = None,
     ) -> None:
         """together: how many processes train each network; workers: how many units are fitted at once. ask: what a
-        worker wants to know of the person.
+        worker wants to know of the person; say: what it tells. memory: bytes that all processes of the run may take;
+        None where nobody said.
         """
         self.folder = folder
         self._arguments = [str(folder.path), name, str(seed), str(threads), str(together)]
         self._workers = [start(self._arguments, threads) for _ in range(workers)]
         self._threads = threads
         self._stopped: set[int] = set()
-        self._ask = ask
+        self._ask, self._say, self._memory = ask, say, memory
 
     @property
     def size(self) -> int:
@@ -131,6 +134,9 @@ class Pool:
                         continue
                     line = self._workers[number].stdout.readline()  # type: ignore[union-attr]
                     told = json.loads(line) if line else {}
+                    if "say" in told:
+                        self._say(told["say"])
+                        continue
                     if "ask" in told:
                         self._write(number, {"answer": self._ask is not None and self._ask(told["ask"])})
                         continue
@@ -147,7 +153,7 @@ class Pool:
                         busy[number] = self._give(number, unit, seconds(unit, waiting))
 
     def _give(self, number: int, unit: Unit, seconds: float | None) -> Unit:
-        self._write(number, {"unit": unit.to_json(), "seconds": seconds})
+        self._write(number, {"unit": unit.to_json(), "seconds": seconds, "memory": self._memory})
         return unit
 
     def _write(self, number: int, document: Mapping[str, Any]) -> None:

@@ -60,7 +60,7 @@ class Outcome:
         return self._read("ended.json")
 
     def trained(self, trained: Trained) -> None:
-        files.write(self.folder / "form", states.to_bytes(trained.form.kind, trained.form.state()))
+        states.write(self.folder / "form", trained.form.kind, trained.form.state())
         files.write_json(self.folder / "ended.json", {"until_step": trained.until_step, "paused": trained.paused})
 
     def failed(self, error: LubanError) -> None:
@@ -85,7 +85,7 @@ class Outcome:
             )
         if "error" in ended:
             raise _error(ended["error"])
-        kind, state = states.from_bytes((self.folder / "form").read_bytes())
+        kind, state = states.mapped(self.folder / "form")
         return Trained(registry.find("forms", kind).rebuild(state), ended["until_step"], ended["paused"])
 
     def saw(self, trace: Trace) -> None:

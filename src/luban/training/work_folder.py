@@ -296,12 +296,12 @@ class WorkFolder:
         self._write_array(self.units / f"{unit.name}.npy", outputs)
 
     def form(self, unit: Unit) -> Form:
-        kind, state = states.from_bytes((self.units / f"{self.actual(unit).name}{_form_ending(unit)}").read_bytes())
+        kind, state = states.mapped(self.units / f"{self.actual(unit).name}{_form_ending(unit)}")
         return registry.find("forms", kind).rebuild(state)
 
     def write_form(self, unit: Unit, form: Form) -> None:
         """Writes the form. That of a unit with outputs as well is written before these, which finish the unit."""
-        files.write(self.units / f"{unit.name}{_form_ending(unit)}", states.to_bytes(form.kind, form.state()))
+        states.write(self.units / f"{unit.name}{_form_ending(unit)}", form.kind, form.state())
 
     def write_remarks(self, unit: Unit, remarks: Remarks) -> None:
         """Writes what the fit of a unit told of itself, before its result, which finishes the unit."""
@@ -372,6 +372,25 @@ class WorkFolder:
             path.parent.mkdir(parents=True, exist_ok=True)
             files.write_once(path, files.to_json(make()))
         return dict(json.loads(path.read_text(encoding="utf-8")))
+
+    def is_decided(self, candidate: Candidate) -> bool:
+        return (self._networks(candidate) / "choices.json").exists()
+
+    def became(self, unit: Unit, told: Mapping[str, Any]) -> None:
+        """Writes down what a training took in the end."""
+        self.network(unit).mkdir(parents=True, exist_ok=True)
+        files.write_json(self.network(unit) / "became.json", {"label": unit.candidate.label, **told})
+
+    def taken(self) -> list[dict[str, Any]]:
+        """What the trainings of each network were thought to take, and what the one that took most became."""
+        found = []
+        for path in sorted(self.path.glob("networks/*/choices.json")):
+            estimate = json.loads(path.read_text(encoding="utf-8")).get("estimate")
+            told = [json.loads(each.read_text(encoding="utf-8")) for each in path.parent.glob("*/became.json")]
+            if estimate is not None and told:
+                became = {key: max(each[key] for each in told) for key in sorted(told[0].keys() - {"label"})}
+                found.append({"label": told[0]["label"], "estimated": estimate, "became": became})
+        return found
 
     def decide_anew(self, candidate: Candidate, choices: dict[str, Any]) -> None:
         """Puts other choices in the place of those that turned out not to do."""

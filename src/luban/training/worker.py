@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 from luban.core.errors import Interrupted
 from luban.core.process import end_with_parent
 from luban.evidence.fits import Remarks, listening
-from luban.training import allocating, nodes
+from luban.training import allocating, estimating, nodes
+from luban.training.estimating import Room
 from luban.training.network_fit import CHECKPOINTS, TOGETHER, NetworkFit, Trainer, alone, stopping
 from luban.training.work_folder import Ask, Training, Unit, WorkFolder, by_gradient
 from luban.training.writing import TASK
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from luban.training.gradient import Trained
     from luban.training.treating import Treated
 
+Say = Callable[[str], None]
+"""`say(text)`: a line for the person who waits."""
 LEARNING, LEARNING_TO_WRITE = 0.92, 0.85
 """Share of the time for training a network; in the rest it answers the rows that are held out. Texts are written token
 by token, which takes longer.
@@ -47,10 +50,13 @@ def fit_unit(
     seconds: float | None = None,
     train: Trainer = alone,
     ask: Ask | None = None,
+    room: Room | None = None,
+    say: Say = lambda text: None,
 ) -> None:
     """Fits one unit and writes its result into the folder: held-out outputs for a fold, else the form; or both, where
     the fold's fit is what answers later. seconds: wall time for it, which networks look at; None for no limit. train:
-    what trains a network. ask: whether an edit may be tried, where the recipe wants that asked.
+    what trains a network. ask: whether an edit may be tried, where the recipe wants that asked. room: the memory that
+    the training of a network is kept within. say: a line for the person.
     """
     from luban.training.fitting import fit_candidate
     from luban.training.staging import staged
@@ -59,7 +65,7 @@ def fit_unit(
     _, answered = training.rows(unit)
     fit = NetworkFit(folder, seen, unit)
     if by_gradient(unit.candidate):
-        unit, form = _trained(fit, threads, seconds, train, ask)
+        unit, form = _trained(replace(fit, room=room or Room()), threads, seconds, train, ask, say)
     else:
         rows = fit.rows()
         with listening() as heard:
@@ -77,7 +83,12 @@ def fit_unit(
 
 
 def _trained(
-    fit: NetworkFit, threads: int, seconds: float | None, train: Trainer, ask: Ask | None
+    fit: NetworkFit,
+    threads: int,
+    seconds: float | None,
+    train: Trainer,
+    ask: Ask | None,
+    say: Say,
 ) -> tuple[Unit, Form]:
     """What was trained in the place of a unit, and the network; what was decided before is found again, and so are its
     checkpoints.
@@ -94,7 +105,9 @@ def _trained(
     # Held until the end: to decide, to look and to train ask for the same rows.
     held = fit.rows()
     # Decided here, where it is known how much time there is.
-    fit.choices(seconds)
+    fresh, estimate = not fit.folder.is_decided(fit.unit.candidate), fit.choices(seconds).estimate
+    if fresh and estimate is not None and estimate.matters:
+        say(f"{fit.unit.candidate.label}: {estimate.told()}")
     # Cutting parts short at different epochs could not be repeated; one fit can.
     limited = seconds is not None and fit.training.one_fit
     until = None
@@ -104,7 +117,7 @@ def _trained(
             rest = min(max(rest, ENDING_LEAST), max(ENDING_MOST, ENDING_SHARE * seconds))
         until = began + seconds - rest
     fit = replace(fit, until=until)
-    with stopping() as asked:
+    with stopping() as asked, estimating.watched(fit.room or Room()) as became:
         first = _first(fit)
         treated = _treated(first, asked, train, ask)
         fit = fit.of(treated.candidate)
@@ -119,6 +132,7 @@ def _trained(
             with _failing(fit.unit):
                 trained = train(fit, asked)
     del held
+    fit.folder.became(fit.unit, became)
     told = _on_the_way(fit, trained)
     if told:
         fit.folder.ended(fit.unit, told)
@@ -195,6 +209,9 @@ def main(path: str, name: str, seed_text: str, threads_text: str, together_text:
         print(json.dumps({"ask": question}), file=answers, flush=True)
         return bool(json.loads(sys.stdin.readline())["answer"])
 
+    def say(text: str) -> None:
+        print(json.dumps({"say": text}), file=answers, flush=True)
+
     train, training = _trainer(path, name, int(seed_text), int(threads_text), int(together_text)), None
     for line in sys.stdin:
         # Workers start before the rows are encoded; whoever gives the first unit has written them.
@@ -203,7 +220,8 @@ def main(path: str, name: str, seed_text: str, threads_text: str, together_text:
         unit = Unit.from_json(asked["unit"])
         started = time.process_time()
         try:
-            fit_unit(folder, training, unit, int(threads_text), asked["seconds"], train, ask)
+            room = Room(asked["memory"], os.getppid())
+            fit_unit(folder, training, unit, int(threads_text), asked["seconds"], train, ask, room, say)
             allocating.give_back()
         except Interrupted:
             # Its state is on disk, and whoever asked waits for the end of this process.

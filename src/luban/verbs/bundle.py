@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import html
 from collections.abc import Mapping
@@ -73,7 +74,8 @@ class Bundle:
 
         Raises UsageError for a bundle whose model is no network, or several.
         """
-        module: nn.Module = self._network().module
+        # Whoever trains it on leaves the bundle as it is.
+        module: nn.Module = copy.deepcopy(self._network().module)
         return module
 
     def outline(self) -> Outline:
@@ -188,6 +190,8 @@ class Bundle:
         }
         if "importance" in evidence:
             document["importance"] = evidence["importance"]["importance"]
+        if evidence.get("footprint", {}).get("trainings"):
+            document["trainings"] = evidence["footprint"]["trainings"]
         if self.path is not None:
             document["bundle"] = str(self.path)
         if self.content_sha256 is not None:

@@ -21,7 +21,7 @@ from luban.protocols import Modelling
 from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Recipe
 from luban.training import question, search, simplest
-from luban.training.limits import COPIES, LIBRARIES, ROW, Limits
+from luban.training.limits import ASKED, COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
 from luban.training.work_folder import WorkFolder, by_gradient
 from luban.verbs import (
@@ -80,7 +80,9 @@ def make(
     pace = Pace.now()
     with Meter() as meter:
         console.say(f"{dataset.name}: {dataset.rows:,} rows, {len(dataset.schema.columns)} columns")
-        with Pool(folder, MAIN, seed=recipe.seed, ask=ask, **_workers(dataset, allowed)) as pool:
+        memory = allowed.memory if allowed.memory_reason == ASKED else None
+        workers = _workers(dataset, allowed)
+        with Pool(folder, MAIN, seed=recipe.seed, ask=ask, say=console.say, memory=memory, **workers) as pool:
             examined = examine_and_repair(
                 dataset, given, recipe, effect=proving.effect, ask=ask, until=_examine_until(allowed)
             )
@@ -127,7 +129,7 @@ def make(
                 **profile(dataset, columns),
                 "dropped": dict(prepared.dropped),
             },
-            "footprint": meter.to_json(),
+            "footprint": {**meter.to_json(), **({"trainings": folder.taken()} if folder.taken() else {})},
             "run": {"key": dict(key), "limits": allowed.to_json()},
             **({"origin": dict(begun)} if begun else {}),
             **made.evidence,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from luban.arrays import Content
 from luban.bundle.bundle import Stored
 from luban.core import files
 from luban.evidence.finding import Finding, Repair
@@ -36,7 +37,7 @@ class Made:
     repairs: tuple[Repair, ...] = ()
     judged: tuple[Finding, ...] = ()
     not_run: tuple[tuple[str, str], ...] = ()
-    layout: Mapping[str, bytes] = field(default_factory=dict)
+    layout: Mapping[str, Content] = field(default_factory=dict)
 
 
 def with_pages(stored: Stored, name: str) -> Stored:

@@ -39,7 +39,7 @@ class AnsweringModel(nn.Module):
     ) -> None:
         super().__init__()
         self.name, self.vocabulary = name, vocabulary
-        self.prefers, self.beta = prefers, beta
+        self.prefers, self.beta, self.how = prefers, beta, how
         self.body = configs.fresh(config)
         tied = self.body.config.tie_word_embeddings
         embedding = self.body.get_input_embeddings().weight
@@ -91,6 +91,11 @@ class AnsweringModel(nn.Module):
             inside = name.removeprefix("body.")
             weight.data = (theirs[inside] if inside in theirs else network.get_output_embeddings().weight).data
         _adapters.begun(self.body)
+        if self.how is not None and self.how.eight_bits:
+            # The file that was mapped goes, and with it all that was read of it.
+            del theirs, network
+            for weight in self.parameters():
+                weight.data = weight.data.clone()
 
     def _nats(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """-log p of each token that the model is to say, and (rows, steps - 1) which of those behind the first it is.
