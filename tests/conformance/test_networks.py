@@ -241,8 +241,10 @@ SETTINGS: dict[str, dict[str, Case]] = {
     | {"kind": Case("lstm"), "positions": Case("learned"), "longest": Case(7, "", {"positions": "learned"})},
     "bert": LANGUAGE_MODEL
     | {"heads": Case(4, "", {"width": 256}), "context": Case(40, "", {"style": "classic"})}
-    | {"masked": Case(0.9), "style": Case("classic")},
-    "gpt": LANGUAGE_MODEL | {"qk_norm": Case(True), "z_loss": Case(0.5)},
+    | {"masked": Case(0.9), "between": Case(0.0), "style": Case("classic")},
+    "gpt": LANGUAGE_MODEL
+    | {"qk_norm": Case(True), "z_loss": Case(0.5)}
+    | {"convolutions": Case(1, "", {"layers": 2}), "tied": Case(False)},
     "gru": RECURRENT,
     "lstm": RECURRENT,
     "mlp": {

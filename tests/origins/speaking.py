@@ -20,6 +20,11 @@ SIZES: dict[str, dict[str, Any]] = {
         }
         for kind in ("llama", "mistral", "qwen2", "qwen3")
     },
+    "lfm2": {
+        "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "intermediate_size": 48, "max_position_embeddings": 64, "block_auto_adjust_ff_dim": False,
+        "layer_types": ["conv", "full_attention"],
+    },
 }  # fmt: skip
 ORIGIN: dict[str, Any] = {
     "content": "sha256:none",

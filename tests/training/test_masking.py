@@ -29,7 +29,7 @@ SIZE = 40
 def network(begins: Array | None = None, **settings: object) -> MaskedLanguageModel:
     torch.manual_seed(0)
     small = Settings.model_validate({"width": 16, "layers": 1, "heads": 2, "context": 256, **settings})
-    return MaskedLanguageModel("text", config(small, SIZE), small.masked, begins)
+    return MaskedLanguageModel("text", config(small, SIZE), small.masked, begins, between=small.between)
 
 
 def tokens(rows: int = 200, seed: int = 0) -> torch.Tensor:
@@ -40,7 +40,7 @@ def tokens(rows: int = 200, seed: int = 0) -> torch.Tensor:
 
 
 def test_masking_is_dynamic_and_80_10_10() -> None:
-    module, rows = network(masked=0.15).train(), tokens()
+    module, rows = network(masked=0.15, between=0.0).train(), tokens()
     torch.manual_seed(1)
     chosen = module.chosen(rows)
     hidden = module.hidden(rows, chosen)
@@ -64,14 +64,41 @@ def test_what_answers_hides_the_same_tokens_each_time_and_masks_all_of_them() ->
 
 
 def test_the_share_is_a_setting() -> None:
-    module, rows = network(masked=0.4).train(), tokens()
+    module, rows = network(masked=0.4, between=0.0).train(), tokens()
     assert module.chosen(rows)[rows >= 5].float().mean().item() == pytest.approx(0.4, abs=0.01)
+
+
+def test_in_a_share_of_the_blocks_each_hidden_token_stands_between_two_that_are_known() -> None:
+    module, rows = network(masked=0.3, between=0.5).train(), tokens()
+    torch.manual_seed(1)
+    chosen = module.chosen(rows)
+    apart = ~(chosen[:, 1:] & chosen[:, :-1]).any(dim=1)
+    assert apart.float().mean().item() == pytest.approx(0.5, abs=0.1)
+    words = rows >= 5
+    assert chosen[apart][words[apart]].float().mean().item() == pytest.approx(0.5, abs=0.01)
+    assert chosen[~apart][words[~apart]].float().mean().item() == pytest.approx(0.3, abs=0.01)
+    assert {row.nonzero()[0].item() % 2 for row in chosen[apart]} == {0, 1}, "either half is hidden"
+    answering = module.eval().chosen(rows)
+    assert (answering[:, 1:] & answering[:, :-1]).any(dim=1).float().mean().item() > 0.9
+
+
+def test_every_second_word_is_hidden_whole() -> None:
+    begins = np.zeros(SIZE, bool)
+    begins[5:20] = True
+    module = network(begins, between=1.0).train()
+    row = torch.tensor([[2, 7, 21, 22, 8, 9, 30, 3]])
+    first, second = (
+        [False, True, True, True, False, True, True, False],
+        [False, False, False, False, True] + [False] * 3,
+    )
+    found = {tuple(module.chosen(row)[0].tolist()) for _ in range(30)}
+    assert found == {tuple(first), tuple(second)}
 
 
 def test_whole_words_are_hidden_together() -> None:
     begins = np.zeros(SIZE, bool)
     begins[5:20] = True
-    module, rows = network(begins, masked=0.15).train(), tokens()
+    module, rows = network(begins, masked=0.15, between=0.0).train(), tokens()
     torch.manual_seed(1)
     chosen = module.chosen(rows)
     words = rows >= 5

@@ -29,7 +29,7 @@ def documents(lengths: list[int], seed: int = 0) -> Ragged:
 def network(**settings: object) -> CausalLanguageModel:
     torch.manual_seed(0)
     small = Settings.model_validate({"width": 16, "layers": 2, "heads": 2, "context": 16, **settings})
-    module = CausalLanguageModel("text", config(small, SIZE), z_loss=small.z_loss)
+    module = CausalLanguageModel("text", config(small, SIZE), z_loss=small.z_loss, dropout=small.dropout)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.3)
@@ -61,9 +61,10 @@ def test_an_empty_corpus_is_told() -> None:
         packing.blocks(documents([0]), 8, one_more=True)
 
 
-def test_the_loss_of_a_block_is_that_of_its_documents_alone() -> None:
+@pytest.mark.parametrize("convolutions", [0, 1])
+def test_the_loss_of_a_block_is_that_of_its_documents_alone(convolutions: int) -> None:
     """Attention and loss stop where a document ends: each piece says the same by itself."""
-    module, rows = network(), documents([4, 2, 5])
+    module, rows = network(convolutions=convolutions), documents([4, 2, 5])
     block = torch.from_numpy(rows.values.astype(np.int64))[None]
     (together,) = module({"text": block}).flatten().tolist()
     pieces = np.split(rows.values.astype(np.int64), rows.offsets[1:-1])
@@ -71,8 +72,9 @@ def test_the_loss_of_a_block_is_that_of_its_documents_alone() -> None:
     assert together == pytest.approx(sum(each) / sum(len(piece) - 1 for piece in pieces), rel=1e-5)
 
 
-def test_a_change_in_one_document_moves_no_other() -> None:
-    module, rows = network(), documents([4, 5])
+@pytest.mark.parametrize("convolutions", [0, 1])
+def test_a_change_in_one_document_moves_no_other(convolutions: int) -> None:
+    module, rows = network(convolutions=convolutions), documents([4, 5])
     first = torch.from_numpy(rows.values.astype(np.int64))[None]
     second = first.clone()
     second[0, 2] = 5 + (second[0, 2] - 4) % (SIZE - 5)
@@ -81,8 +83,9 @@ def test_a_change_in_one_document_moves_no_other() -> None:
     assert not torch.allclose(before[0, 2:6], after[0, 2:6], atol=1e-4)
 
 
-def test_no_step_sees_what_comes_later() -> None:
-    module, rows = network(), documents([9])
+@pytest.mark.parametrize("convolutions", [0, 1])
+def test_no_step_sees_what_comes_later(convolutions: int) -> None:
+    module, rows = network(convolutions=convolutions), documents([9])
     first = torch.from_numpy(rows.values.astype(np.int64))[None]
     second = first.clone()
     second[0, 6] = 5 + (second[0, 6] - 4) % (SIZE - 5)
@@ -100,10 +103,10 @@ def test_the_z_loss_weighs_the_squared_log_of_each_sum_while_it_trains() -> None
     assert module.train()(block).item() == pytest.approx(plain + 0.5 * sums.square().mean().item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("qk_norm", [False, True])
+@pytest.mark.parametrize("more", [{}, {"qk_norm": True}, {"convolutions": 2}, {"convolutions": 1, "tied": False}])
 @pytest.mark.parametrize("size", ["tiny", "small"])
-def test_the_number_of_weights_is_known_before(size: str, qk_norm: bool) -> None:
-    settings = Settings.model_validate({"size": size, "qk_norm": qk_norm})
+def test_the_number_of_weights_is_known_before(size: str, more: dict[str, object]) -> None:
+    settings = Settings.model_validate({"size": size, **more})
     found = config(settings, 500)
     with torch.device("meta"):
         module = CausalLanguageModel("text", found)
@@ -125,6 +128,54 @@ def test_a_budget_of_weights_is_kept_and_used(budget: int) -> None:
 def test_too_small_a_budget_is_told() -> None:
     with pytest.raises(ValueError, match="too few"):
         config(Settings(parameters=10_000), 8_000)
+
+
+def test_one_layer_at_least_is_attention() -> None:
+    with pytest.raises(ValueError, match="of 2 layers at most 1 are convolutions, not 2"):
+        config(Settings(layers=2, convolutions=2), SIZE)
+
+
+@pytest.mark.parametrize("asked", [{}, {"convolutions": 0, "tied": True}, {"size": "base"}, {"qk_norm": True}])
+def test_a_fit_decides_what_was_left_open(asked: dict[str, object]) -> None:
+    work = Work("causal-lm", 1, 9, 0, shapes={"text": Shape("tokens", (SIZE,), longest=16)})
+    settings = Settings.model_validate(asked)
+    found, reason = model.sized(settings, work, 100.0, None)
+    assert not set(found) & settings.model_fields_set and bool(found) == bool(reason)
+    closed = Settings.model_validate({**asked, **found})
+    assert (closed.convolutions, closed.tied) == {
+        "": (2, False), "convolutions": (0, True), "size": (8, True), "qk_norm": (None, False)
+    }[next(iter(asked), "")]  # fmt: skip
+
+
+@pytest.mark.parametrize("convolutions", [0, 1])
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_same_weights_say_the_same_in_transformers(convolutions: int, tied: bool) -> None:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    work = Work("causal-lm", 1, 9, 0, shapes={"text": Shape("tokens", (SIZE,), longest=16)})
+    settings = Settings(width=16, layers=2, heads=2, context=16, convolutions=convolutions, tied=tied)
+    module = network(convolutions=convolutions, tied=tied)
+    found, own = model.laid_out(settings, work, {name: each.numpy() for name, each in module.state_dict().items()})
+    values = {key: value for key, value in found.items() if key not in ("architectures", "dtype", "model_type")}
+    theirs = AutoModelForCausalLM.from_config(AutoConfig.for_model(found["model_type"], **values)).eval()
+    assert found["architectures"] == [type(theirs).__name__]
+    loaded = theirs.load_state_dict({name: torch.from_numpy(each) for name, each in own.items()}, strict=False)
+    assert not loaded.unexpected_keys and loaded.missing_keys == (["lm_head.weight"] if tied else [])
+    theirs.tie_weights()
+    tokens = torch.from_numpy(np.random.default_rng(0).integers(5, SIZE, (3, 12)))
+    with torch.inference_mode():
+        said = module.scores(tokens, torch.ones(3, 11, dtype=torch.bool))
+        logits = theirs(input_ids=tokens).logits[:, :-1]
+    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
+    torch.testing.assert_close(said, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_dropout_falls_on_what_layers_with_convolutions_add() -> None:
+    module, rows = network(convolutions=1, dropout=0.5), documents([9])
+    block = {"text": torch.from_numpy(rows.values.astype(np.int64))[None]}
+    assert module(block).item() == module(block).item()
+    torch.manual_seed(0)
+    assert module.train()(block).item() != module(block).item()
 
 
 def test_windows_count_each_token_once_with_half_a_window_before_it() -> None:

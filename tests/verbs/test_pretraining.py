@@ -28,7 +28,7 @@ from verbs.program import luban as program
 SMALL = {
     "features.vocabulary": 320,
     "model.gpt.width": 16,
-    "model.gpt.layers": 1,
+    "model.gpt.layers": 2,
     "model.gpt.heads": 2,
     "model.gpt.context": 16,
     "train.epochs": 30,
@@ -86,7 +86,7 @@ def test_a_bundle_that_was_changed_neither_writes_nor_is_begun_from(pretrained: 
     place = tmp_path / "changed.luban"
     shutil.copytree(pretrained.path, place)
     config = place / "model" / "config.json"
-    config.write_text(config.read_text(encoding="utf-8").replace("true", "null", 1), encoding="utf-8")
+    config.write_text(config.read_text(encoding="utf-8").replace("false", "true ", 1), encoding="utf-8")
     with pytest.raises(BundleError, match="sha256 is not the manifest's"):
         generate(str(place), "The cat")
     table = pl.DataFrame({"text": texts(20), "kind": ["a", "b"] * 10})
@@ -269,7 +269,7 @@ def test_a_classifier_begins_from_a_model_that_fills(
         read = encoder.states(torch.from_numpy(tokens.values)[None], torch.tensor([len(tokens.values)]))
         known = form.module.states(torch.from_numpy(ours.values).long()[None])
     assert torch.allclose(read, known, atol=1e-5)
-    with pytest.raises(UsageError, match="llama"):
+    with pytest.raises(UsageError, match="lfm2"):
         naming.find(str(pretrained.path))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "manifest.json").write_text("{}", encoding="utf-8")

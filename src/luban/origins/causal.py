@@ -33,12 +33,14 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import nn
 
-KINDS = ("gpt2", "llama", "mistral", "qwen2", "qwen3")
+KINDS = ("gpt2", "lfm2", "llama", "mistral", "qwen2", "qwen3")
 """The architectures that are built; each is tested with tiny random weights."""
 MODEL = "model"
 """Of a bundle: the folder that `transformers` opens."""
 _PLACES = ("max_position_embeddings", "n_positions")
 _TURNING = ("rope_parameters", "rope_scaling")
+_MIXING = ("conv", "full_attention")
+"""What a layer of LFM2 may be."""
 _TOLD, _TEMPLATE, _ENDS = "tokenizer_config.json", "chat_template.jinja", "generation_config.json"
 _CURE = "give a bundle or a folder with config.json, model.safetensors and tokenizer.json, or a GGUF file"
 
@@ -113,6 +115,13 @@ def checked(document: Mapping[str, Any]) -> dict[str, Any]:
         part = document.get(name)
         if isinstance(part, dict):
             kept[name] = configs.plain(part)
+    if kind == "lfm2" and "layer_types" in document:
+        layers = document["layer_types"]
+        if not isinstance(layers, list) or len(layers) > configs.LARGEST["num_hidden_layers"]:
+            raise ValueError("'layer_types' is no list of layers")
+        if strange := [each for each in layers if each not in _MIXING]:
+            raise ValueError(f"'layer_types' holds {shown(strange[0])}, and {', '.join(_MIXING)} are known")
+        kept["layer_types"] = list(layers)
     return dict(sorted(kept.items()))
 
 

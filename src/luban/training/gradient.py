@@ -155,7 +155,7 @@ def _train(
     device, _ = deciding.device(train.device)
     lower = torch.autocast(device, torch.bfloat16) if train.precision == "bfloat16" else nullcontext()
     team, network, how = team.joined(gathering.prepared(module, train).to(device), train, device)
-    optimiser = optimizing.optimizer(module, train, train.learning_rate)
+    optimiser = optimizing.optimizer(module, train, train.learning_rate, lower=train.precision == "bfloat16")
     learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
     order = gathering.order(rows, train, seed)
     steps = train.steps or math.ceil(order.steps / train.accumulate) * train.epochs

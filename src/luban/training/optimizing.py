@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
-def optimizer(module: nn.Module, how: Optimisation, learning_rate: float) -> Optimizer:
+def optimizer(module: nn.Module, how: Optimisation, learning_rate: float, *, lower: bool = False) -> Optimizer:
     """The optimiser of the recipe over all parameters that learn; `auto` is `adamw`.
 
     Weight decay leaves out what has one axis: biases, and the scales and shifts of normalisation, which need none.
-    Raises UsageError for a name that torch does not have.
+    lower: whether the network is trained in bfloat16. Raises UsageError for a name that torch does not have.
     """
     import torch
 
@@ -31,7 +31,7 @@ def optimizer(module: nn.Module, how: Optimisation, learning_rate: float) -> Opt
     if name == "muon":
         from luban.training.muon import Muon
 
-        return Muon(_split(module, groups), lr=learning_rate)
+        return Muon(_split(module, groups), lr=learning_rate, lower=lower)
     if name in ("auto", "adam", "adamw"):
         kind = torch.optim.Adam if name == "adam" else torch.optim.AdamW
         return kind(groups, lr=learning_rate, fused=True)

@@ -37,7 +37,9 @@ def sized(candidate: Candidate, training: Training, seconds: float | None) -> Si
         return Sized(candidate, {}, "")
     seen = training.seen_by(candidate)
     choices, reason = model.sized(settings(candidate), seen.work, _length(seen.batch), seconds)
-    told = candidate.model_copy(update={"settings": {**candidate.settings, **choices}})
+    # In the order in which a recipe is read again, since the label of a candidate decides what is drawn.
+    settled = dict(sorted({**candidate.settings, **choices}.items()))
+    told = candidate.model_copy(update={"settings": settled})
     return Sized(told, choices, reason)
 
 

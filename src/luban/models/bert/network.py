@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from luban.batch import Array
 from luban.models._blocks import MARKS, MASK, nats, of_rows, one_document, same_document
+from luban.models.bert import modern
 from luban.origins import configs
 
 HIDDEN, OTHER = 0.8, 0.9
@@ -24,15 +25,21 @@ class MaskedLanguageModel(nn.Module):
     inputs: the part `<name>`, (rows, steps) tokens. Which are chosen is drawn anew at each step of a training; where it
     answers, the draw is the same each time, and all that are chosen are masked.
     config: as `config.json` has it. share: of the tokens that are chosen. begins: (vocabulary,) which tokens begin a
-    word, where words are chosen whole.
+    word, where words are chosen whole. between: share of the blocks in which every second token is chosen, or word,
+    while it trains.
     """
 
-    def __init__(self, name: str, config: Mapping[str, Any], share: float, begins: Array | None = None) -> None:
+    def __init__(
+        self, name: str, config: Mapping[str, Any], share: float, begins: Array | None = None, *, between: float = 0.0
+    ) -> None:
         super().__init__()
-        self.name, self.share, self.vocabulary = name, share, int(config["vocab_size"])
+        self.name, self.vocabulary = name, int(config["vocab_size"])
+        self.share, self.between = share, between
         width = int(config["hidden_size"])
         self.body = configs.body(config)
-        classic = config["model_type"] == "bert"
+        self.classic = classic = config["model_type"] == "bert"
+        if not classic:
+            modern.begin(self.body)
         self.dense = nn.Linear(width, width, bias=classic)
         self.norm = nn.LayerNorm(width, eps=1e-12 if classic else 1e-5, bias=classic)
         self.bias = nn.Parameter(torch.zeros(self.vocabulary))
@@ -41,21 +48,28 @@ class MaskedLanguageModel(nn.Module):
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         tokens = inputs[self.name].long()
         chosen = self.chosen(tokens)
-        states = self.states(self.hidden(tokens, chosen))[chosen]
+        states = self._chosen(self.hidden(tokens, chosen), chosen)
         return of_rows(nats(self._head(states), self._embedding, tokens[chosen], self.bias), chosen)
 
     def chosen(self, tokens: Tensor) -> Tensor:
         """(rows, steps) which tokens are to be filled; never a mark."""
         words = tokens >= MARKS
         drawn = self._drawn(tokens, 0)
+        places = torch.arange(tokens.shape[1], device=tokens.device).expand_as(tokens)
+        number = places
         if self._begins is not None:
             # A word begins where its token says so, or behind a mark; all of it goes by the draw of its first token.
             first = self._begins.to(tokens.device)[tokens] | ~words
             first[:, 1:] |= ~words[:, :-1]
             first[:, 0] = True
-            places = torch.arange(tokens.shape[1], device=tokens.device).expand_as(tokens)
             drawn = drawn.gather(1, torch.where(first, places, 0).cummax(dim=1).values)
-        return (drawn < self.share) & words
+            number = first.cumsum(dim=1)
+        found = drawn < self.share
+        if self.training and self.between:
+            rows = (len(tokens), 1)
+            second = (number + torch.randint(2, rows, device=tokens.device)) % 2 == 0
+            found = torch.where(torch.rand(rows, device=tokens.device) < self.between, second, found)
+        return found & words
 
     def hidden(self, tokens: Tensor, chosen: Tensor) -> Tensor:
         """The tokens as the network sees them."""
@@ -73,19 +87,32 @@ class MaskedLanguageModel(nn.Module):
 
     def states(self, tokens: Tensor, own: Tensor | None = None) -> Tensor:
         """(rows, steps, width) of each step, which sees all of its own document. own: which steps are no padding."""
-        mask = None if one_document(tokens) else same_document(tokens)
-        if own is not None:
-            mask = own[:, None, None, :] if mask is None else mask & own[:, None, None, :]
-            mask = mask.expand(-1, -1, tokens.shape[1], -1)
+        mask = self._mask(tokens, own)
+        if not self.classic:
+            return modern.states(self.body, tokens, mask)
         found: Tensor = self.body(input_ids=tokens, attention_mask=mask).last_hidden_state
         return found
+
+    def _chosen(self, tokens: Tensor, chosen: Tensor, own: Tensor | None = None) -> Tensor:
+        """(chosen, width) of the chosen steps alone."""
+        if self.classic:
+            return self.states(tokens, own)[chosen]
+        return modern.states(self.body, tokens, self._mask(tokens, own), chosen)
+
+    def _mask(self, tokens: Tensor, own: Tensor | None) -> Tensor | None:
+        """(rows, 1, steps, steps) which steps may see which; None where all see all."""
+        mask = None if one_document(tokens) else same_document(tokens)
+        if own is None or bool(own.all()):
+            return mask
+        mask = own[:, None, None, :] if mask is None else mask & own[:, None, None, :]
+        return mask.expand(-1, -1, tokens.shape[1], -1)
 
     def scores(self, tokens: Tensor, own: Tensor, chosen: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
         """-log p of what is wanted at each chosen step, and whether it is the likeliest token there.
 
         tokens: (rows, steps) with MASK where they are hidden. own: which are no padding. wanted: (chosen,).
         """
-        outputs = functional.linear(self._head(self.states(tokens, own)[chosen]), self._embedding, self.bias).float()
+        outputs = functional.linear(self._head(self._chosen(tokens, chosen, own)), self._embedding, self.bias).float()
         return functional.cross_entropy(outputs, wanted, reduction="none"), outputs.argmax(dim=1) == wanted
 
     def _head(self, states: Tensor) -> Tensor:
