@@ -47,11 +47,13 @@ GPT = {
     "train.batch_size": 16,
 }
 BERT = {
-    "features.vocabulary": 2000,
+    "features.vocabulary": 2200,
     "model.bert.width": 160,
-    "model.bert.layers": 3,
+    "model.bert.layers": 2,
     "model.bert.context": 64,
+    "train.batch_size": 16,
 }
+"""Each of one to three million weights."""
 TUNED = {
     "train.learning_rate": 0.0005,
     "train.epochs": 20,

@@ -40,7 +40,7 @@ def read(module: Any, pieces: list[list[int]], precision: Precision = "float32")
     return [kept(piece) for piece in pieces][-1]
 
 
-@pytest.mark.parametrize("kind", causal.KINDS)
+@pytest.mark.parametrize("kind", decoding.KINDS)
 @pytest.mark.parametrize("cut", [[10], [1] * 10, [4, 1, 3, 2]])
 def test_its_logits_are_those_of_the_module_however_the_tokens_come(kind: str, cut: list[int], tmp_path: Path) -> None:
     module = network(tmp_path, kind)
@@ -99,7 +99,7 @@ def test_what_is_rare_is_left_to_the_module(kind: str, changes: dict[str, Any], 
     assert isinstance(lower, torch.nn.Module) and next(lower.parameters()).dtype == torch.bfloat16
 
 
-@pytest.mark.parametrize("kind", causal.KINDS)
+@pytest.mark.parametrize("kind", decoding.KINDS)
 @pytest.mark.parametrize(("precision", "near"), [("bfloat16", 0.05), ("int8", 0.1)])
 def test_lower_precision_is_near_and_not_the_same(kind: str, precision: Precision, near: float, tmp_path: Path) -> None:
     module = network(tmp_path, kind)

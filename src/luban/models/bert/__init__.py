@@ -16,7 +16,7 @@ from luban.recipe.recipe import Section
 if TYPE_CHECKING:
     from torch import nn
 
-RATE = 3e-3
+RATE = 5e-3
 """The learning rate; small networks bear more than large ones, which take 1e-4."""
 
 
