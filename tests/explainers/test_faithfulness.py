@@ -73,3 +73,4 @@ def test_attributions_that_are_all_alike_of_a_constant_model_do_not_hold() -> No
     found = _faithfulness.check(lambda some, games: np.ones((len(some), 1)), 0, np.zeros(5))
     assert found is not None
     assert not found.holds and found.gap == 0
+    assert found.text == "none of the parts moves the answer"

@@ -65,7 +65,7 @@ def check(values: Values, game: int, attributions: Array, *, seed: int = 0) -> F
         random_gap=float(gaps[1:].mean()),
         above_random=above,
         holds=holds,
-        text=_told(float(gaps[0]), above, holds),
+        text=_told(float(gaps[0]), above, holds) if np.ptp(told) else "none of the parts moves the answer",
         calls=len(asked),
     )
 
