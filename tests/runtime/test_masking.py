@@ -33,9 +33,7 @@ def parts(bundle: package.Bundle, frame: pl.DataFrame, reference: pl.DataFrame |
     return masking.Masking(
         taken,
         answerer.preprocessor,
-        answerer.outputs,
-        answerer.task,
-        lambda answers, game: asked[game].score(answers),
+        lambda inputs, game: asked[game].score(answerer.task.answers(answerer.outputs(inputs))),
         usual,
     )
 

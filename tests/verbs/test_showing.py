@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,7 +48,9 @@ def test_the_loss_of_a_value_is_its_error(fitted: Fitted) -> None:
         assert each["loss"] == pytest.approx(abs(rows["progression"][each["row"]] - each["prediction"]))
 
 
-def test_where_none_are_shown_the_reason_is_told() -> None:
+def test_where_none_are_shown_the_reason_is_told(tmp_path: Path) -> None:
     frame = {"x": [float(i) for i in range(12)], "y": [2.0 * i for i in range(12)]}
-    bundle = package.fit(frame, target="y", model="linear", set={"split.test": 0.2}, repair="off")
+    bundle = package.fit(
+        frame, target="y", model="linear", set={"split.test": 0.2}, repair="off", out=tmp_path / "few.luban"
+    )
     assert carried(bundle) == {"typical": [], "worst": [], "reason": "there are too few test rows"}

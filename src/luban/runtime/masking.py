@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from luban.batch import Answers, Array, Inputs, PerRow, Tensors
+from luban.batch import Array, Inputs, Tensors
 from luban.collate import TABLE
 from luban.data import encoders
 from luban.evidence.explanation import Unit
-from luban.protocols import Cut, Encoder, Pieced, Task
+from luban.protocols import Cut, Encoder, Pieced
 
 if TYPE_CHECKING:
     import polars as pl
@@ -83,15 +83,12 @@ def taken_apart(frame: pl.DataFrame, encoder: Encoder, reference: pl.DataFrame, 
 class Masking:
     """The answers of rows with equally many units, some of which are left out; called as `Values` are.
 
-    answer: outputs for encoded rows. task: what decodes them. score: for the answers and the number of a game, (rows,)
-    float64 what is explained of them.
+    said: for encoded rows and the number of a game, (rows,) float64 what is explained of the answers to them.
     """
 
     rows: Sequence[Taken]
     encoder: Encoder
-    answer: Callable[[Inputs], PerRow]
-    task: Task
-    score: Callable[[Answers, int], Array]
+    said: Callable[[Inputs, int], Array]
     reference: pl.DataFrame
 
     def __call__(self, coalitions: Array, games: Array) -> Array:
@@ -105,9 +102,6 @@ class Masking:
             else:
                 found[:, place] = self._mixed(row, coalitions, encoded, game)
         return found
-
-    def _said(self, inputs: Inputs, game: int) -> Array:
-        return self.score(self.task.answers(self.answer(inputs)), game)
 
     def _mixed(self, row: Taken, coalitions: Array, others: Array, game: int) -> Array:
         """Encoded once, then mixed: each output of the encoder comes from one column."""
@@ -125,7 +119,7 @@ class Masking:
             some = stays[start : start + size][:, place]
             mixed = np.where(some[:, None, :], own[0], others[None]).reshape(-1, len(place)).astype(np.float32)
             inputs: Inputs = Tensors({TABLE: mixed}) if encoders.shapes(self.encoder) is not None else mixed
-            found[start : start + size] = self._said(inputs, game).reshape(-1, len(others)).mean(axis=1)
+            found[start : start + size] = self.said(inputs, game).reshape(-1, len(others)).mean(axis=1)
         return found
 
     def _written(self, row: Taken, coalitions: Array, game: int) -> Array:
@@ -137,7 +131,7 @@ class Masking:
             references = len(self.reference) if row.whole else 1
             for number in range(references):
                 frame = mixture(row, some, self.reference[number : number + 1])
-                found[start : start + _ROWS] += self._said(self.encoder.transform(frame), game) / references
+                found[start : start + _ROWS] += self.said(self.encoder.transform(frame), game) / references
         return found
 
 

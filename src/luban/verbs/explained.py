@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from luban.batch import Answers, Array, Ragged, dense
+from luban.batch import Answers, Array, Inputs, PerRow, Ragged, dense
 from luban.core.errors import UsageError
 from luban.core.suggest import did_you_mean
 from luban.evidence.explanation import Scale
@@ -32,6 +32,7 @@ class Output:
 
     place: which number of what the model gives out it is, before anything decodes it; -1 where it is no single one.
     step: of an answer to each step of a row which step is meant; else -1.
+    outputs: what the model gives out for encoded rows, where that is more than the answer to them.
     """
 
     label: str
@@ -40,6 +41,19 @@ class Output:
     score: Score
     place: int = -1
     step: int = -1
+    outputs: Callable[[Inputs], PerRow] | None = None
+
+    def in_log_odds(self) -> Output:
+        """The log-odds of what is a probability. Raises UsageError for what is none."""
+        if self.scale != "probability":
+            raise UsageError("these answers are no probabilities.", where="--log-odds", fix="leave --log-odds out")
+        score = self.score
+
+        def moved(answers: Answers) -> Array:
+            share = np.clip(score(answers), _NEVER, 1 - _NEVER)
+            return np.asarray(np.log(share / (1 - share)))
+
+        return replace(self, scale="log-odds", score=moved)
 
 
 def outputs(answerer: Answerer, answers: Answers, asked: str | None, *, log_odds: bool = False) -> list[Output]:
@@ -51,25 +65,15 @@ def outputs(answerer: Answerer, answers: Answers, asked: str | None, *, log_odds
     Raises UsageError for what the answers do not have.
     """
     found = [_output(answerer, answers.take(np.array([row])), asked) for row in range(len(answers))]
-    if not log_odds:
-        return found
-    if any(each.scale != "probability" for each in found):
-        raise UsageError("these answers are no probabilities.", where="--log-odds", fix="leave --log-odds out")
-    return [Output(o.label, o.prediction, "log-odds", _log_odds(o.score), o.place, o.step) for o in found]
-
-
-def _log_odds(score: Score) -> Score:
-    def moved(answers: Answers) -> Array:
-        share = np.clip(score(answers), _NEVER, 1 - _NEVER)
-        return np.asarray(np.log(share / (1 - share)))
-
-    return moved
+    return [each.in_log_odds() for each in found] if log_odds else found
 
 
 def _output(answerer: Answerer, answers: Answers, asked: str | None) -> Output:
     """answers: of one row."""
     if answers.parts:
         return _of_target(answerer, answers, asked)
+    if answerer.windows is not None:
+        return _of_step(dense(answers.prediction)[0], asked)
     [prediction] = answerer.named(answers.prediction)
     if answers.places is not None:
         _nothing_else(asked, "the piece of the text that is answered")
@@ -85,9 +89,6 @@ def _output(answerer: Answerer, answers: Answers, asked: str | None) -> Output:
     if answers.probabilities is not None:
         names = answerer.classes or tuple(str(n) for n in range(dense(answers.probabilities).shape[1]))
         return _of_class(names, answers, prediction, asked)
-    values = dense(answers.prediction)
-    if values.ndim == 2:
-        return _of_step(values[0], asked)
     anomaly = answerer.task.name == "anomaly"
     target = answerer.schema.one("target")
     label = "score" if anomaly or target is None else target.name

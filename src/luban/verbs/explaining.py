@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from luban.batch import Array, Inputs
 from luban.core import registry
 from luban.core.errors import UsageError
 from luban.evidence.explanation import Attribution, Explanation
 from luban.explainers import _faithfulness
 from luban.protocols import Attributed, Effort, Explainer, Form, Inside, Subject
 from luban.runtime import masking
+from luban.verbs import last_word
 from luban.verbs.explained import Output, outputs
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def explanations(
     Raises UsageError for a method that cannot explain this model (naming those that can), and for too few calls.
     """
     encoder = answerer.preprocessor
-    states = outputs(answerer, answerer.said(frame), question.output, log_odds=question.log_odds)
+    frame, states = asked_of(answerer, frame, question)
     reference = masking.usual(encoder, frame) if question.reference is None else question.reference
     taken = [
         masking.taken_apart(frame[place : place + 1], encoder, reference, question.units) for place in range(len(frame))
@@ -114,32 +116,37 @@ def _subject(
     numbers: Sequence[int],
 ) -> Subject:
     """Rows that have equally many units."""
-    values = masking.Masking(
-        games,
-        answerer.preprocessor,
-        answerer.outputs,
-        answerer.task,
-        lambda answers, game: asked[game].score(answers),
-        reference,
-    )
+    encoder = answerer.preprocessor
+
+    def said(inputs: Inputs, game: int) -> Array:
+        outputs = asked[game].outputs or answerer.outputs
+        return asked[game].score(answerer.task.answers(outputs(inputs)))
+
     return Subject(
         frame=frame,
         units=tuple(row.units for row in games),
         cuts=tuple(dict(row.cuts) for row in games),
         numbers=tuple(numbers),
-        values=values,
-        answer=lambda rows, game: asked[game].score(answerer.said(rows)),
+        values=masking.Masking(games, encoder, said, reference),
+        answer=lambda rows, game: said(encoder.transform(rows), game),
         said=lambda rows: answerer.named(answerer.said(rows).prediction),
         scale=asked[0].scale,
         task=answerer.task.name,
         inside=Inside(
             rebuilt=rebuilt,
-            encoder=answerer.preprocessor,
+            encoder=encoder,
             places=np.array([each.place for each in asked]),
             step=np.array([each.step for each in asked]),
             usual=reference,
         ),
     )
+
+
+def asked_of(answerer: Answerer, frame: pl.DataFrame, question: Question) -> tuple[pl.DataFrame, list[Output]]:
+    """The rows whose units are looked at, and what is explained of the answer to each."""
+    if answerer.task.name == last_word.TASK:
+        return last_word.asked(answerer, frame, question.output, log_odds=question.log_odds)
+    return frame, outputs(answerer, answerer.said(frame), question.output, log_odds=question.log_odds)
 
 
 def _told(
