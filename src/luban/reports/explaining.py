@@ -64,7 +64,19 @@ def _rendered(document: Document, pictures: Pictures, *, whole: bool, name: str,
     )
 
 
+def shown(document: Document) -> list[dict[str, Any]]:
+    """What the report shows of the explanations that a bundle carries: bars and tables, for it holds no values."""
+    found = []
+    for group in ("typical", "worst"):
+        for one in listed(document, group):
+            loss = f"its loss is {number(one.get('loss'))}"
+            about = "answered as most are" if group == "typical" else "among the worst"
+            found.append({**_explanation(one, len(found), {}), "group": f"{about}; {loss}"})
+    return found
+
+
 def _explanation(one: Document, place: int, pictures: Pictures) -> dict[str, Any]:
+    """What is drawn and told of one row. place: its number on the page."""
     row = one.get("row")
     of = _OF.get(str(one.get("scale")), "{}").format(text(one.get("output", ""), 60))
     faithful = mapping(one.get("faithfulness"))

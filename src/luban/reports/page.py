@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from luban.recipe.document import to_yaml
-from luban.reports import figures, repairing, sections, telling
+from luban.reports import explaining, figures, repairing, sections, telling
 from luban.reports.curves import learning
 from luban.reports.numbers import count, text, title
 from luban.reports.usage import usage
@@ -23,7 +23,7 @@ def render(view: View) -> str:
     return str(
         template.render(
             name=text(view.name, 80),
-            style=(HERE / "page.css").read_text(encoding="utf-8"),
+            style="".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "explaining.css")),
             version=view.version,
             question=telling.question(view.task, view.target, view.classes, view.evaluation.get("positive")),
             headline=figures.figures([view.headline])[0] if view.headline else None,
@@ -54,6 +54,7 @@ def render(view: View) -> str:
             clusters=figures.clusters(view),
             anomaly=figures.anomaly(view),
             importance=figures.importance(view),
+            explanations=explaining.shown(view.document("explanations")),
             profile=sections.profile(view),
             recipe=to_yaml(view.recipe),
             footprint=sections.footprint(view),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from luban.runtime.outline import Outline
     from luban.runtime.quantizing import Precision
     from luban.verbs.answering import Answerer
-    from luban.verbs.explain import Explained
+    from luban.verbs.explaining import Explained
 
 SHOWN = ("task", "target", "classes", "positive", "split", "candidates", "chosen", "calibration", "threshold")
 """Parts of the evaluation that `luban fit --json` prints beside the figures."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,9 @@ from luban.bundle.bundle import rebuild_form
 from luban.core import files
 from luban.core.console import SILENT, Console
 from luban.core.errors import DataError, UsageError
-from luban.evidence.explanation import Explanation
-from luban.protocols import Cut, Effort
+from luban.protocols import Effort
 from luban.verbs.bundle import Bundle, opened
-from luban.verbs.cuts import cuts
-from luban.verbs.explaining import UNITS, Question, explanations
+from luban.verbs.explaining import UNITS, Explained, Question, explanations
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,37 +24,6 @@ ROWS = 10
 """Rows that are explained where none are named: the first ones."""
 MOST_BACKGROUND = 100
 """Rows of a background that are used, evenly spaced: each call of the model answers all of them."""
-
-
-@dataclass(frozen=True)
-class Explained:
-    """The explanations of some rows, in their order; in a notebook, with their pictures.
-
-    cuts: how values were cut into pieces, which pictures are drawn of, by the row's number and the column.
-    html: the page that was written; None where none was asked for.
-    """
-
-    explanations: tuple[Explanation, ...]
-    cuts: Callable[[], Mapping[tuple[int, str], Cut]] = field(default=dict, compare=False, repr=False)
-    html: str | None = None
-
-    def __len__(self) -> int:
-        return len(self.explanations)
-
-    def __iter__(self) -> Iterator[Explanation]:
-        return iter(self.explanations)
-
-    def __getitem__(self, place: int) -> Explanation:
-        return self.explanations[place]
-
-    def to_json(self) -> dict[str, Any]:
-        page = {} if self.html is None else {"html": self.html}
-        return {"explanations": [each.to_json() for each in self.explanations], **page}
-
-    def _repr_html_(self) -> str:
-        from luban.reports import explaining
-
-        return explaining.fragment(self.to_json(), self.cuts())
 
 
 def explain(
@@ -85,12 +51,12 @@ def explain(
     calls: rows that the model is asked for each row, at most. error: the standard error that is enough.
     background: rows with the same columns, whose values stand in the place of what is left out, instead of usual ones.
     units: pieces of a text, an image, a sound, or a series, at most.
-    html: where a page with pictures goes, one file that needs nothing from the network; nothing else is written.
+    html: a file to write, with pictures: one HTML page that needs no network.
 
     Raises UsageError for a method that cannot explain this model (naming those that can), for too few calls (naming the
     number that would do), and for rows or an output that are not there; DataError for rows that do not fit the schema.
     """
-    target = None if html is None else _target(Path(html))
+    target = None if html is None else _writable(Path(html))
     found = opened(bundle)
     numbers, frame = _chosen(found, data, rows, console)
     question = Question(
@@ -103,11 +69,19 @@ def explain(
     )
     with console.progress("explaining rows", len(frame)) as advance:
         told = explanations(found.answerer, lambda: rebuild_form(found.stored), frame, numbers, question, advance)
-    cut = functools.cache(lambda: cuts(found.answerer.preprocessor, frame, numbers, units))
-    explained = Explained(tuple(told), cut, None if target is None else str(target))
-    if target is not None:
-        files.write(target, _page(explained, found))
-    return explained
+    if target is None:
+        return told
+    files.write(target, told.page(found.path.name if found.path is not None else "the model"))
+    return replace(told, html=str(target))
+
+
+def _writable(target: Path) -> Path:
+    """A place for a file. Raises UsageError for a folder, and where there is none to put it in."""
+    if target.is_dir():
+        raise UsageError("a folder lies here.", where=f"--html {target}", fix=f"--html {target / 'explained.html'}")
+    if not target.parent.is_dir():
+        raise UsageError("there is no such folder.", where=f"--html {target}", fix=f"mkdir -p {target.parent}")
+    return target
 
 
 def numbers_of(asked: str | Sequence[int]) -> list[int]:
@@ -125,22 +99,6 @@ def numbers_of(asked: str | Sequence[int]) -> list[int]:
             raise UsageError(f"'{part.strip()}' names no rows.", where="--rows", fix="for example --rows 0,5,10-19")
         found += range(int(first), int(last if dash else first) + 1)
     return list(dict.fromkeys(found))
-
-
-def _target(path: Path) -> Path:
-    """Where the page goes. Raises UsageError, before anything is asked, for a place where no file can lie."""
-    if path.is_dir():
-        raise UsageError("a folder lies here.", where=f"--html {path}", fix=f"--html {path / 'explained.html'}")
-    if not path.parent.is_dir():
-        raise UsageError("there is no such folder.", where=f"--html {path}", fix=f"mkdir -p {path.parent}")
-    return path
-
-
-def _page(explained: Explained, bundle: Bundle) -> str:
-    from luban.reports import explaining
-
-    name = bundle.path.name.removesuffix(".luban") if bundle.path is not None else "the model"
-    return explaining.page(explained.to_json(), explained.cuts(), name=name)
 
 
 def _chosen(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from luban.core import registry
 from luban.core.errors import UsageError
 from luban.evidence.explanation import Attribution, Explanation
 from luban.explainers import _faithfulness
-from luban.protocols import Attributed, Effort, Explainer, Form, Inside, Subject
+from luban.protocols import Attributed, Cut, Effort, Explainer, Form, Inside, Subject
 from luban.runtime import masking
 from luban.verbs import last_word
 from luban.verbs.explained import Output, outputs
@@ -46,6 +46,43 @@ class Question:
     units: int = UNITS
 
 
+@dataclass(frozen=True)
+class Explained:
+    """The explanations of some rows, in their order; in a notebook they show themselves.
+
+    cuts: of the rows' columns that are made of pieces, by the number of the row and the name: what is drawn of them.
+    html: the page that was written; None where none was asked for.
+    """
+
+    explanations: tuple[Explanation, ...]
+    cuts: Mapping[tuple[int, str], Cut] = field(default_factory=dict, repr=False, compare=False)
+    html: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.explanations)
+
+    def __iter__(self) -> Iterator[Explanation]:
+        return iter(self.explanations)
+
+    def __getitem__(self, place: int) -> Explanation:
+        return self.explanations[place]
+
+    def to_json(self) -> dict[str, Any]:
+        page = {} if self.html is None else {"html": self.html}
+        return {"explanations": [each.to_json() for each in self.explanations], **page}
+
+    def page(self, name: str) -> str:
+        """One HTML file with a picture and a table of each row; name: of the bundle."""
+        from luban.reports import explaining
+
+        return explaining.page(self.to_json(), self.cuts, name=name)
+
+    def _repr_html_(self) -> str:
+        from luban.reports import explaining
+
+        return explaining.fragment(self.to_json(), self.cuts)
+
+
 def explanations(
     answerer: Answerer,
     rebuilt: Callable[[], Form],
@@ -53,7 +90,7 @@ def explanations(
     numbers: Sequence[int],
     question: Question,
     advance: Callable[[int, str], None] = lambda done, text: None,
-) -> list[Explanation]:
+) -> Explained:
     """The explanation of each row of `frame`, which is as the preprocessor reads it.
 
     rebuilt: makes the form that answers. numbers: of the rows, in the data. advance: is told how many rows are done.
@@ -77,7 +114,8 @@ def explanations(
             told = _told(subject, game, asked[game], each, explainer.name, reason, question.effort.seed)
             found[places[game]] = told
             advance(len(found), "")
-    return [found[place] for place in range(len(taken))]
+    cuts = {(number, column): cut for number, row in zip(numbers, taken, strict=True) for column, cut in row.cuts}
+    return Explained(tuple(found[place] for place in range(len(taken))), cuts)
 
 
 def chosen(subject: Subject, method: str) -> tuple[Explainer, str]:
