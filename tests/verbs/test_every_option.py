@@ -45,7 +45,7 @@ class Reached:
 def reach(monkeypatch: pytest.MonkeyPatch, visits: Path, fitted: Fitted) -> Callable[..., Reached]:
     """Calls `fit` or `diagnose` up to where rows are prepared, and returns what they would be prepared with."""
     # Whoever needs these bundles gets them from the real making.
-    for name in ("cancer", "wide"):
+    for name in ("cancer", "iris", "patients", "wide"):
         fitted.bundle(name)
     made: dict[str, Any] = {}
 

@@ -202,7 +202,7 @@ def test_a_notebook_shows_the_rows_with_their_pictures(iris: package.Bundle, fit
     assert "petal length (cm) = 1.4" in iris.explain(FLOWER)._repr_html_()
     notes = explain(fitted.bundle("patients"), fitted.patients, rows=[1], calls=60)
     assert '<div class="shaded">' in notes._repr_html_()
-    [((row, column), cut)] = notes.cuts().items()
+    [((row, column), cut)] = notes.cuts.items()
     assert (row, column) == (1, "notes")
     assert {unit.name for unit in cut.units} == {
         each.unit.name for each in notes[0].attributions if each.unit.column == "notes"
