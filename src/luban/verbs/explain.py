@@ -71,7 +71,7 @@ def explain(
         told = explanations(found.answerer, lambda: rebuild_form(found.stored), frame, numbers, question, advance)
     if target is None:
         return told
-    files.write(target, told.page(found.path.name if found.path is not None else "the model"))
+    files.write(target, told.page(found.path.stem if found.path is not None else "the model"))
     return replace(told, html=str(target))
 
 
