@@ -334,6 +334,12 @@ def explain_background(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert usual != explained(fitted, "--rows", "0", "--background", "sample:iris", bundle="iris")
 
 
+def explain_global(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    found = luban("explain", fitted.bundle("iris"), "sample:iris", "--global", "--json").document
+    assert len(found["importance"]) == len(found["shap"]) == 4
+    assert "explanations" not in found
+
+
 def explain_output(reach: Callable[..., Reached], fitted: Fitted) -> None:
     [found] = explained(fitted, "--rows", "0", "--output", "virginica", bundle="iris")
     assert found["output"] == "virginica" != explained(fitted, "--rows", "0", bundle="iris")[0]["output"]
@@ -616,6 +622,7 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("predict", "--precision"): predict_precision,
     ("explain", "--rows"): explain_rows,
     ("explain", "--background"): explain_background,
+    ("explain", "--global"): explain_global,
     ("explain", "--output"): explain_output,
     ("explain", "--log-odds"): explain_log_odds,
     ("explain", "--method"): explain_method,

@@ -14,6 +14,7 @@ from typing import Any
 
 from luban.core.version import VERSION
 from luban.protocols import Cut
+from luban.reports import overall
 from luban.reports.charts._svg import finite
 from luban.reports.charts.importance import importance as importance_picture
 from luban.reports.drawing import BARS, ROWS, drawn
@@ -51,15 +52,17 @@ def fragment(document: Document, pictures: Pictures | None = None) -> str:
 def _rendered(document: Document, pictures: Pictures, *, whole: bool, name: str, style: str) -> str:
     explanations = listed(document, "explanations")
     template: Any = _template()
+    many = _overall(document) if "dependence" in document else None
     return str(
         template.render(
             whole=whole,
             name=text(name, 80),
             style=style,
             version=VERSION,
-            told=f"{count(len(explanations), 'row')}, each with what its parts add to the answer or take from it.",
+            told=_lead(document),
+            overall=many,
             explanations=[_explanation(one, place, pictures) for place, one in enumerate(explanations)],
-            importance=_importance(listed(document, "importance")),
+            importance=_importance(listed(document, "importance")) if many is None else None,
         )
     )
 
@@ -73,6 +76,23 @@ def shown(document: Document) -> list[dict[str, Any]]:
             about = "answered as most are" if group == "typical" else "among the worst"
             found.append({**_explanation(one, len(found), {}), "group": f"{about}; {loss}"})
     return found
+
+
+def _lead(document: Document) -> str:
+    if "dependence" in document:
+        of = _OF.get(str(document.get("scale")), "{}").format(text(document.get("output", ""), 60))
+        return f"What moves {of}, over {count(document.get('rows'), 'row')} of {number(document.get('of'))}."
+    rows = count(len(listed(document, "explanations")), "row")
+    return f"{rows}, each with what its parts add to the answer or take from it."
+
+
+def _overall(document: Document) -> dict[str, Any]:
+    """What is told over many rows."""
+    declined = [
+        f"{text(each.get('part', ''), 80)}: {text(each.get('reason', ''), 300)}"
+        for each in listed(document, "declined")
+    ]
+    return {"parts": overall.parts(document), "tree": overall.tree(document), "declined": declined}
 
 
 def _explanation(one: Document, place: int, pictures: Pictures) -> dict[str, Any]:

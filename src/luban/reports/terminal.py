@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 
 from luban.evidence.measurement import Measurement
-from luban.reports import attributions, parts, telling
+from luban.reports import attributions, overall, parts, telling
 from luban.reports.lines import Style, paragraph, style, table
 from luban.reports.numbers import count, decimals, headed, interval, number, printable, text, title
 from luban.reports.view import Document, listed, mapping
@@ -197,6 +197,11 @@ def embed(document: Document, style: Style) -> list[str]:
     return table(["row", "similarity", "text"], rows, style, right=(0, 1), indent=0)
 
 
+def explain(document: Document, style: Style) -> list[str]:
+    """Why single rows are answered so, or what the model looks at over many."""
+    return (attributions.lines if "explanations" in document else overall.lines)(document, style)
+
+
 def report(document: Document, style: Style) -> list[str]:
     """Where the page lies."""
     return [printable(document.get("report", ""))]
@@ -233,7 +238,7 @@ VERBS: dict[str, Callable[[Document, Style], list[str]]] = {
     "diagnose": diagnose,
     "embed": embed,
     "evaluate": evaluate,
-    "explain": attributions.lines,
+    "explain": explain,
     "fit": fit,
     "generate": generate,
     "inspect": inspect,

@@ -21,6 +21,7 @@ from luban.schema.schema import Schema
 if TYPE_CHECKING:
     from torch import nn
 
+    from luban.evidence.overview import Overview
     from luban.forms.network import Network
     from luban.runtime.outline import Outline
     from luban.runtime.quantizing import Precision
@@ -176,6 +177,12 @@ class Bundle:
 
         frame = tables.to_polars(rows, self.schema)
         return explain(self, frame, rows=range(len(frame)), method=method, output=output, **more)
+
+    def explain_overall(self, data: Any, **asked: Any) -> Overview:
+        """What the model looks at over many rows: `luban.verbs.overall.explain_overall` tells what can be asked."""
+        from luban.verbs.overall import explain_overall
+
+        return explain_overall(self, data, **asked)
 
     def to_json(self) -> dict[str, Any]:
         """What `luban fit --json` prints."""

@@ -56,7 +56,7 @@ def explain(
     Raises UsageError for a method that cannot explain this model (naming those that can), for too few calls (naming the
     number that would do), and for rows or an output that are not there; DataError for rows that do not fit the schema.
     """
-    target = None if html is None else _writable(Path(html))
+    target = None if html is None else page_target(Path(html))
     found = opened(bundle)
     numbers, frame = _chosen(found, data, rows, console)
     question = Question(
@@ -64,7 +64,7 @@ def explain(
         output=output,
         log_odds=log_odds,
         effort=Effort(calls, error, seed),
-        reference=None if background is None else _background(found, background, console),
+        reference=None if background is None else background_rows(found, background, console),
         units=units,
     )
     with console.progress("explaining rows", len(frame)) as advance:
@@ -75,7 +75,7 @@ def explain(
     return replace(told, html=str(target))
 
 
-def _writable(target: Path) -> Path:
+def page_target(target: Path) -> Path:
     """A place for a file. Raises UsageError for a folder, and where there is none to put it in."""
     if target.is_dir():
         raise UsageError("a folder lies here.", where=f"--html {target}", fix=f"--html {target / 'explained.html'}")
@@ -131,7 +131,7 @@ def _chosen(
     return numbers, rows
 
 
-def _background(bundle: Bundle, data: Any, console: Console) -> pl.DataFrame:
+def background_rows(bundle: Bundle, data: Any, console: Console) -> pl.DataFrame:
     """Rows of a background, evenly spaced where there are many.
 
     Raises DataError, naming the background, for rows that do not fit the schema.

@@ -96,8 +96,33 @@ def explanations(
     rebuilt: makes the form that answers. numbers: of the rows, in the data. advance: is told how many rows are done.
     Raises UsageError for a method that cannot explain this model (naming those that can), and for too few calls.
     """
-    encoder = answerer.preprocessor
     frame, states = asked_of(answerer, frame, question)
+    found: dict[int, Explanation] = {}
+    cuts: dict[tuple[int, str], Cut] = {}
+    for places, subject in subjects(answerer, rebuilt, frame, numbers, states, question):
+        explainer, reason = chosen(subject, question.method)
+        for game, each in enumerate(explainer.explain(subject, question.effort)):
+            output = states[places[game]]
+            told = _told(subject, game, output, each, explainer.name, reason, question.effort.seed)
+            found[places[game]] = told
+            cuts |= {(numbers[places[game]], column): cut for column, cut in subject.cuts[game].items()}
+            advance(len(found), "")
+    return Explained(tuple(found[place] for place in range(len(frame))), cuts)
+
+
+def subjects(
+    answerer: Answerer,
+    rebuilt: Callable[[], Form],
+    frame: pl.DataFrame,
+    numbers: Sequence[int],
+    states: Sequence[Output],
+    question: Question,
+) -> Iterator[tuple[list[int], Subject]]:
+    """Rows with equally many units together: their places in `frame`, and what an explainer is given of them.
+
+    states: what is explained of each row.
+    """
+    encoder = answerer.preprocessor
     reference = masking.usual(encoder, frame) if question.reference is None else question.reference
     taken = [
         masking.taken_apart(frame[place : place + 1], encoder, reference, question.units) for place in range(len(frame))
@@ -105,17 +130,10 @@ def explanations(
     alike: dict[int, list[int]] = defaultdict(list)
     for place, row in enumerate(taken):
         alike[len(row.units)].append(place)
-    found: dict[int, Explanation] = {}
     for places in alike.values():
         games, asked = [taken[place] for place in places], [states[place] for place in places]
-        subject = _subject(answerer, rebuilt, frame[places], games, asked, reference, [numbers[p] for p in places])
-        explainer, reason = chosen(subject, question.method)
-        for game, each in enumerate(explainer.explain(subject, question.effort)):
-            told = _told(subject, game, asked[game], each, explainer.name, reason, question.effort.seed)
-            found[places[game]] = told
-            advance(len(found), "")
-    cuts = {(number, column): cut for number, row in zip(numbers, taken, strict=True) for column, cut in row.cuts}
-    return Explained(tuple(found[place] for place in range(len(taken))), cuts)
+        named = [numbers[place] for place in places]
+        yield places, _subject(answerer, rebuilt, frame[places], games, asked, reference, named)
 
 
 def chosen(subject: Subject, method: str) -> tuple[Explainer, str]:

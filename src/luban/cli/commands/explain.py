@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.argument("data", metavar="DATA")
 @option("--rows", metavar="N,N-N", group=ROWS, help="Which rows, counted from 0; else the first ten.")
 @option("--background", metavar="DATA", group=ROWS, help="Their values stand for what is left out.")
+@option("--global", "overall", is_flag=True, group=QUESTION, help="What the model looks at over many rows.")
 @option("--output", metavar="NAME", group=QUESTION, help="The class, target, step or word; else what is answered.")
 @option("--log-odds", is_flag=True, group=QUESTION, help="Explain log-odds instead of a probability.")
 @option("--method", metavar="NAME", default="auto", group=MODEL, help="How, such as shap; else as the model is.")
@@ -35,13 +36,20 @@ if TYPE_CHECKING:
 @option("--error", type=click.FloatRange(min=0, min_open=True), metavar="X", group=BUDGET, help="Error that will do.")
 @option("--html", metavar="FILE", group=RESULT, help="Also draw it: a page that opens anywhere.")
 @options.common
-def command(bundle: str, data: str, talk: Talk, **asked: Any) -> Result:
+def command(bundle: str, data: str, overall: bool, talk: Talk, **asked: Any) -> Result:
     """Tell what each part of a row of DATA adds to the answer of BUNDLE.
 
     A part is a column, a word, a region of an image, a stretch of a sound, a window of a series. Attributions come with
     their standard errors, and with a check whether the model agrees: whether putting parts in and taking them out in
     that order moves the answer more than in random orders, and than in the inverse one.
+
+    With --global, over 500 rows: which columns matter, how far parts move answers, how the answer follows a column,
+    which pairs of columns do together what is no sum, and a small tree that answers like the model.
     """
+    if overall:
+        from luban.verbs.overall import explain_overall
+
+        return explain_overall(bundle, data, console=talk.console, **asked)
     from luban.verbs.explain import explain
 
     return explain(bundle, data, console=talk.console, **asked)
