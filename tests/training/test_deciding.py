@@ -42,7 +42,7 @@ def test_the_same_rows_are_decided_alike(chosen):
 def test_what_was_asked_for_stays():
     asked = Train(
         epochs=3, batch_size=7, learning_rate=0.5, augment={}, precision="bfloat16", device="cpu", patience=2,
-        threads=1, stopping=0.2, optimizer="sgd", schedule="linear",
+        threads=1, stopping=0.2, optimizer="sgd", schedule="linear", checkpoint_layers=False,
     )  # fmt: skip
     found = deciding.decide(*table(), CANDIDATE, asked, seed=0)
     assert found.train.model_dump() == asked.model_dump()

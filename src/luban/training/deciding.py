@@ -138,13 +138,13 @@ def decide(
         reasons["device"] = why
     rows = gathering.rows_of(batch, work, task, train, seed)
     torch.manual_seed(derive(seed, "deciding"))
-    space = None if room is None else room.space()
     module, custom = begun(candidate, work).to(where), customary(candidate)
     loss, estimate = loss_of(task, train), None
-    if space is not None and where == "cpu":
-        found_needs = estimating.needs(module, rows, loss, where)
+    if room is not None and where == "cpu":
+        takes = estimating.needs(module, rows, loss, where)
         allocating.give_back()
-        train, told, estimate = estimating.within(found_needs, rows, train, candidate.model, space)
+        space = room.space(takes.weights)
+        train, told, estimate = estimating.within(takes, rows, train, candidate.model, space)
         reasons |= told
     order = gathering.order(rows, train, seed)
     parts = [gathering.part(rows, rows.train[places]).on(where) for places in order.epoch(0)[:TRIED]]

@@ -11,7 +11,7 @@ import polars as pl
 from luban.batch import Answers
 from luban.core.console import Console
 from luban.core.deadline import Deadline
-from luban.core.errors import DataError, TrainingError, UsageError
+from luban.core.errors import DataError, ResourceError, TrainingError, UsageError
 from luban.data import loader
 from luban.protocols import Modelling
 from luban.recipe.recipe import Candidate
@@ -23,6 +23,7 @@ from luban.training.worker import fit_unit
 from luban.verbs import comparing, encoding, exporting, measuring, stating, trainings, writing
 from luban.verbs.preparing import Prepared
 
+_SMALLER = "give it more --memory, take a smaller model, or shorten what it reads: --set features.longest=128"
 _LATE = "the time was over before it was finished"
 
 
@@ -58,6 +59,8 @@ def make(
     for unit in units:
         if folder.failure(unit):
             reason = str(folder.failure(unit))
+            if reason.startswith(ResourceError.__name__):
+                raise ResourceError(f"{unit.candidate.label}: {reason.partition(': ')[2]}", fix=_SMALLER)
             raise TrainingError(f"{unit.candidate.label}: {reason[:500]}", fix="a smaller size may do")
     late = [] if folder.finished(Unit(asked, WHOLE)) else [{**_line(asked), "status": "skipped", "reason": _LATE}]
     simplest = "the model as it was answers" if prepared.task.name in chatting.TASKS else "counts of tokens answer"
