@@ -56,7 +56,9 @@ def test_dropout_begins_where_rows_come_often():
 def test_the_reason_names_passes_letters_and_time():
     found = sized(Candidate(model="encoder-decoder"), texts(2_000), 30.0)
     assert found.candidate.settings == found.choices
-    assert found.candidate.label == "encoder-decoder(width=64, dropout=0.0)"
+    assert found.candidate.label == "encoder-decoder(dropout=0.0, width=64)"
+    again = Candidate.model_validate_json(found.candidate.model_dump_json())
+    assert list(again.settings) == sorted(again.settings), "a recipe that is read again names it alike"
     for word in ("passes", "200,000 letters", "--time 30s"):
         assert word in found.reason
 

@@ -48,7 +48,7 @@ def prepared(network: nn.Module, precision: Precision) -> nn.Module | Decoder:
         return decoding.laid_out(network, precision)
     if precision == "int8":
         raise UsageError(
-            "a model whose attention is windowed, scaled or turned as this one's is not written by in int8.",
+            "a model with convolutions, or attention windowed, scaled or turned as here, is not written by in int8.",
             where="--precision int8",
             fix="--precision bfloat16",
         )
