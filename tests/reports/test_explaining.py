@@ -91,6 +91,11 @@ def test_an_explanation_that_the_model_does_not_agree_with_is_not_shown_as_if_it
     assert "Do not rely on it" in told and "Random orders do as well. Do not rely on it." in told
 
 
+def test_an_answer_of_many_numbers_is_written_as_numbers() -> None:
+    told = Page(explaining.page({"explanations": [explanation(prediction=[22914.00002643, 0.5])]})).text
+    assert "Row 3: 22,914; 0.5" in told
+
+
 def test_what_a_method_tells_beside_is_shown() -> None:
     more = {"local_r2": 0.875, "changes": [{"column": "age", "before": 41, "after": 50}], "rule": ["age > 40"]}
     told = " ".join(Page(explaining.page({"explanations": [explanation(more=more)]})).text.split())

@@ -15,7 +15,7 @@ from luban.reports.charts._svg import finite
 from luban.reports.charts.attributions import attributions
 from luban.reports.charts.regions import regions
 from luban.reports.charts.stretches import series, sound
-from luban.reports.numbers import NOTHING, number, text
+from luban.reports.numbers import NOTHING, decimals, number, text
 from luban.reports.shading import shaded
 from luban.reports.view import Document, listed
 
@@ -136,7 +136,14 @@ def _spaced(words: Sequence[str], placed: Sequence[Mark]) -> tuple[str, list[Mar
 
 
 def _told(value: float, error: float | None, digits: int) -> str:
-    """A value with its sign, and half of its 95% interval."""
+    """A value with its sign, and half of its 95% interval; with more digits where that would be nothing.
+
+    >>> _told(250.0, 2.0, 0), _told(0.003, 0.002, 0)
+    ('+250 ± 4', '+0.0030 ± 0.0039')
+    """
+    half = NORMAL * (error or 0.0)
+    if 0 < half < 0.5 * 10.0**-digits:
+        digits = decimals(-half, half)
     written = number(value, digits)
     signed = f"+{written}" if value > 0 and any(digit in written for digit in "123456789") else written
-    return f"{signed} ± {number(NORMAL * error, digits)}" if error else signed
+    return f"{signed} ± {number(half, digits)}" if error else signed

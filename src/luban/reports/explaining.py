@@ -104,7 +104,7 @@ def _explanation(one: Document, place: int, pictures: Pictures) -> dict[str, Any
     said, agrees = text(faithful.get("text", ""), 400), faithful.get("holds") is not False
     said = f"{said[:1].upper()}{said[1:]}" + ("" if not said or said.endswith(".") else ".")
     return {
-        "heading": f"Row {number(row)}: {text(one.get('prediction', NOTHING), 120)}",
+        "heading": f"Row {number(row)}: {text(_shown(one.get('prediction', NOTHING)), 120)}",
         "lead": f"{lead} {said}" if agrees else lead,
         "doubt": "" if agrees else f"{said} {_DOUBT}",
         "of": of,
