@@ -39,7 +39,7 @@ def learned(
     model: str, frame: pl.DataFrame, values: Array, task: str = "regression", **asked: Any
 ) -> tuple[Encoder, Form]:
     """The encoder and the form of a model on these rows."""
-    kinds = {name: "number" if frame[name].dtype == pl.Float64 else "category" for name in frame.columns}
+    kinds = {name: "number" if frame[name].dtype.is_numeric() else "category" for name in frame.columns}
     schema = Schema(tuple(Column(n, k, "input", "", str(frame[n].dtype)) for n, k in kinds.items()))
     encoder = Preprocessor.fit(frame, schema, Features(category_floor=2))
     inputs = encoder.transform(frame)
@@ -72,8 +72,8 @@ def subject(
     def values(coalitions: Array, games: Array) -> Array:
         found = np.empty((len(coalitions), len(games)))
         for place, game in enumerate(games.tolist()):
-            mixed = [mixture(frame[game], coalition, reference) for coalition in coalitions]
-            answers = moved(np.asarray(form.outputs(encoder.transform(pl.concat(mixed)))))
+            mixed = mixtures(frame[game], coalitions, reference)
+            answers = moved(np.asarray(form.outputs(encoder.transform(mixed))))
             found[:, place] = answers[:, where[game]].reshape(len(coalitions), -1).mean(axis=1)
         return found
 
@@ -99,10 +99,15 @@ def usual(encoder: Encoder, frame: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame([pl.Series(name, [known[name]], dtype=kind) for name, kind in frame.schema.items()])
 
 
-def mixture(row: pl.DataFrame, coalition: Array, reference: pl.DataFrame) -> pl.DataFrame:
-    """The rows of the reference with the row's values in the columns that stay."""
-    kept = [name for name, stays in zip(row.columns, coalition.tolist(), strict=True) if stays]
-    return reference.with_columns([pl.lit(row[name][0], dtype=row[name].dtype).alias(name) for name in kept])
+def mixtures(row: pl.DataFrame, coalitions: Array, reference: pl.DataFrame) -> pl.DataFrame:
+    """For each coalition the rows of the reference with the row's values in the columns that stay."""
+    others = np.tile(np.arange(len(reference)), len(coalitions)) + 1
+    stays = np.repeat(coalitions, len(reference), axis=0)
+    columns = [
+        pl.concat([row[name], reference[name]]).gather(np.where(stays[:, number], 0, others))
+        for number, name in enumerate(row.columns)
+    ]
+    return pl.DataFrame(columns)
 
 
 def enumerated(asked: Subject) -> Array:
