@@ -17,6 +17,9 @@ sorted batches, over that of luban), inference-pipeline-int8 and inference-pipel
 inference-difference (largest of a probability), inference-int8-changed and inference-int8-loss (texts that get another
 class, and accuracy that is lost).
 
+Figures of fine-tuning MiniLM (`tuning.py`): tuning-default and tuning-best (CPU of Hugging Face's Trainer, as it comes
+and with its best flags, over that of luban).
+
 Figures of writing by SmolLM2 (`generating.py`): generation-float32, generation-bfloat16 and generation-int8 (CPU of
 `transformers.generate` in float32 over that of luban), generation-int8-over-bfloat16 (CPU of it in bfloat16 over
 luban's in int8), generation-agrees (prompts whose tokens are the same in float32), generation-loss,
@@ -35,6 +38,7 @@ import numpy as np
 import generating
 import harness
 import throughput
+import tuning
 
 SECONDS = 600
 HELD_OUT = 10
@@ -70,7 +74,7 @@ NAMES = (
 
 
 def figures(options: harness.Options) -> list[harness.Figure]:
-    measured = harness.measured(generating.CASES, options)
+    measured = harness.measured({**generating.CASES, **tuning.CASES}, options)
     if not options.only or "inference" in options.only:
         measured += throughput.figures(options)
     if options.only and not {"gpt", "bert", "headlines"} & set(options.only):
@@ -220,4 +224,4 @@ def fresh(place: Path) -> Path:
 
 
 if __name__ == "__main__":
-    harness.main(__doc__, figures, ["gpt", "bert", "headlines", "inference", *generating.CASES])
+    harness.main(__doc__, figures, ["gpt", "bert", "headlines", "inference", *generating.CASES, *tuning.CASES])

@@ -138,40 +138,53 @@ def _served(bundle: Any, few: Any) -> Served:
     return Served(runs, how)
 
 
-def _laid_out(bundle: Any) -> tuple[Any, Any]:
-    """The tokenizer of MiniLM, and the network as one writes it who serves it by `transformers`."""
+def classifier(classes: int) -> Any:
+    """MiniLM with a fresh head on the mean of its states, as one writes it who uses `transformers`."""
     import torch
     import transformers
     from torch import nn
 
     from luban.data.catalogue import sample_path
 
-    tuned = bundle.network
-    body = next(part.body for part in tuned.modules() if hasattr(part, "body"))
-    tokenizer = transformers.AutoTokenizer.from_pretrained(sample_path("minilm"), model_max_length=LONGEST)
-    config = body.config
-    config.num_labels = tuned.head.out_features
+    body = transformers.AutoModel.from_pretrained(
+        sample_path("minilm"), add_pooling_layer=False, num_labels=classes, dtype=torch.float32
+    )
 
     class Classifier(transformers.PreTrainedModel):
-        config_class, _supports_sdpa = type(config), True
+        config_class, _supports_sdpa = type(body.config), True
 
         def __init__(self, config: Any) -> None:
             super().__init__(config)
             self.bert, self.head = body, nn.Linear(config.hidden_size, config.num_labels)
             self.post_init()
 
-        def forward(self, input_ids: Any, attention_mask: Any, **other: Any) -> Any:
+        def forward(self, input_ids: Any, attention_mask: Any, labels: Any = None, **other: Any) -> Any:
             del other
             states = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
             own = attention_mask[:, :, None].to(states.dtype)
-            vectors = (states * own).sum(1) / own.sum(1)
-            return transformers.modeling_outputs.SequenceClassifierOutput(logits=self.head(vectors))
+            logits = self.head((states * own).sum(1) / own.sum(1))
+            loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
+            return transformers.modeling_outputs.SequenceClassifierOutput(loss=loss, logits=logits)
 
     kept = {name: tensor.clone() for name, tensor in body.state_dict().items()}
-    network = Classifier(config)
+    network = Classifier(body.config)
     network.bert.load_state_dict(kept)
+    return network
+
+
+def _laid_out(bundle: Any) -> tuple[Any, Any]:
+    """The tokenizer of MiniLM, and the network of a bundle as one writes it who serves it by `transformers`."""
+    import transformers
+
+    from luban.data.catalogue import sample_path
+
+    tuned = bundle.network
+    body = next(part.body for part in tuned.modules() if hasattr(part, "body"))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(sample_path("minilm"), model_max_length=LONGEST)
+    network = classifier(tuned.head.out_features)
+    network.bert.load_state_dict(body.state_dict())
     network.head.load_state_dict({"weight": tuned.head.weight, "bias": tuned.head.bias})
-    return tokenizer, network.eval().to(torch.float32)
+    return tokenizer, network.eval()
 
 
 def _pipeline(network: Any, tokenizer: Any) -> Callable[..., Any]:

@@ -1,0 +1,160 @@
+"""How fast a pretrained model is fine-tuned, beside Hugging Face's Trainer; `large.py` calls this.
+
+The model is MiniLM (`minilm`), with a linear head on the mean of its states; the texts are those of `throughput.py`:
+articles of BBC News (`bbc-news`) cut to a median of 40 tokens, 95% below about 130. All learn the same texts once, from
+the same weights, with AdamW at the same rate; texts are tokens already. CPU seconds in one thread, in turns, each round
+with other texts: of the whole training, the beginning of the network included. The value is the median of the rounds.
+
+default: the Trainer as it comes: shuffled batches of 8, padded to the longest, float32. best: texts of like length
+together, batches of 32, and bfloat16 where the processor has it. Luban cuts batches by a budget of tokens, as many
+as 8, or 32, texts of the median length have, in bfloat16 where the processor has it; its signals are on.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import harness
+import throughput
+import trainers
+
+TEXTS, QUICK_TEXTS = 192, 24
+ROUNDS, QUICK_ROUNDS = 3, 1
+SMALL, LARGE = 8, 32
+"""Texts of a batch: as the Trainer comes, and with its best flags."""
+RATE = 5e-5
+GOALS = {"tuning-default": (SMALL, 3.0), "tuning-best": (LARGE, 1.1)}
+Run = Callable[[int], float]
+"""`run(size)`: CPU seconds of a training in batches of about so many texts."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """rows: the tokens of each text with its marks, as MiniLM numbers them. target: the class of each."""
+
+    rows: list[list[int]]
+    target: np.ndarray[Any, Any]
+    classes: int
+
+    @property
+    def lengths(self) -> np.ndarray[Any, Any]:
+        return np.array([len(row) for row in self.rows])
+
+
+def texts(seed: int, count: int) -> Texts:
+    import tokenizers
+
+    from luban.data.catalogue import sample_path
+
+    table = throughput.texts(seed)[:count]
+    tokenizer = tokenizers.Tokenizer.from_file(str(sample_path("minilm") / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(throughput.LONGEST)
+    names = sorted(set(table["topic"]))
+    return Texts(
+        [each.ids for each in tokenizer.encode_batch(table["text"].to_list())],
+        np.array([names.index(topic) for topic in table["topic"]]),
+        len(names),
+    )
+
+
+def by_luban(known: Texts, size: int, bfloat16: bool, seed: int) -> float:
+    from luban.batch import Batch, Ragged, Tensors
+    from luban.origins import naming
+    from luban.protocols import Shape, Work
+    from luban.recipe.recipe import Candidate, Train
+    from luban.training import deciding, gradient
+
+    origin = naming.find("minilm")
+    places = {number: place for place, number in reversed(list(enumerate(origin.marks)))}
+    # Luban's own marks come first, then the numbers of the tokenizer.
+    own = [[places.get(number, number + len(origin.marks)) for number in row] for row in known.rows]
+    inputs = Tensors({"text": Ragged.of([np.array(row, np.int32) for row in own])})
+    shape = Shape("tokens", (int(origin.config["vocab_size"]) + len(origin.marks),), throughput.LONGEST)
+    work = Work("multiclass", known.classes, len(own), 0, shapes={"text": shape})
+    candidate = Candidate(model="pretrained-text", settings={"origin": origin.settings()})
+    asked = Train(
+        epochs=1, batch_size=size, learning_rate=RATE, stopping=0.0, augment={}, patience=1, device="cpu",
+        precision="bfloat16" if bfloat16 else "float32",
+    )  # fmt: skip
+    decided = deciding.sizes_of(Batch(inputs, known.target), work, candidate, asked)
+    began = time.process_time()
+    gradient.fit(Batch(inputs, known.target), work, candidate, decided, seed=seed)
+    return time.process_time() - began
+
+
+def by_trainer(known: Texts, size: int, bfloat16: bool, seed: int) -> float:
+    """size: of batches; with those of the default all else is too, with larger ones its best flags are set."""
+    import transformers
+
+    from luban.data.catalogue import sample_path
+
+    best: dict[str, Any] = {}
+    if size != SMALL:
+        best = {
+            "per_device_train_batch_size": size,
+            "train_sampling_strategy": "group_by_length",
+            "bf16": bfloat16,
+            "save_strategy": "no",
+        }
+    rows = [
+        {"input_ids": row, "labels": int(label), "length": len(row)}
+        for row, label in zip(known.rows, known.target, strict=True)
+    ]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(sample_path("minilm"))
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.process_time()
+        arguments = transformers.TrainingArguments(
+            output_dir=folder, num_train_epochs=1, learning_rate=RATE, report_to="none", disable_tqdm=True,
+            use_cpu=True, seed=seed, **best,
+        )  # fmt: skip
+        network = throughput.classifier(known.classes)
+        trainer = transformers.Trainer(
+            model=network, args=arguments, train_dataset=rows, processing_class=tokenizer,
+        )  # fmt: skip
+        trainer.train()
+        return time.process_time() - began
+
+
+def figures(options: harness.Options) -> list[harness.Figure]:
+    import torch
+
+    torch.set_num_threads(1)
+    flags = [
+        flag for flag in trainers._flags() if flag in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
+    ]
+    bfloat16 = bool({"avx512_bf16", "amx_bf16"} & set(flags))
+    rounds, count = (QUICK_ROUNDS, QUICK_TEXTS) if options.quick else (ROUNDS, TEXTS)
+    few = texts(options.seed, QUICK_TEXTS)
+    for run in (by_luban, by_trainer):
+        run(few, LARGE, bfloat16, options.seed)
+    seconds: dict[tuple[str, int], list[float]] = {}
+    for number in range(rounds):
+        known = texts(options.seed + number, count)
+        runs = [(run, size) for size in (SMALL, LARGE) for run in (by_luban, by_trainer)]
+        for run, size in runs if number % 2 else reversed(runs):
+            taken = run(known, size, bfloat16, options.seed + number)
+            seconds.setdefault((run.__name__, size), []).append(taken)
+        told = ", ".join(f"{name} {size}: {each[-1]:.1f}s" for (name, size), each in sorted(seconds.items()))
+        harness.say(f"round {number + 1}: {told}")
+    how = (
+        f"one thread, {rounds} rounds of {count} texts of median {int(np.median(known.lengths))}, 95% below "
+        f"{int(np.quantile(known.lengths, 0.95))} tokens, one epoch; MiniLM of 6 layers; luban in "
+        f"{'bfloat16' if bfloat16 else 'float32'}; CPU flags {' '.join(flags)}; {trainers.version('transformers')}"
+    )
+    found = []
+    for name, (size, goal) in GOALS.items():
+        ratios = sorted(np.array(seconds["by_trainer", size]) / np.array(seconds["by_luban", size]))
+        what = f"CPU of the Trainer / luban, batches of {size}, {how}"
+        judged = (">=", goal) if bfloat16 else None
+        found.append(harness.Figure(name, float(np.median(ratios)), ratios[0], ratios[-1], judged, what))
+    return found
+
+
+CASES: dict[str, harness.Case] = {"tuning": (tuple(GOALS), throughput.SAMPLES, figures)}
