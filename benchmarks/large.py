@@ -13,7 +13,8 @@ headlines-gain-at-least (the paired difference, and its lower bound over the dra
 
 Figures of answering by a fine-tuned MiniLM (`throughput.py`): inference-pipeline, inference-pipeline-32 and
 inference-onnxruntime (CPU of `transformers.pipeline` as it comes, of it with batch_size=32, and of a bare loop over
-sorted batches, over that of luban), inference-pipeline-int8 and inference-pipeline-32-int8 (over luban's in int8),
+sorted batches of the same fused graph, over that of luban), inference-onnxruntime-exported (of that loop with the graph
+as torch's exporter writes it), inference-pipeline-int8 and inference-pipeline-32-int8 (over luban's in int8),
 inference-difference (largest of a probability), inference-int8-changed and inference-int8-loss (texts that get another
 class, and accuracy that is lost).
 
