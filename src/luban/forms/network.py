@@ -174,6 +174,7 @@ def undrawn() -> Iterator[None]:
     """While it is held no weights are drawn at random, for networks that are given theirs: the system has no memory to
     give for what nobody writes.
     """
+    from torch.nn import init
     from torch.overrides import TorchFunctionMode
 
     class Undrawn(TorchFunctionMode):
@@ -182,8 +183,14 @@ def undrawn() -> Iterator[None]:
                 return (*inputs, *(named or {}).values())[0]
             return function(*inputs, **(named or {}))
 
-    with Undrawn():
-        yield
+    # This one draws until all numbers lie within bounds: what is not drawn never does.
+    bounded = init._no_grad_trunc_normal_
+    init._no_grad_trunc_normal_ = lambda tensor, *_, **__: tensor
+    try:
+        with Undrawn():
+            yield
+    finally:
+        init._no_grad_trunc_normal_ = bounded
 
 
 def _pieces(order: Array, lengths: Array | None, cells: int) -> list[Array]:
