@@ -146,14 +146,15 @@ def conditions() -> str:
 
 
 def plugins() -> str:
-    """The other families: tasks, data types, sources, splits, samples."""
-    parts = ["# Tasks, data types, sources, splits, samples", "A plugin is a file in the folder of its family."]
+    """The other families: tasks, data types, sources, splits, samples, explainers."""
+    parts = ["# Tasks, data types, sources, splits, samples, explainers", "A plugin is a file in the folder of its family."]
     for family, title, use in (
         ("tasks", "Tasks", "`--task NAME`"),
         ("features", "Data types", "`--column NAME=KIND`; `identifier` and `constant` columns are left out"),
         ("data.sources", "Sources", "found by the name of the file and its first bytes"),
         ("data.splits", "Splits", "`--set split.kind=NAME`"),
         ("data.samples", "Samples", "`sample:NAME`"),
+        ("explainers", "Explainers", "`luban explain --method NAME`"),
     ):
         rows = [(f"`{name}`", _cell(registry.summary(family, name))) for name in registry.names(family)]
         parts += [f"## {title}", f"{use[:1].upper()}{use[1:]}.", _table(("name", "what it is"), rows)]
