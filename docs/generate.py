@@ -147,7 +147,10 @@ def conditions() -> str:
 
 def plugins() -> str:
     """The other families: tasks, data types, sources, splits, samples, explainers."""
-    parts = ["# Tasks, data types, sources, splits, samples, explainers", "A plugin is a file in the folder of its family."]
+    parts = [
+        "# Tasks, data types, sources, splits, samples, explainers",
+        "A plugin is a file in the folder of its family.",
+    ]
     for family, title, use in (
         ("tasks", "Tasks", "`--task NAME`"),
         ("features", "Data types", "`--column NAME=KIND`; `identifier` and `constant` columns are left out"),
