@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import os
 import tempfile
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -154,6 +156,20 @@ def test_activations_that_are_calculated_again_give_the_same_gradients(chats):
     for name, gradient in whole.items():
         assert torch.allclose(gradient, calculated[name], rtol=0, atol=1e-6), name
         assert gradient.abs().max() > 0, name
+
+
+def test_a_network_whose_layers_are_calculated_again_leaves_memory_with_its_last_user(chats):
+    module, rows, loss = chats
+    gc.collect()
+    gc.disable()
+    try:
+        own = gathering.prepared(copy.deepcopy(module), decided(checkpoint_layers=True)).train()
+        loss(own, gathering.part(rows, np.arange(4)), 4.0).backward()
+        seen = [weakref.ref(layer) for layer in gathering.repeated(own)]
+        del own
+        assert len(seen) > 1 and not any(layer() is not None for layer in seen)
+    finally:
+        gc.enable()
 
 
 def test_layers_that_are_calculated_again_keep_less(chats):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -240,12 +242,14 @@ def _calculate_again(module: nn.Module) -> None:
     from torch.utils.checkpoint import checkpoint
 
     for layer in repeated(module):
-        forward = layer.forward
+        # A layer that held itself would stay in memory, and its weights with it, until somebody looks for such circles.
+        held, forward = weakref.ref(layer), type(layer).forward
 
-        def again(*inputs: Any, forward: Any = forward, layer: nn.Module = layer, **named: Any) -> Any:
-            if not layer.training:
-                return forward(*inputs, **named)
-            return checkpoint(forward, *inputs, use_reentrant=False, **named)
+        def again(*inputs: Any, held: Any = held, forward: Any = forward, **named: Any) -> Any:
+            own = held()
+            if not own.training:
+                return forward(own, *inputs, **named)
+            return checkpoint(partial(forward, own), *inputs, use_reentrant=False, **named)
 
         layer.forward = again  # type: ignore[method-assign]
 
