@@ -16,7 +16,7 @@ from luban.core import registry
 from luban.protocols import Shape, Work
 from models.networks import ANSWERING, NEEDED, NETWORKS, SHAPES, TAGGING, alone, inputs, network, work
 from origins.speaking import ORIGIN as SPEAKING
-from origins.tiny import CONFIG, IMAGES, ORIGIN, ORIGIN_OF_IMAGES
+from origins.tiny import CODED, CONFIG, IMAGES, ORIGIN, ORIGIN_OF_IMAGES
 
 CASES = [(name, kind) for name, model in ANSWERING.items() for kind in sorted(model.takes)]
 RAGGED = [case for case in CASES if SHAPES[case[1]].ragged]
@@ -259,6 +259,14 @@ SETTINGS: dict[str, dict[str, Case]] = {
         "rank": Case(3, "", {"adapter": "lora"}),
         "where": Case("attention", "", {"adapter": "lora"}),
     },
+    "pretrained-codes": {"origin": Case({**CODED, "config": {"code": 5}}), "dropout": Case(0.9)},
+    "pretrained-encoder-decoder": {
+        "origin": Case({**ORIGIN, "config": {**CONFIG, "hidden_size": 8}}),
+        "width": Case(32),
+        "layers": Case(1),
+        "heads": Case(4),
+        "dropout": Case(0.9),
+    },
     "pretrained-image": {
         "origin": Case({**ORIGIN_OF_IMAGES, "config": {**IMAGES, "head": 8}}),
         "side": Case(48),
@@ -293,6 +301,8 @@ ELSEWHERE = {
     ("pretrained-causal", "alpha"),
     ("pretrained-causal", "base"),
     ("pretrained-causal", "beta"),
+    ("pretrained-codes", "tune"),
+    *(("pretrained-encoder-decoder", f) for f in ("tune", "frozen", "layer_decay", "longest", "vocabulary", "beams")),
     ("pretrained-image", "layer_decay"),
     ("gpt", "context"),
     ("bert", "whole_words"),

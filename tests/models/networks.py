@@ -12,7 +12,7 @@ from luban.collate import LENGTHS
 from luban.core import registry
 from luban.protocols import NetworkModel, Shape, Work
 from origins.speaking import ORIGIN as SPEAKING
-from origins.tiny import ORIGIN, ORIGIN_OF_IMAGES
+from origins.tiny import CODED, ORIGIN, ORIGIN_OF_IMAGES
 
 NETWORKS: dict[str, NetworkModel] = {
     name: model
@@ -41,7 +41,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "vision-transformer": {"width": 16, "heads": 2},
     "tabular-transformer": {"width": 16, "heads": 2},
     "encoder-decoder": {"width": 16, "heads": 2},
+    "pretrained-codes": {"origin": CODED},
     "pretrained-text": {"origin": ORIGIN},
+    "pretrained-encoder-decoder": {"origin": ORIGIN, "width": 16, "heads": 2},
     "pretrained-image": {"origin": ORIGIN_OF_IMAGES},
     "pretrained-causal": {"origin": SPEAKING},
     "gpt": {"width": 16, "layers": 1, "heads": 2},
@@ -49,6 +51,8 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 """Settings that keep the arithmetic of a test small."""
 NEEDED: dict[str, dict[str, Any]] = {
+    "pretrained-codes": {"origin": {**CODED, "config": {}}},
+    "pretrained-encoder-decoder": {"origin": ORIGIN},
     "pretrained-text": {"origin": ORIGIN},
     "pretrained-image": {"origin": ORIGIN_OF_IMAGES, "statistics": "learned"},
     "pretrained-causal": {"origin": SPEAKING},

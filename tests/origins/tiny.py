@@ -36,6 +36,8 @@ IMAGES: dict[str, Any] = {
     "epsilon": 1e-3,
 }
 ORIGIN_OF_IMAGES: dict[str, Any] = {"content": "sha256:none", "config": IMAGES}
+CODED: dict[str, Any] = {"content": "sha256:none", "config": {"code": 4, "units": [8], "channels": [4]}}
+"""An autoencoder that is built, and begins from nothing."""
 
 
 def write_images(folder: Path, seed: int = 0, **changes: Any) -> Path:

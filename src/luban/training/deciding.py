@@ -153,7 +153,7 @@ def decide(
         count, reasons["threads"] = threads(module, parts, loss)
         train = train.model_copy(update={"threads": count})
         torch.set_num_threads(count)
-    if train.learning_rate == "auto" and work.task == TASK and train.optimizer.lower() != "sgd":
+    if custom is None and train.learning_rate == "auto" and work.task == TASK and train.optimizer.lower() != "sgd":
         train = train.model_copy(update={"learning_rate": RATE_OF_WRITING})
         reasons["learning_rate"] = "the usual one where texts are written, for which a range test is too short"
     if train.learning_rate == "auto" and custom is not None:

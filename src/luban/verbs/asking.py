@@ -12,6 +12,7 @@ from luban.core.suggest import fold
 from luban.data import chats
 from luban.recipe import document, edit
 from luban.recipe.recipe import Recipe
+from luban.verbs import coding
 
 if TYPE_CHECKING:
     from luban.origins.layout import Origin
@@ -30,6 +31,8 @@ PATHS = {
 """Where an option lies in the recipe."""
 FROM = ("pretrained-features", "pretrained-text", "pretrained-image")
 """The models that begin from a pretrained one: the cheaper one, and those that fine-tune."""
+WRITING, WRITES = "pretrained-encoder-decoder", "sequence-to-sequence"
+"""The one that begins from an encoder where texts are written, and the task that asks for that."""
 UNTOUCHED, ADAPTED = "untouched", "pretrained-causal"
 """A language model that is begun from, as it was, and adapted."""
 LONGEST_FROM = 128
@@ -76,16 +79,19 @@ def recipe_of(
                 origin = str(hub.folder(origin, online=online))
             names = names if names not in ((), ("auto",)) else (ADAPTED,)
             values |= _speaking(origin, start, changes or {})
+        elif _is_coded(origin):
+            asked_for = names if names not in ((), ("auto",)) else start.model.names
+            names = asked_for if coding.MODEL in asked_for else (coding.MODEL, *asked_for)
+            values |= _coding(origin)
         else:
             found = naming.find(origin, online=online)
             names = _competing(names, start, found, about)
-            values |= _beginning(found, start, changes or {})
+            values |= _beginning(found, start, changes or {}, about)
     if names and (names != ("auto",) or recipe is None):
         values["model.names"] = list(names)
         if names != start.model.names:
             values["model.candidates"] = None
-    for name, kind in (column or {}).items():
-        values[f"columns\x00{name}"] = kind
+    values |= {f"columns\x00{name}": kind for name, kind in (column or {}).items()}
     return _changed(_changed(start, dict(changes or {}), "--set"), values, "options")
 
 
@@ -108,26 +114,28 @@ def _competing(names: tuple[str, ...], start: Recipe, origin: Origin, task: str 
     A recipe that has such models already, and whoever names one, is taken at their word.
     """
     asked = names if names not in ((), ("auto",)) else start.model.names
-    if set(asked) & set(FROM):
+    if set(asked) & {*FROM, WRITING}:
         return asked
-    begin = _begin(origin)
+    begin = _begin(origin, task)
     if task is not None and fold(task) in registry.names("tasks"):
         begin = tuple(name for name in begin if fold(task) in registry.find("models", name).tasks) or begin
     return (*begin, *asked)
 
 
-def _begin(origin: Origin) -> tuple[str, ...]:
+def _begin(origin: Origin, task: str | None) -> tuple[str, ...]:
     """The models that can begin from it, the cheaper one first."""
     from luban.models import _pretrained
 
+    if task is not None and fold(task) == WRITES:
+        return (WRITING,)
     return FROM[0], _pretrained.fine_tuner(origin.config)
 
 
-def _beginning(origin: Origin, start: Recipe, changes: Mapping[str, Any]) -> dict[str, Any]:
+def _beginning(origin: Origin, start: Recipe, changes: Mapping[str, Any], task: str | None) -> dict[str, Any]:
     """What the recipe says of a pretrained model, which is named by its content: a path is of one machine."""
     from luban.origins import configs
 
-    values: dict[str, Any] = {f"model.{model}.origin": origin.settings() for model in _begin(origin)}
+    values: dict[str, Any] = {f"model.{model}.origin": origin.settings() for model in _begin(origin, task)}
     if configs.reads(origin.config) == "image":
         if "features.image_most" not in changes:
             values["features.image_most"] = max(start.features.image_most, origin.config["image_size"])
@@ -143,6 +151,22 @@ def _beginning(origin: Origin, start: Recipe, changes: Mapping[str, Any]) -> dic
             fix=f"--set features.longest={most}",
         )
     return values
+
+
+def _is_coded(name: str) -> bool:
+    from luban.origins import coded
+
+    return coded.is_one(Path(name))
+
+
+def _coding(name: str) -> dict[str, Any]:
+    """What the recipe says of an autoencoder that is begun from: which, and that its columns are what they were."""
+    from luban.bundle import store
+    from luban.origins import coded
+
+    schema = store.read(name).stored.schema
+    kinds = {f"columns\x00{column.name}": column.kind for column in schema.inputs}
+    return {f"model.{coding.MODEL}.origin": coded.opened(Path(name)).settings(), **kinds}
 
 
 def _speaking(name: str, start: Recipe, changes: Mapping[str, Any]) -> dict[str, Any]:

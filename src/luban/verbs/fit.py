@@ -66,7 +66,7 @@ def fit(
     target: the column to predict, or several that one model predicts; without one, clusters are looked for.
     model: one name, several, or `auto`, a portfolio whose best models are weighed.
     from_: a pretrained model to begin from, `--from` on the command line: a folder as `transformers` writes it, or a
-        sample such as `minilm`, or a model of the hub such as `org/name`. The other models compete with it.
+        sample such as `minilm`, a model of the hub such as `org/name`, or a bundle. The other models compete with it.
     online: whether the hub may be asked for it.
     time: wall time for everything, such as "60s"; there is a usable bundle at the end of it.
     started: when that time began, on the clock of `time.monotonic`; now, where nothing is said.

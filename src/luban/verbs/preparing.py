@@ -28,7 +28,7 @@ from luban.protocols import Arranged, Arranging, Asking, Encoder, Modelling, Spa
 from luban.recipe.recipe import Features, Recipe
 from luban.schema.schema import Schema
 from luban.training import packing, question, spanning, writing
-from luban.verbs import pieces, tags
+from luban.verbs import coding, pieces, tags
 
 if TYPE_CHECKING:
     from luban.data.tensor_preprocessor import TensorPreprocessor
@@ -133,6 +133,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         raise DataError("no column is left to learn from.", where=dataset.where, fix=f"luban inspect {dataset.where}")
     learned_from = sampled(divided.train, LEARNED_FROM, derive(recipe.seed, "preprocessing"))
     teaching = loader.take(frame, learned_from, inputs)
+    matrix, tensors = _encoders(teaching, schema, recipe, task)
     return Prepared(
         dataset=dataset,
         frame=frame,
@@ -145,14 +146,26 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         weight=weight,
         division=divided,
         validation=validation,
-        # Texts that are learned themselves are seen as tokens alone: a matrix of their words would only take time.
-        preprocessor=(
-            Preprocessor(()) if isinstance(task, Modelling) else Preprocessor.fit(teaching, schema, recipe.features)
-        ),
-        tensors=_tensors(teaching, schema, _seen(recipe.features, task.name)),
+        preprocessor=matrix,
+        tensors=tensors,
         dropped={**dataset.dropped, **divided.dropped},
         given_schema=given_schema,
     )
+
+
+def _encoders(
+    teaching: pl.DataFrame, schema: Schema, recipe: Recipe, task: Task
+) -> tuple[Preprocessor, TensorPreprocessor | None]:
+    """How models see the rows: as a matrix and as tensors, by what they teach, or as an autoencoder saw others."""
+    known = coding.as_learned(schema, recipe)
+    if isinstance(known, Preprocessor):
+        return known, None
+    # Texts that are learned themselves are seen as tokens alone: a matrix of their words would only take time.
+    alone = isinstance(task, Modelling)
+    matrix = Preprocessor(()) if alone else Preprocessor.fit(teaching, schema, recipe.features)
+    if known is not None:
+        return matrix, known  # type: ignore[return-value]
+    return matrix, _tensors(teaching, schema, _seen(recipe.features, task.name))
 
 
 def _seen(features: Features, task: str) -> Features:

@@ -67,6 +67,12 @@ class Reconstruction(nn.Module):
         """(rows, code) the features of rows: their codes, of `variational` the means."""
         return self._distribution(self.standardised(inputs))[0]
 
+    def forget_drawing(self) -> None:
+        """Takes away all that draws rows again; what is left says codes, and nothing else."""
+        self.from_code = None  # type: ignore[assignment]
+        for way in self.ways:
+            way.forget_drawing()  # type: ignore[operator]
+
     def decode(self, code: Tensor) -> list[Tensor]:
         """What is drawn from codes (rows, code): each part, standardised."""
         parts = self.from_code(code).split(self.widths, dim=1)
@@ -139,6 +145,9 @@ class _Vector(nn.Module):
         found: Tensor = self.there(values)
         return found
 
+    def forget_drawing(self) -> None:
+        del self.here, self.draw
+
     def back(self, found: Tensor) -> Tensor:
         drawn: Tensor = self.draw(self.here(found))
         return drawn
@@ -170,6 +179,9 @@ class _Image(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         found: Tensor = self.there(values).flatten(1)
         return found
+
+    def forget_drawing(self) -> None:
+        del self.here
 
     def back(self, found: Tensor) -> Tensor:
         drawn: Tensor = self.here(found.unflatten(1, self.size))
