@@ -262,3 +262,47 @@ def test_the_sample_holds_each_answer_at_its_place():
         assert context[start : start + len(answer)] == answer
     train, test = (rows.filter(part=part) for part in ("train", "test"))
     assert not set(train["question"]) & set(test["question"])
+
+
+def unanswerable(rows: int, seed: int = 0) -> pl.DataFrame:
+    """Of which every third context lacks the word behind which the answer stands."""
+    found = made(rows, seed).with_row_index("row")
+    lacks = pl.col("row") % 3 == 0
+    without = pl.col("context").str.replace(r"the goal \w+", "the coach").alias("context")
+    return found.with_columns(
+        pl.when(lacks).then(without).otherwise("context").alias("context"),
+        pl.when(lacks).then(pl.lit("")).otherwise("answer").alias("answer"),
+    ).drop("row")
+
+
+def test_an_empty_answer_says_that_none_stands_there_and_no_value_says_nothing():
+    rows = unanswerable(60).with_columns(pl.when(pl.int_range(60) == 4).then(None).otherwise("answer").alias("answer"))
+    prepared = ready(rows)
+    learned = {*prepared.division.train.tolist(), *prepared.division.test.tolist()}
+    assert {0, 3, 6} <= learned and 4 not in learned
+    assert TASK.placed(rows.head(1), rows["answer"].head(1)).to_list() == [{"text": "", "begin": -1}]
+    assert not TASK.misplaced(rows, TASK.placed(rows, rows["answer"]))
+
+
+def test_where_no_answer_is_likelier_it_answers_nothing():
+    train = Recipe().train.model_copy(update=TRAIN)
+    asked = Candidate(model="transformer", settings=SETTINGS)
+    found = fit_candidate(batch(unanswerable(90)), WORDS, asked, seed=0, threads=1, train=train)
+    assert isinstance(found, Spans) and found.nothing
+    new = unanswerable(45, seed=5)
+    said = TASK.answers(found.outputs(spanning.letters(new)))
+    right = registry.find("metrics", "exact-match").each(batch(new).target, said)
+    assert right[::3].mean() > 0.8 and right.mean() > 0.8
+    silent = np.array([text == "" for text in said.prediction.texts()])
+    begins, sure = said.places.T
+    assert (begins[silent] == -1).all() and (sure[silent] > 0).all() and (sure <= 1).all()
+    again = Spans.rebuild(states.from_bytes(states.to_bytes("spans", found.state()))[1])
+    assert again.nothing and again.outputs(spanning.letters(new)).values.tolist() == pytest.approx(
+        found.outputs(spanning.letters(new)).values.tolist()
+    )
+    always = replace(found, nothing=False)
+    assert "nothing" not in always.state().values
+    assert "" not in TASK.answers(always.outputs(spanning.letters(new))).prediction.texts()
+    told = State({**found.state().values, "nothing": 1}, found.state().arrays, found.state().parts)
+    with pytest.raises(BundleError, match="neither true nor false"):
+        Spans.rebuild(told)

@@ -36,8 +36,12 @@ class Spans:
     """argmax of p_first(i) p_last(j), i <= j < i + longest, over the windows of a context; p are softmaxes over the
     steps of a window, of which the first step stands for `not here`. Their product is the probability of the answer.
 
+    Where an answer may be nothing, it is nothing if that is likelier in every window than the likeliest piece of all
+    (Devlin et al., 2019).
+
     network: the form of an encoder with two numbers for each step. tokenizer: the state of its tokens, see
-    `features/text/tokens.py`. window: tokens that are read at once. longest: tokens of an answer, at most.
+    `features/text/tokens.py`. window: tokens that are read at once. longest: tokens of an answer, at most. nothing:
+    whether rows of the training had no answer.
     """
 
     kind: ClassVar[str] = "spans"
@@ -45,6 +49,7 @@ class Spans:
     tokenizer: State
     window: int
     longest: int
+    nothing: bool = False
 
     @property
     def width(self) -> int:
@@ -73,28 +78,34 @@ class Spans:
             for context, (begin, end, probability) in zip(
                 contexts[some], self._best(contexts[some], questions[some]), strict=True
             ):
-                piece = context[begin:end]
+                piece = "" if end < 0 else context[begin:end]
                 begin += len(piece) - len(piece.lstrip())
                 piece = piece.strip()
                 said.append(piece)
                 begins.append(begin if piece else spans.UNKNOWN)
-                sure.append(probability if piece else 0.0)
+                sure.append(probability if piece or end < 0 else 0.0)
         return spans.packed(said, begins, sure)
 
     def _best(self, contexts: list[str], questions: list[str]) -> list[tuple[int, int, float]]:
-        """The characters of the likeliest piece of each context, and its probability."""
+        """The characters of the likeliest piece of each context, and its probability; -1 and -1 for nothing."""
         found = [(0, 0, 0.0)] * len(contexts)
         windows = _reading.windows(contexts, questions, self.tokenizer, self.window)
         # Windows of like length together: padding is work for nothing.
         order = sorted(range(len(windows)), key=lambda number: len(windows[number].tokens))
         likeliest: dict[int, tuple[int, int, float]] = {}
+        absent = np.ones(len(contexts))
         for some in _pieces(order, windows):
             for number, marks in zip(some, self._marks([windows[number] for number in some]), strict=True):
                 likeliest[number] = _likeliest(marks, windows[number], self.longest)
+                row = windows[number].row
+                absent[row] = min(absent[row], float(np.exp(marks[0].sum())))
         for number, window in enumerate(windows):
             if likeliest[number][2] > found[window.row][2]:
                 found[window.row] = likeliest[number]
-        return found
+        if not self.nothing:
+            return found
+        pairs = zip(found, absent.tolist(), strict=True)
+        return [(-1, -1, none) if none > piece[2] > 0 else piece for piece, none in pairs]
 
     def _marks(self, windows: list[Window]) -> list[Array]:
         """(steps, 2) float64 of each window: log p of its steps as the first and as the last one of the answer."""
@@ -108,16 +119,20 @@ class Spans:
 
     def state(self) -> State:
         values = {"window": self.window, "longest": self.longest, "tokens": dict(self.tokenizer.values)}
-        return State(values, dict(self.tokenizer.arrays), _members.pack([self.network]))
+        # A form that always answers is written as before this could be told.
+        told = {"nothing": True} if self.nothing else {}
+        return State({**values, **told}, dict(self.tokenizer.arrays), _members.pack([self.network]))
 
     @classmethod
     def rebuild(cls, state: State) -> Self:
         checked = Checked(cls.kind, state)
         window, longest = checked.whole("window", 1, MOST_TOKENS), checked.whole("longest", 1, MOST_TOKENS)
-        told = checked.optional("tokens")
+        told, nothing = checked.optional("tokens"), checked.optional("nothing") if "nothing" in state.values else False
         for name in state.arrays:
             checked.known(name)
         checked.end(parts=True)
+        if not isinstance(nothing, bool):
+            raise checked.fail("whether an answer may be nothing is neither true nor false")
         if not isinstance(told, dict):
             raise checked.fail("it does not tell its tokenizer")
         tokenizer, tokens = State(told, dict(state.arrays)), registry.find("features", "text").tensor
@@ -132,7 +147,7 @@ class Spans:
             ("tokens", tokens.shape(tokenizer).size)
         ] or network.work.outputs != 2:
             raise checked.fail("its network reads other tokens than its tokenizer gives")
-        return cls(network, tokenizer, window, longest)
+        return cls(network, tokenizer, window, longest, nothing)
 
     def graph(self, builder: Builder, inputs: str) -> str:
         raise NoGraph("a piece of a text is no number that a graph gives: torch answers")

@@ -1,8 +1,9 @@
 """Extractive question answering: the answer to a question is a piece of the text that is read, its context.
 
-A row holds a context, a question, and an answer that stands in the context, word for word. Where the answer stands
-there several times, a column `answer_start` may say which is meant; else it is the first one. Places are counted in
-characters of the context in Unicode's composed form (NFC).
+A row holds a context, a question, and an answer that stands in the context, word for word. An answer that is an empty
+text says that none stands there; a row without a value has no answer yet. Where the answer stands there several times,
+a column `answer_start` may say which is meant; else it is the first one. Places are counted in characters of the
+context in Unicode's composed form (NFC).
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class QuestionAnswering:
             for column in (CONTEXT, QUESTION):
                 if not (rows[column][row] or "").strip():
                     found.setdefault(row, (column, f"its {column} is empty"))
-            if placed[_BEGIN] < 0:
+            if placed[_BEGIN] < 0 and placed[_TEXT]:
                 answer = placed[_TEXT]
                 told = answer if len(answer) <= 40 else f"{answer[:37]}..."
                 start = rows[START][row] if START in rows.columns else None
@@ -113,13 +114,20 @@ class QuestionAnswering:
 
 
 def _texts(target: pl.Series) -> list[str | None]:
-    return [None if text is None else normalize("NFC", text) for text in _labels.texts(target)]
+    """The answers; empty where a text without a word says that there is none, None where nothing is said."""
+    written = target.dtype == pl.String
+    return [
+        ("" if written and own is not None else None) if text is None else normalize("NFC", text)
+        for own, text in zip(target, _labels.texts(target), strict=True)
+    ]
 
 
 def _placed(context: str, answer: str | None, start: int | None) -> dict[str, str | int | None]:
     """Where an answer begins: at the place that is given if it stands there, else at its first one."""
     if answer is None:
         return {_TEXT: None, _BEGIN: None}
+    if not answer:
+        return {_TEXT: "", _BEGIN: spans.UNKNOWN}
     composed = normalize("NFC", context)
     if start is None:
         return {_TEXT: answer, _BEGIN: composed.find(answer)}

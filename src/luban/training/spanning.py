@@ -1,6 +1,7 @@
 """Contexts and questions as a network sees them: windows of tokens, and in each the steps of the answer.
 
-A window without the whole answer is taught its first step, which stands for `not here` (Devlin et al., 2019).
+A window without the whole answer is taught its first step, which stands for `not here` (Devlin et al., 2019); of a row
+without an answer all of them are.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Cut:
     """Rows in windows of tokens. state: of the tokens, of which there are `words`. windows: Ragged int32, their tokens.
 
     rows: (windows,) the row of each. target: (windows, 2) the first and last step of the answer; 0 where it is not
-    there. longest: tokens of the longest answer.
+    there. longest: tokens of the longest answer. nothing: whether some rows have none.
     """
 
     state: State
@@ -63,6 +64,7 @@ class Cut:
     rows: Array
     target: Array
     longest: int
+    nothing: bool
 
 
 def inner(batch: Batch, work: Work, candidate: Candidate) -> tuple[Batch, Work, Callable[[Form], Form]]:
@@ -73,7 +75,7 @@ def inner(batch: Batch, work: Work, candidate: Candidate) -> tuple[Batch, Work, 
     most = max(found.longest, work.window // SHARE)
 
     def outer(form: Form) -> Form:
-        marked: Form = registry.find("forms", "spans")(form, found.state, work.window, most)
+        marked: Form = registry.find("forms", "spans")(form, found.state, work.window, most, found.nothing)
         return marked
 
     shape = Shape("tokens", (found.words,), longest=work.window)
@@ -101,6 +103,7 @@ def _cut(inputs: Tensors, target: Ragged, place: str, size: int) -> Cut:
         rows=np.array([each.row for each in windows], np.int64),
         target=marked,
         longest=int((marked[:, 1] - marked[:, 0]).max(initial=0)) + 1,
+        nothing=bool((target.lengths == spans.PLACE).any()),
     )
 
 
