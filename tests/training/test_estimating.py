@@ -20,8 +20,9 @@ from luban.core import process, registry
 from luban.core.errors import ResourceError
 from luban.origins import causal, naming
 from luban.protocols import Shape, Work
-from luban.recipe.recipe import Train
+from luban.recipe.recipe import Candidate, Train
 from luban.training import estimating, gathering, several
+from luban.training.beginning import begun
 from luban.training.estimating import Estimate, Needs, Room, Space
 from luban.training.loss import loss_of
 from origins import speaking
@@ -104,6 +105,14 @@ def test_rows_without_tokens_are_counted_one_by_one():
 
 
 @pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Candidate:
+    place = speaking.write(tmp_path_factory.mktemp("model") / "llama")
+    origin = causal.find(str(place))
+    naming.note(origin.sha256, origin.path)
+    return Candidate(model="pretrained-causal", settings={"origin": origin.settings(), "adapter": "lora"})
+
+
+@pytest.fixture(scope="module")
 def chats() -> tuple[Any, gathering.Rows, Any]:
     """A tiny Llama with adapters, and chats that it learns from."""
     place = speaking.write(Path(tempfile.mkdtemp()) / "llama")
@@ -172,6 +181,16 @@ def test_a_network_whose_layers_are_calculated_again_leaves_memory_with_its_last
         gc.enable()
 
 
+def test_a_network_that_nobody_needs_is_gone_when_another_large_one_begins(llama):
+    work = Work("chat", 2, 6, 0, shapes={"chat": Shape("tokens", (4 * VOCABULARY + 1,))})
+    first = begun(llama, work)
+    first.circle = [first]
+    seen = weakref.ref(first)
+    del first
+    begun(llama, work)
+    assert seen() is None
+
+
 def test_layers_that_are_calculated_again_keep_less(chats):
     module, rows, loss = chats
     part = gathering.part(rows, np.arange(4))
@@ -224,8 +243,6 @@ def test_an_estimate_is_told_in_words_and_survives_json():
 def test_a_network_of_a_table_is_small():
     batch, work = table()
     task = several.task_of(work)
-    from luban.training.beginning import begun
-
     rows = gathering.rows_of(batch, work, task, decided(), 0)
     found = estimating.needs(begun(CANDIDATE, work), rows, loss_of(task, decided()), "cpu")
     assert 0 < found.total(decided(), 32) < estimating.LEAST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
 
 def begun(candidate: Candidate, work: Work) -> nn.Module:
     """The network of a candidate with the weights that its training begins with, drawn from torch's random state."""
-    module = build(candidate.model, candidate.settings, work)
     model = pretrained(candidate)
+    if model is not None:
+        # A network that was watched is part of a circle: another large one has room when those are looked for.
+        gc.collect()
+        allocating.give_back()
+    module = build(candidate.model, candidate.settings, work)
     if model is not None:
         model.begin(module, registry.find("models", candidate.model).Settings.model_validate(candidate.settings))
         # What was drawn is not needed: the C library would keep its place.
