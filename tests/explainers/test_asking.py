@@ -100,6 +100,11 @@ def test_lime_says_where_another_seed_would_say_something_else() -> None:
     assert found.values.tolist() != explained("lime", rough, calls=300, seed=1)[0].values.tolist()
 
 
+def test_lime_of_a_model_that_answers_all_rows_alike_is_nothing_and_steady() -> None:
+    [found] = explained("lime", game(lambda z: 0.1 + 1e-16 * z[:, 0], 12))
+    assert not found.values.any() and (found.more["r2"], found.more["kendall"]) == (1.0, 1.0)
+
+
 def test_errors_of_lime_hold_what_all_rows_would_give() -> None:
     """Of pairs of units that work together: a line tells a part of it, and some rows another part than all."""
     held = []

@@ -33,6 +33,8 @@ EXACT = 10
 EACH, MOST = 100, 5_000
 """Calls for each unit, where there are more, and in all: that package makes as many of a table."""
 
+_ALIKE = 1e-12
+
 
 @dataclass(frozen=True, eq=False)
 class _Line:
@@ -101,6 +103,9 @@ def _explained(subject: Subject, drawn: Array, told: Array, seed: int, *, exact:
 def _line(coalitions: Array, answers: Array, weights: Array) -> _Line:
     """The weighted ridge, with standard errors that hold where the spread differs from row to row (White, 1980)."""
     units = coalitions.shape[1]
+    # Of answers that are all alike, what is left is rounding, in which there is no order.
+    if np.ptp(answers) <= _ALIKE * np.abs(answers).max():
+        return _Line(np.zeros(units), np.zeros(units), 1.0)
     weights = weights * (AS_OF / weights.sum())
     rows = np.hstack([np.ones((len(coalitions), 1)), coalitions])
     penalty = np.diag([0.0, *[PENALTY] * units])
@@ -112,7 +117,7 @@ def _line(coalitions: Array, answers: Array, weights: Array) -> _Line:
     within = rows.T @ ((weights * missed)[:, None] ** 2 * rows) * (len(rows) / free)
     spread = np.average((answers - np.average(answers, weights=weights)) ** 2, weights=weights)
     left = np.average(missed**2, weights=weights)
-    agrees = float(1 - left / spread) if spread > 0 else 1.0
+    agrees = float(1 - left / spread)
     return _Line(found[1:], np.sqrt(np.maximum(np.diag(inverse @ within @ inverse)[1:], 0.0)), agrees)
 
 
