@@ -219,3 +219,8 @@ def test_more_units_than_can_be_told_apart_are_refused() -> None:
     with pytest.raises(UsageError, match=r"10,000 units are too many.*20,000 calls") as refused:
         attributed(lambda coalitions: coalitions[:, 0].astype(float), 10_000, 100_000)
     assert "2,048" in str(refused.value.fix)
+
+
+def test_a_game_that_never_moves_has_no_error() -> None:
+    found = attribute(lambda coalitions, games: np.full((len(coalitions), len(games)), 0.25), 14, 2, calls=60)
+    assert not found.values.any() and not found.errors.any()

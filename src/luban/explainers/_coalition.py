@@ -99,6 +99,8 @@ def attribute(
             going = going[errors[going].max(axis=1) > error]
         if not len(going):
             break
+    # A game that never moves has nothing to be unsure of, but for the digits of what foretells it.
+    errors[~gains.any(axis=0)] = 0.0
     return Solution(found, errors, base, gain, used)
 
 
