@@ -222,5 +222,7 @@ def test_more_units_than_can_be_told_apart_are_refused() -> None:
 
 
 def test_a_game_that_never_moves_has_no_error() -> None:
-    found = attribute(lambda coalitions, games: np.full((len(coalitions), len(games)), 0.25), 14, 2, calls=60)
+    found = _coalition.attribute(
+        lambda coalitions, games: np.full((len(coalitions), len(games)), 0.25), 14, 2, calls=60
+    )
     assert not found.values.any() and not found.errors.any()
