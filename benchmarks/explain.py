@@ -11,7 +11,8 @@ end of these intervals), exact-<case> (what is missed with 2^10 calls), coverage
 the exact value, budgets of 10n to 40n together), coverage-pairs (the same in games whose interactions are of pairs
 alone), tree-difference (TreeExplainer and the exact values), tree-adjusted-<case>-<budget>n (what it does to the error
 when trees are fitted to each game and the engine explains what they leave: `adjusting`), cpu-ratio (CPU of
-KernelExplainer at 40n calls / luban's at the fewest calls that give at most its error).
+KernelExplainer at 40n calls / luban's at the fewest calls that give at most its error), text-model-share (of the CPU
+that it takes to explain a text by MiniLM, how much is the network's).
 """
 
 from __future__ import annotations
@@ -216,7 +217,7 @@ def figures(options: harness.Options) -> list[harness.Figure]:
     found.append(harness.Figure("never-worse", max(uppers, default=None), goal=("<=", 1.0), how=how, reason=reason))
     how = "largest difference of TreeExplainer, over the largest exact value"
     found.append(harness.Figure("tree-difference", tree, goal=("<=", 1e-5), how=how, reason=reason))
-    return [*found, _cpu(options, timed)]
+    return [*found, _cpu(options, timed), _text(options)]
 
 
 def _adjusted(case: Case, truth: Any, seeds: list[int], mine: dict[int, Any], rows: int) -> list[harness.Figure]:
@@ -283,6 +284,54 @@ def _cpu(options: harness.Options, rows: int) -> harness.Figure:
         seconds.append(time.process_time() - started)
     how += f": {times}n calls; errors {error:.2e} and {mine:.2e}"
     return harness.Figure("cpu-ratio", peer["seconds"]["kernel"] / float(np.median(seconds)), goal=(">=", 5.0), how=how)
+
+
+def _text(options: harness.Options) -> harness.Figure:
+    """One text of about 200 tokens by MiniLM: how much of the CPU its network takes."""
+    import dataclasses
+
+    import polars as pl
+
+    import luban as package
+    from luban.bundle.bundle import rebuild_form
+    from luban.data.catalogue import sample_path
+    from luban.protocols import Effort
+    from luban.verbs import explaining
+
+    calls = 100 if options.quick else 1_000
+    name, how = "text-model-share", f"CPU of the network / of the explanation: MiniLM, {calls:,} coalitions"
+    reason = harness.lacking(["minilm", "bbc-news"])
+    if reason is not None:
+        return harness.Figure(name, None, goal=(">=", 0.9), how=how, reason=reason)
+    table = pl.read_csv(sample_path("bbc-news")).select("text", "topic").head(1_000)
+    table = table.sample(60, shuffle=True, seed=options.seed).with_columns(pl.col("text").str.slice(0, 1_000))
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = package.fit(
+            table, "topic", model="pretrained-features", from_="minilm", repair="off", set={"features.longest": 256},
+            seed=options.seed, threads=1, out=Path(folder) / "it.luban",
+        )  # fmt: skip
+        spent = [0.0]
+
+        def answered(inputs: Any) -> Any:
+            started = time.process_time()
+            said = bundle.answerer.outputs(inputs)
+            spent[0] += time.process_time() - started
+            return said
+
+        answerer = dataclasses.replace(bundle.answerer, outputs=answered)
+        frame = bundle.answerer.read(table.head(1))
+        tokens = _tokens(bundle.answerer.preprocessor.transform(frame))
+        question = explaining.Question(method="shap", effort=Effort(calls, None, options.seed))
+        started = time.process_time()
+        [told] = explaining.explanations(answerer, lambda: rebuild_form(bundle.stored), frame, [0], question)
+        whole = time.process_time() - started
+    how += f"; {tokens} tokens in {len(told.attributions)} units, {whole:.0f} s"
+    return harness.Figure(name, spent[0] / whole, goal=(">=", 0.9), how=how)
+
+
+def _tokens(inputs: Any) -> int:
+    """How many tokens the one row has that was encoded."""
+    return int(max(part.lengths[0] if hasattr(part, "lengths") else part.shape[1] for part in inputs.parts.values()))
 
 
 def _peer(
