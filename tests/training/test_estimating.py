@@ -146,6 +146,19 @@ def test_what_is_counted_of_a_language_model_is_what_torch_keeps(chats):
     assert longer.cell == pytest.approx(found.cell, rel=0.3), "it is so much for each token"
 
 
+def test_what_was_counted_is_given_back(chats):
+    module, rows, loss = chats
+
+    def held() -> int:
+        gc.collect()
+        return sum(issubclass(type(each), torch.Tensor) for each in gc.get_objects())
+
+    estimating.needs(module, rows, loss, "cpu")
+    before = held()
+    estimating.needs(module, rows, loss, "cpu")
+    assert held() == before
+
+
 def test_activations_that_are_calculated_again_give_the_same_gradients(chats):
     """Of a language model of transformers, with its adapters."""
     module, rows, loss = chats

@@ -173,13 +173,13 @@ def _saved(module: nn.Module, part: Part, loss: Loss) -> tuple[list[int], int, l
     known = {tensor.untyped_storage().data_ptr() for tensor in (*module.parameters(), *module.buffers())}
     seen, inside, entering, at = set(known), [0], [0], [0]
 
-    def keep(tensor: Tensor) -> Tensor:
+    def keep(tensor: Tensor) -> None:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in seen:
             seen.add(storage.data_ptr())
             inside[at[0]] += storage.nbytes()
-        held.append(tensor)
-        return tensor
+        # Held without its history: a tensor that its own history holds would never be given back.
+        held.append(tensor.detach())
 
     def enters(layer: nn.Module, inputs: Any, named: Any = None) -> None:
         at[0] = len(inside)
@@ -198,7 +198,7 @@ def _saved(module: nn.Module, part: Part, loss: Loss) -> tuple[list[int], int, l
             layer.register_forward_hook(leaves),
         ]
     try:
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda nothing: nothing):
             loss(module, part, 1.0)
     finally:
         for hook in hooks:
