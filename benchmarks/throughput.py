@@ -212,7 +212,8 @@ def _bare(graph: bytes, tokenizer: Any, listed: list[str], *, exported: bool) ->
     """A loop over batches of texts that are sorted by length, by onnxruntime and the library `tokenizers`.
 
     exported: whether it takes the graph as torch's exporter writes it, in batches of 32; else the fused one that luban
-    runs, in batches cut by the tokens of a batch as luban cuts them: what is left is what luban itself takes.
+    runs, in batches of up to `MOST_TOKENS` tokens with as little padding as luban's. Luban's own are smaller, so that
+    their numbers stay near the processor.
     """
     import onnx
     import onnxruntime
