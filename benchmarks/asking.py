@@ -12,7 +12,8 @@ where it is better, and the classical model is kept where it is not.
 unlabelled-table, unlabelled-pictures (after 50 with a label: the mean accuracy of a linear model on the codes of an
 autoencoder that learned without labels before, from rows of `adult` with noise and from pictures of `fashion-mnist`
 with gaps, less that of a network with fresh weights on the same 50: `mlp`, and `cnn`; five draws, 95% t interval) and
-for each -scratch and -codes, the two accuracies.
+for each -scratch and -codes, the two accuracies; -tuned, that of the encoder of the same autoencoder, which goes on
+learning with a head on its codes (`pretrained-codes`), and -by-tuning, the latter less that of fresh weights.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ import harness
 
 JUDGED = 100
 """Questions on which a training is judged."""
+UNLABELLED = ("-scratch", "-codes", "-tuned", "", "-by-tuning")
+"""The figures of what was learned without labels: the three accuracies, and what is gained by codes and by tuning."""
 
 
 def figures(options: harness.Options) -> list[harness.Figure]:
@@ -113,7 +116,7 @@ def unlabelled(options: harness.Options) -> list[harness.Figure]:
     gaps = {"kind": "masked", "code": 64, "channels": [16, 32]}
     of_table = _learned("table", adult, target, "mlp", noise, options)
     if options.quick:
-        names = [f"unlabelled-pictures{part}" for part in ("-scratch", "-codes", "")]
+        names = [f"unlabelled-pictures{part}" for part in UNLABELLED]
         return [*of_table, *(harness.Figure(each, None, reason="pictures take longer than that") for each in names)]
     return [
         *of_table,
@@ -141,13 +144,13 @@ def _learned(
 
     draws, known, tested, free = (2, 50, 100, 200) if options.quick else (5, 50, 1_000, 3_000)
     table = table.sample(free + tested + draws * known, shuffle=True, seed=options.seed)
-    right: dict[str, list[float]] = {"scratch": [], "codes": []}
+    right: dict[str, list[float]] = {"scratch": [], "codes": [], "tuned": []}
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        asked = {"model.autoencoder": settings, "train.epochs": 2 if options.quick else 20}
+        how_long = {"model.autoencoder": settings, "train.epochs": 2 if options.quick else 20}
         luban.fit(
-            table.head(free).drop(target), task="anomaly", model="autoencoder", set=asked, seed=options.seed, threads=1,
-            repair="off", out=folder / "free.luban",
+            table.head(free).drop(target), task="anomaly", model="autoencoder", set=how_long, seed=options.seed,
+            threads=1, repair="off", out=folder / "free.luban",
         )  # fmt: skip
         others = table.slice(free)
         embed(others.drop(target), from_=str(folder / "free.luban"), out=folder / "codes.parquet", threads=1)
@@ -155,24 +158,28 @@ def _learned(
         codes = pl.DataFrame(vectors, [f"v{place}" for place in range(vectors.shape[1])])
         codes = codes.with_columns(others[target])
         for draw in range(draws):
-            for way, rows, model in (("scratch", others, scratch), ("codes", codes, "linear")):
+            begun = {"model": "pretrained-codes", "from_": str(folder / "free.luban")}
+            ways = {"scratch": (others, {"model": scratch}), "codes": (codes, {"model": "linear"})}
+            for way, (rows, asked) in {**ways, "tuned": (others, begun)}.items():
                 bundle = luban.fit(
-                    rows.slice(tested + draw * known, known), target, test=rows.head(tested), model=model,
+                    rows.slice(tested + draw * known, known), target, test=rows.head(tested), **asked,
                     set={"split.folds": 2, "train.repeats": 1}, seed=options.seed + draw, threads=1, repair="off",
                     out=folder / f"{way}-{draw}.luban",
                 )  # fmt: skip
                 said = bundle.predict(rows.head(tested).drop(target))
                 right[way].append(float((said.cast(pl.String) == rows[target].head(tested).cast(pl.String)).mean()))
-    gains = np.array(right["codes"]) - np.array(right["scratch"])
-    half = float(t.ppf(0.975, draws - 1) * gains.std(ddof=1) / np.sqrt(draws))
-    harness.say(f"{name}: {np.mean(right['codes']):.3f} by codes, {np.mean(right['scratch']):.3f} by {scratch}")
+    told = {way: float(np.mean(found)) for way, found in right.items()}
     how = f"{draws} draws of {known} labels, {free:,} rows without, {tested:,} tested"
-    gain = float(gains.mean())
-    return [
-        harness.Figure(f"unlabelled-{name}-scratch", float(np.mean(right["scratch"])), how=f"{how}, by {scratch}"),
-        harness.Figure(f"unlabelled-{name}-codes", float(np.mean(right["codes"])), how=f"{how}, linear on codes"),
-        harness.Figure(f"unlabelled-{name}", gain, gain - half, gain + half, how=f"paired; {how}"),
-    ]
+    by = {"scratch": f"by {scratch}", "codes": "linear on codes", "tuned": "by the encoder and a head"}
+    harness.say(", ".join([name, *(f"{value:.3f} {by[way]}" for way, value in told.items())]))
+    figures = [harness.Figure(f"unlabelled-{name}-{way}", told[way], how=f"{how}, {by[way]}") for way in right]
+    for way, own in (("codes", ""), ("tuned", "-by-tuning")):
+        gains = np.array(right[way]) - np.array(right["scratch"])
+        half = float(t.ppf(0.975, draws - 1) * gains.std(ddof=1) / np.sqrt(draws))
+        gain = float(gains.mean())
+        low, high = gain - half, gain + half
+        figures.append(harness.Figure(f"unlabelled-{name}{own}", gain, low, high, how=f"paired; {how}"))
+    return figures
 
 
 CASES: dict[str, harness.Case] = {
@@ -183,7 +190,7 @@ CASES: dict[str, harness.Case] = {
     ),
     "unlabelled": (
         tuple(
-            f"unlabelled-{name}{part}" for name in ("table", "pictures") for part in ("-scratch", "-codes", "")
+            f"unlabelled-{name}{part}" for name in ("table", "pictures") for part in UNLABELLED
         ),
         ("adult", "fashion-mnist"),
         unlabelled,
