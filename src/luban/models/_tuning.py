@@ -27,7 +27,7 @@ LARGE = 60_000_000
 """Weights of the blocks from which an adapter learns where nothing is said: gradients and the moments of the optimiser
 take three times the memory of the weights."""
 OPERATIONS = 2e10
-"""Multiplications and additions in a second of one slow core, by trial."""
+"""Multiplications and additions in a second that are counted on, about those of one slow core: not measured."""
 LEARNS = 0.5
 """Share of the time of a run that is left for a fine-tuning, beside reading, other models and writing."""
 FITS = 2
