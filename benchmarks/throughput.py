@@ -23,7 +23,7 @@ from luban.evidence.intervals import proportion_difference
 LABELLED, ANSWERED, TIMED = 300, 600, 160
 QUICK_LABELLED, QUICK_ANSWERED, QUICK_TIMED = 20, 24, 24
 LONGEST = 256
-MOST_TOKENS = 2048
+MOST_TOKENS = 256
 """Tokens of a batch of the loop that luban's answers are compared with, padding included."""
 ROUNDS, QUICK_ROUNDS = 5, 1
 SAMPLES = ("minilm", "bbc-news")
@@ -212,8 +212,7 @@ def _bare(graph: bytes, tokenizer: Any, listed: list[str], *, exported: bool) ->
     """A loop over batches of texts that are sorted by length, by onnxruntime and the library `tokenizers`.
 
     exported: whether it takes the graph as torch's exporter writes it, in batches of 32; else the fused one that luban
-    runs, in batches of up to `MOST_TOKENS` tokens with as little padding as luban's. Luban's own are smaller, so that
-    their numbers stay near the processor.
+    runs, in batches of up to `MOST_TOKENS` tokens with as little padding as luban's, which are as large.
     """
     import onnx
     import onnxruntime
