@@ -24,12 +24,16 @@ GRACE = 10.0
 """Seconds that a worker has to keep what it has when the run is interrupted."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 """What tells libraries how many threads to start."""
+KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128", "LRU_CACHE_CAPACITY": "64"}
+"""How many products in bfloat16 are kept prepared, one for each shape, unless the environment says otherwise. Batches
+of texts are hardly ever alike, and a thousand products, which is usual, take more than a gigabyte.
+"""
 
 
 def start(arguments: Sequence[str], threads: int) -> subprocess.Popen[bytes]:
     """A worker, which reads units from its stdin. arguments: of `luban.training.worker`."""
     # OpenMP's own default would start a thread a core in every worker; the search shares the cores itself.
-    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+    environment = {**KERNELS, **os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
     command = [sys.executable, "-m", "luban.training.worker", *arguments]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 
