@@ -77,11 +77,11 @@ class Nursery:
 
     def open(self) -> tuple[BinaryIO, BinaryIO]:
         """Where orders are written and answers are read; it starts where it has not."""
-        from luban.training.pool import THREAD_VARIABLES
+        from luban.training.pool import environment
 
         if self._ends is None:
-            alone = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
             command = [sys.executable, str(SERVER), *self._arguments]
+            alone = environment(1)
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=alone)
             assert self._process.stdin is not None and self._process.stdout is not None
             self._ends = self._process.stdin, self._process.stdout
@@ -89,12 +89,11 @@ class Nursery:
 
     def start(self, arguments: Sequence[str], threads: int) -> Forked:
         """As `luban.training.pool.start`."""
-        from luban.training.pool import THREAD_VARIABLES
+        from luban.training.pool import environment
 
         (stdin, to_worker), (from_worker, stdout) = os.pipe(), os.pipe()
         ends = {name: f"/proc/{os.getpid()}/fd/{end}" for name, end in (("0", stdin), ("1", stdout), ("2", 2))}
-        environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
-        forked = self._fork("worker", arguments, Path.cwd(), environment, ends)
+        forked = self._fork("worker", arguments, Path.cwd(), environment(threads), ends)
         for end in (stdin, stdout):
             os.close(end)
         forked.stdin, forked.stdout = os.fdopen(to_worker, "wb"), os.fdopen(from_worker, "rb")

@@ -92,3 +92,13 @@ def test_when_the_time_is_over_work_ends_and_no_process_is_left(folder: WorkFold
     assert not any(folder.finished(unit) for unit in UNITS)
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
+
+
+def test_a_worker_keeps_few_products_prepared_unless_the_environment_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("LRU_CACHE_CAPACITY", raising=False)
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7")
+    found = module.environment(3)
+    assert (found["LRU_CACHE_CAPACITY"], found["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]) == ("64", "7")
+    assert {found[name] for name in module.THREAD_VARIABLES} == {"3"}

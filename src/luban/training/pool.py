@@ -32,10 +32,14 @@ of texts are hardly ever alike, and a thousand products, which is usual, take mo
 
 def start(arguments: Sequence[str], threads: int) -> subprocess.Popen[bytes]:
     """A worker, which reads units from its stdin. arguments: of `luban.training.worker`."""
-    # OpenMP's own default would start a thread a core in every worker; the search shares the cores itself.
-    environment = {**KERNELS, **os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
     command = [sys.executable, "-m", "luban.training.worker", *arguments]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(threads))
+
+
+def environment(threads: int) -> dict[str, str]:
+    """The environment of a worker: that of this process, with so many threads and no more products than are of use."""
+    # OpenMP's own default would start a thread a core in every worker; the search shares the cores itself.
+    return {**KERNELS, **os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
 
 
 class Pool:
