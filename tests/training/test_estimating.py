@@ -223,9 +223,10 @@ def test_layers_that_are_calculated_again_keep_less(chats):
 
 
 def test_what_is_left_of_memory_that_was_allowed_is_what_no_process_of_the_run_holds():
-    held = process.resident(os.getpid())
-    if not held:
+    if not process.resident(os.getpid()):
         pytest.skip("this system does not tell")
+    # Children of this process count too: tests before this one may have left some.
+    held = Room().held()
     space = Room(held + 100 * MEGABYTE).space()
     assert space.held >= 0.9 * held
     assert space.left <= 110 * MEGABYTE

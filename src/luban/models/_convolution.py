@@ -91,9 +91,8 @@ class StepConvolutions(nn.Module):
     """(rows, width) of tokens (rows, length) or of a sequence (rows, length, channels).
 
     x' = pool(activation(normalise(w * x + b))) over time, where pool takes the largest or the mean of two steps; then
-    the mean and the largest of what is left of each row, side by side (Kim, 2014), normalised: the largest of many
-    steps is large, and much the same in all rows. Steps behind the end of a row are 0 before each convolution, as they
-    are behind the end of the longest row, so padding changes nothing.
+    the mean and the largest of what is left of each row, side by side (Kim, 2014). Steps behind the end of a row are 0
+    before each convolution, as they are behind the end of the longest row, so padding changes nothing.
     """
 
     def __init__(self, shape: Shape, asked: Convolutions) -> None:
@@ -106,7 +105,6 @@ class StepConvolutions(nn.Module):
             self.norms.append(Normalise(asked.normalisation, after, axes=1))
         self.activation = ACTIVATIONS[asked.activation]()
         self.pooling = asked.pooling
-        self.summary = Normalise(asked.normalisation, 2 * asked.channels[-1], axes=0)
         self.dropout = nn.Dropout(asked.dropout)
         self.connected = Dense(2 * asked.channels[-1], asked.units, activation=asked.activation, dropout=asked.dropout)
         self.width = self.connected.width
@@ -119,7 +117,7 @@ class StepConvolutions(nn.Module):
             steps, lengths, own = pooled(steps, lengths, own, self.pooling)
         states = steps.transpose(1, 2)
         both = torch.cat([summarised(states, lengths, "mean"), summarised(states, lengths, "max")], dim=1)
-        answers: Tensor = self.connected(self.dropout(self.summary(both)))
+        answers: Tensor = self.connected(self.dropout(both))
         return answers
 
 
