@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import luban
+from explained_again import explained_again
 from luban import states
 from luban.batch import Answers, Batch, Ragged
 from luban.core import registry
@@ -252,6 +253,7 @@ def test_a_pretrained_encoder_is_begun_from(tmp_path: Path, monkeypatch: pytest.
     for line, context in zip(lines, frame["context"], strict=False):
         assert context[line["begin"] :].startswith(line["prediction"])
     assert verify(out, frame).met
+    explained_again(bundle, frame.select("context", "question").head(2))
     assert "What it wrote" in (out / "report.html").read_text()
 
 

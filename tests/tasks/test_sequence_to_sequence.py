@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import luban
+from explained_again import explained_again
 from luban import states
 from luban.batch import Answers, Batch, Ragged, Tensors
 from luban.core import registry
@@ -364,3 +365,7 @@ def test_the_baseline_is_the_text_that_is_most_like_all_others():
     assert form.outputs(np.zeros((2, 2), np.float32)).texts() == ["guten tag"] * 2
     kind, state = states.from_bytes(states.to_bytes(form.kind, form.state()))
     assert registry.find("forms", kind).rebuild(state).outputs(np.zeros((1, 2), np.float32)).texts() == ["guten tag"]
+
+
+def test_what_is_written_is_explained_after_reload_as_before(bundle: luban.Bundle):
+    explained_again(bundle, pl.DataFrame({"english": ["two nine", "one two three"]}))

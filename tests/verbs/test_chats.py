@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import luban
+from explained_again import explained_again
 from luban.bundle.bundle import rebuild_form
 from luban.core.errors import DataError, UsageError
 from luban.origins import causal
@@ -216,3 +217,7 @@ def test_without_a_language_model_it_says_what_to_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="none is named") as error:
         luban.fit(rows(20), task="chat", out=tmp_path / "a.luban")
     assert error.value.fix == "begin from a language model: --from smollm2"
+
+
+def test_an_answer_is_explained_after_reload_as_before(adapted: Bundle) -> None:
+    explained_again(adapted, rows(2, seed=7))

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import luban
+from explained_again import explained_again
 from luban import states
 from luban.core.errors import DataError, UsageError
 from luban.origins import coded
@@ -151,3 +152,7 @@ def test_rows_of_another_shape_are_refused_by_the_network(bundle: Path, here: Pa
     work = Work("binary", 2, 60, 3, shapes={"table": Shape("vector", (3,))})
     with pytest.raises(UsageError, match="another shape"):
         beginning.begun(Candidate(model="pretrained-codes", settings={"origin": origin}), work)
+
+
+def test_what_begins_from_an_autoencoder_is_explained_after_reload_as_before(bundle: Path, here: Path) -> None:
+    explained_again(fit(bundle), rows(3))

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import luban
+from explained_again import explained_again
 from luban.verbs.predict import predict
 from origins import tiny
 from verbs.program import luban as program
@@ -132,3 +133,7 @@ def test_values_of_images_are_learned_too(folder: Path, tmp_path: Path) -> None:
         data, "light", model="pretrained-features", from_=str(origin), folds=2, out="it.luban", repair="off", threads=1
     )
     assert made.measurements[0].difference is not None and made.measurements[0].difference.high < 0
+
+
+def test_what_it_answers_is_explained_after_reload_as_before(folder: Path) -> None:
+    explained_again(fit(folder, "pretrained-text"), pl.DataFrame(tiny.texts(2, seed=5)).select("headline"))

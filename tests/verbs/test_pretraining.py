@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import luban
+from explained_again import explained_again
 from luban.bundle.bundle import rebuild_form
 from luban.core import registry
 from luban.core.errors import BundleError, DataError, UsageError
@@ -321,3 +322,8 @@ def test_counts_answer_where_time_is_too_short_and_it_is_said(tmp_path: Path) ->
     chosen = bundle.stored.evidence["evaluation"]["chosen"]
     assert chosen["label"] == "kneser-ney"
     assert "time was over" in chosen["reason"] and "more --time" in chosen["reason"]
+
+
+def test_texts_are_explained_after_reload_as_before(pretrained: Bundle, filling: Bundle) -> None:
+    for model in (pretrained, filling):
+        explained_again(model, pl.DataFrame({"text": ["The cat sat on the mat at 7 o'clock.", "The old goat sat"]}))
