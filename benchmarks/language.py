@@ -129,7 +129,7 @@ def adapted(options: harness.Options) -> list[harness.Figure]:
         bundle = luban.load(place)
         (loss,) = (each for each in bundle.measurements if each.name == "answer-loss")
         same, asked = _written_alike(bundle, titles.sample(QUICK_PROMPTS, seed=options.seed + 1)["english"].to_list())
-    how = f"{loss.rows} answers, after {ADAPTED - loss.rows} were learned from, float32, one thread"
+    how = f"{loss.rows} answers, after {ADAPTED - loss.rows} were learned from, precision auto, one thread"
     low, value, high = -loss.difference.high, -loss.difference.value, -loss.difference.low
     minutes = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60
     return [

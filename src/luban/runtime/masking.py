@@ -10,6 +10,7 @@ so that is the same as encoding every mixture. Else rows are written anew and en
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,7 @@ class Masking:
     def __call__(self, coalitions: Array, games: Array) -> Array:
         """(coalitions, games) float64."""
         found = np.empty((len(coalitions), len(games)))
-        encoded = None if any(row.cuts for row in self.rows) else _matrix(self.encoder, self.reference)
+        encoded = self._others
         for place, game in enumerate(games.tolist()):
             row = self.rows[game]
             if encoded is None:
@@ -102,6 +103,11 @@ class Masking:
             else:
                 found[:, place] = self._mixed(row, coalitions, encoded, game)
         return found
+
+    @functools.cached_property
+    def _others(self) -> Array | None:
+        """The reference as numbers, where rows are mixed as numbers; else None."""
+        return None if any(row.cuts for row in self.rows) else _matrix(self.encoder, self.reference)
 
     def _mixed(self, row: Taken, coalitions: Array, others: Array, game: int) -> Array:
         """Encoded once, then mixed: each output of the encoder comes from one column."""
