@@ -12,7 +12,7 @@ from luban.batch import Batch, Ragged, Tensors
 from luban.core.errors import UsageError
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Train
-from luban.training import deciding
+from luban.training import computing, deciding, duration, range_test
 from training.networks import CANDIDATE, table
 
 OPEN = ("epochs", "batch_size", "learning_rate", "augment", "precision", "device", "patience", "threads", "stopping")
@@ -60,23 +60,23 @@ def test_what_a_candidate_has_recorded_stands_before_the_recipe():
 
 
 def test_little_time_gives_few_epochs_and_no_limit_the_usual_ones():
-    few, reason = deciding.epochs(steps=100, step_seconds=0.1, left=30.0)
+    few, reason = duration.epochs(steps=100, step_seconds=0.1, left=30.0)
     assert few == 2
     assert "30 s" in reason
-    usual, _ = deciding.epochs(steps=100, step_seconds=0.1, left=None)
-    assert usual == deciding.STEPS // 100
-    most, _ = deciding.epochs(steps=100, step_seconds=0.1, left=1e6)
-    assert most == deciding.LONGER * usual
-    assert deciding.epochs(steps=100, step_seconds=0.1, left=0.0)[0] == 1
+    usual, _ = duration.epochs(steps=100, step_seconds=0.1, left=None)
+    assert usual == duration.STEPS // 100
+    most, _ = duration.epochs(steps=100, step_seconds=0.1, left=1e6)
+    assert most == duration.LONGER * usual
+    assert duration.epochs(steps=100, step_seconds=0.1, left=0.0)[0] == 1
 
 
 def test_half_an_epoch_or_more_is_begun_where_the_time_may_end_it():
     # 17 s are planned for: 1.7 epochs of 10 s, or 1.4 of 12 s.
     counts = [
-        deciding.epochs(100, second, 20.0, cut_short=short)[0] for second in (0.1, 0.12) for short in (True, False)
+        duration.epochs(100, second, 20.0, cut_short=short)[0] for second in (0.1, 0.12) for short in (True, False)
     ]
     assert counts == [2, 1, 1, 1]
-    assert deciding.epochs(100, 10.0, 20.0, cut_short=True)[0] == 1
+    assert duration.epochs(100, 10.0, 20.0, cut_short=True)[0] == 1
 
 
 def test_batches_grow_with_the_rows():
@@ -112,9 +112,9 @@ def test_the_range_test_leaves_the_network_as_it_was_and_finds_a_rate_that_learn
     module = build(CANDIDATE.model, CANDIDATE.settings, work)
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     parts = [gathering.part(rows, rows.train[:64])]
-    tested = deciding.learning_rate(module, parts, Train(), loss_of(task, Train()))
+    tested = range_test.learning_rate(module, parts, Train(), loss_of(task, Train()))
     assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
-    assert deciding.LEAST_RATE <= tested.rate <= deciding.MOST_RATE
+    assert range_test.LEAST_RATE <= tested.rate <= range_test.MOST_RATE
     assert "range test" in tested.reason
 
 
@@ -139,8 +139,8 @@ def test_the_range_test_is_not_misled_by_a_first_batch_that_is_easier_than_the_o
     def uneven(network, part, total):
         return loss(network, part, total) + (0.0 if part is parts[0] else 3.0)
 
-    even = deciding.learning_rate(module, parts, Train(), loss)
-    assert deciding.learning_rate(module, parts, Train(), uneven).rate == even.rate > 10 * deciding.LEAST_RATE
+    even = range_test.learning_rate(module, parts, Train(), loss)
+    assert range_test.learning_rate(module, parts, Train(), uneven).rate == even.rate > 10 * range_test.LEAST_RATE
 
 
 def test_where_no_rate_lessens_the_loss_it_is_the_usual_one():
@@ -149,9 +149,11 @@ def test_where_no_rate_lessens_the_loss_it_is_the_usual_one():
     def hopeless(network, part, total):
         return 0.0 * loss(network, part, total) + 1.0
 
-    found = deciding.learning_rate(module, parts, Train(), hopeless)
-    assert found.rate == deciding.USUAL_RATE and "never fell" in found.reason
-    assert deciding.learning_rate(module, parts, Train(optimizer="sgd"), hopeless).rate == deciding.USUAL_RATE_OF_SGD
+    found = range_test.learning_rate(module, parts, Train(), hopeless)
+    assert found.rate == range_test.USUAL_RATE and "never fell" in found.reason
+    assert (
+        range_test.learning_rate(module, parts, Train(optimizer="sgd"), hopeless).rate == range_test.USUAL_RATE_OF_SGD
+    )
 
 
 def test_a_fall_down_to_what_a_constant_answer_loses_is_nothing_learned():
@@ -162,12 +164,12 @@ def test_a_fall_down_to_what_a_constant_answer_loses_is_nothing_learned():
         size = next(network.parameters()).square().mean()
         return 1.0 + 5.0 * size + 0.0 * loss(network, part, total)
 
-    found = deciding.learning_rate(module, parts, Train(), calming)
+    found = range_test.learning_rate(module, parts, Train(), calming)
     assert "1/30 of" in found.reason
-    warned = deciding.learning_rate(module, parts, Train(), calming, ceiling=0.9)
-    assert warned.rate == deciding.USUAL_RATE
+    warned = range_test.learning_rate(module, parts, Train(), calming, ceiling=0.9)
+    assert warned.rate == range_test.USUAL_RATE
     assert "never fell below what a constant answer loses" in warned.reason
-    free, bound = (deciding.learning_rate(module, parts, Train(), loss, ceiling=most) for most in (math.inf, 9.0))
+    free, bound = (range_test.learning_rate(module, parts, Train(), loss, ceiling=most) for most in (math.inf, 9.0))
     assert (free.rate, free.reason) == (bound.rate, bound.reason)
 
 
@@ -175,7 +177,7 @@ def test_a_gpu_that_is_not_there_is_told():
     if torch.cuda.is_available():
         pytest.skip("a GPU is there")
     with pytest.raises(UsageError, match="no cuda device is there") as raised:
-        deciding.device("cuda")
+        computing.device("cuda")
     assert raised.value.fix == "--set train.device=auto trains on what there is"
 
 

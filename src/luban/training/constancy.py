@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from luban.models._networks import STEPWISE
 from luban.protocols import Work
 from luban.training.gathering import Part
-from luban.training.loss import Loss
+from luban.training.loss import Loss, mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,21 +41,17 @@ def least(outputs: int, parts: Sequence[Part], loss: Loss) -> float:
 
     module = Same().eval()
 
-    def mean() -> Tensor:
-        each = [
-            loss(module, part, float(len(part.rows)) if part.weight is None else float(part.weight.sum()))
-            for part in parts
-        ]
-        return torch.stack(each).mean()
+    def together() -> Tensor:
+        return torch.stack([mean(loss, module, part) for part in parts]).mean()
 
     optimiser = torch.optim.LBFGS([line], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        value = mean()
+        value = together()
         value.backward()
         return value
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
     with torch.no_grad():
-        return mean().item()
+        return together().item()

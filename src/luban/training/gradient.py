@@ -23,7 +23,7 @@ from luban.evidence.trace import Trace
 from luban.forms.network import Network
 from luban.protocols import Form, Task, Work
 from luban.recipe.recipe import Candidate, Train
-from luban.training import allocating, deciding, gathering, nonfinite, optimizing, pausing, program, several, sharding
+from luban.training import allocating, computing, gathering, nonfinite, optimizing, pausing, program, several, sharding
 from luban.training.augmenting import augmented
 from luban.training.beginning import begun, plain
 from luban.training.checkpoint import Checkpoints, Saved, Writing
@@ -152,7 +152,7 @@ def _train(
     assert isinstance(train.learning_rate, float), "the learning rate is decided"
     assert isinstance(train.patience, int), "the patience is decided"
     assert isinstance(train.batch_size, int), "the sizes of batches are decided"
-    device, _ = deciding.device(train.device)
+    device, _ = computing.device(train.device)
     lower = torch.autocast(device, torch.bfloat16) if train.precision == "bfloat16" else nullcontext()
     team, network, how = team.joined(gathering.prepared(module, train).to(device), train, device)
     optimiser = optimizing.optimizer(module, train, train.learning_rate, lower=train.precision == "bfloat16")

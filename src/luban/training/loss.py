@@ -34,3 +34,8 @@ def loss_of(task: Task, train: Train) -> Loss:
         return value
 
     return loss
+
+
+def mean(loss: Loss, module: nn.Module, part: Part) -> Tensor:
+    """The loss of a part that is a step of its own."""
+    return loss(module, part, float(len(part.rows)) if part.weight is None else float(part.weight.sum()))
