@@ -37,6 +37,34 @@ def test_it_needs_fifty_earlier_rows():
         find(NAME, later(0.5, rows=49))
 
 
+def texts(lost, count=64):
+    """Raw texts of which a token costs so much more than before."""
+    random = np.random.default_rng(0)
+    tokens = random.integers(20, 60, count).astype(np.float64)
+    before = tokens * (3.0 + 0.2 * random.normal(size=count))
+    after = before + tokens * (lost + 0.1 * random.normal(size=count))
+    earlier = Earlier("causal-lm", np.ones(count), *(np.stack([cost, tokens], axis=1) for cost in (before, after)))
+    return judgement(binary(), task="chat", earlier=earlier, settings={"train.learning_rate": 5e-4})
+
+
+@pytest.mark.parametrize("lost, severity", [(0.8, "warning"), (2.0, "severe")])
+def test_raw_text_that_costs_more_is_found_and_smaller_steps_advised(lost, severity):
+    (found,) = find(NAME, texts(lost))
+    assert found.severity == severity
+    assert found.evidence.value == pytest.approx(lost, abs=0.05)
+    assert [edit.after for edit in found.edits] == [pytest.approx(5e-5)]
+
+
+@pytest.mark.parametrize("lost", [-0.5, 0.0, 0.3])
+def test_raw_text_that_costs_as_much_is_no_fault(lost):
+    assert find(NAME, texts(lost)) == []
+
+
+def test_it_needs_twenty_raw_texts():
+    with pytest.raises(ValueError, match="19 raw texts"):
+        find(NAME, texts(2.0, count=19))
+
+
 def test_a_model_that_was_trained_from_no_other_says_so():
     with pytest.raises(ValueError, match="it was not trained from another model"):
         find(NAME, judgement(binary()))

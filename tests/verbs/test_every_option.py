@@ -142,6 +142,16 @@ def fit_validation(reach: Callable[..., Reached], fitted: Fitted) -> None:
     data_given_apart(reach, "--validation", "validation")
 
 
+def fit_remember(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    Path("visits.csv").write_text("prompt,answer\n" + "why?,so\n" * 20)
+    Path("raw.txt").write_text("In the end there was nothing to be said.\n")
+    chats = ("--task", "chat", "--from", str(speaking.write(Path("tiny"))))
+    assert reach("fit", *chats).made["given"].remember is None
+    assert reach("fit", *chats, "--remember", "raw.txt").made["given"].remember.rows == 1
+    refused = reach("fit", "--target", "answer", "--remember", "raw.txt").done
+    assert "only a language model that is adapted to chats" in refused.err
+
+
 def fit_recipe(reach: Callable[..., Reached], fitted: Fitted) -> None:
     Path("recipe.yaml").write_text("target: stage\n")
     assert reach("fit", "--recipe", "recipe.yaml").made["recipe"].target == "stage"
@@ -577,6 +587,7 @@ def generate_threads(reach: Callable[..., Reached], fitted: Fitted) -> None:
 ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] = {
     ("fit", "--test"): fit_test,
     ("fit", "--validation"): fit_validation,
+    ("fit", "--remember"): fit_remember,
     ("fit", "--recipe"): fit_recipe,
     ("fit", "--online"): fit_online,
     ("fit", "--from"): fit_from,

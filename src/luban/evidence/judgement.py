@@ -72,7 +72,10 @@ class Design:
 
 @dataclass(frozen=True, eq=False)
 class Earlier:
-    """Rows of what was learned before. before, after: (rows, outputs) answers without and with the later training."""
+    """Rows of what was learned before. before, after: (rows, outputs) answers without and with the later training.
+
+    Of raw texts, the task `causal-lm`: (texts, 2) the sum of -log p over the tokens of each, and how many they are.
+    """
 
     task: str
     target: Array

@@ -14,11 +14,13 @@ from luban.core import files, fingerprint
 from luban.core.console import SILENT, Console
 from luban.core.errors import Interrupted, UsageError
 from luban.core.version import VERSION
+from luban.data import chats
+from luban.data.dataset import Dataset
 from luban.features import _given as given_tokenizer
 from luban.recipe.recipe import Recipe
 from luban.training.limits import limits
 from luban.training.work_folder import WorkFolder
-from luban.verbs import asking, documents, gates, licensing, tracking
+from luban.verbs import asking, documents, forgetting, gates, licensing, tracking
 from luban.verbs.bundle import Bundle, load
 from luban.verbs.making import make
 from luban.verbs.preparing import Given
@@ -41,6 +43,7 @@ def fit(
     out: str | Path | None = None,
     test: Any = None,
     validation: Any = None,
+    remember: Any = None,
     metric: str | None = None,
     repair: str | None = None,
     column: Mapping[str, str] | None = None,
@@ -72,6 +75,7 @@ def fit(
     started: when that time began, on the clock of `time.monotonic`; now, where nothing is said.
     workers: how many processes train each network together, on this machine.
     track: what shows the run while it goes on: `tensorboard`, or `mlflow=URI`.
+    remember: raw text that a language model adapted to chats should not forget: what it costs before and after is told.
     out: where the bundle goes; `<name of the data>.luban` in the working folder where nothing is said.
 
     The same call again continues an interrupted run, and answers at once when it is done (`resumed`).
@@ -109,12 +113,13 @@ def fit(
         None if part is None else documents.opened(part, asked, like=dataset.schema, console=console)
         for part in (test, validation)
     )
-    given = Given(test=test, validation=validation)
+    given = Given(test=test, validation=validation, remember=_remembered(remember, asked, console))
     place = _place(out, dataset.name)
     key = {
         "recipe": fingerprint.of_json(given_tokenizer.by_content(asked).model_dump(mode="json")),
         "data": fingerprint.of_json([dataset.fingerprint, *given.fingerprints]),
         "version": VERSION,
+        **({"remember": fingerprint.of_json(given.remember.fingerprint)} if given.remember is not None else {}),
     }
     folder = WorkFolder(place.with_name(f"{place.name}.run"))
     done = None if force else _finished(place, key)
@@ -143,6 +148,19 @@ def fit(
         folder.remove()
     gates.check(require, done.measurements, done.findings, done.to_json())
     return done
+
+
+def _remembered(data: Any, asked: Recipe, console: Console) -> Dataset | None:
+    """The raw texts that a language model should not forget. UsageError where none is adapted."""
+    if data is None:
+        return None
+    if not chats.asks(asked.task):
+        raise UsageError(
+            "only a language model that is adapted to chats is asked what it remembers.",
+            where="--remember",
+            fix="--task chat --from smollm2, or leave it out",
+        )
+    return documents.opened(data, Recipe(task=forgetting.TASK), console=console)
 
 
 def _place(out: str | Path | None, name: str) -> Path:

@@ -56,6 +56,8 @@ EXAMINING = 0.4
 """Share of `--time` after which no further condition is examined."""
 WRITING = 1.0
 """Seconds of `--time` before its end after which answers are no longer looked at."""
+WRITTEN = 0.05
+"""Share of `--time` that is kept for writing a language model."""
 OF_NETWORKS = ("audio", "image", "series", "text", "words")
 """Data types of which networks learn most."""
 MAIN = "main"
@@ -99,7 +101,10 @@ def make(
                 )  # fmt: skip
                 made = _predictor(ground, allowed, ask)
             elif isinstance(prepared.task, Modelling):
-                made = pretraining.make(prepared, training, folder, pool, until, console, seconds=allowed.seconds)
+                made = pretraining.make(
+                    prepared, training, folder, pool, until, console,
+                    seconds=allowed.seconds, remember=given.remember, look_until=_look_until(allowed),
+                )  # fmt: skip
             else:
                 made = grouping.make(prepared, training, folder, pool, until, console)
     repaired = frozenset(repair.condition for repair in examined.repairs if repair.accepted)
@@ -156,6 +161,11 @@ def _search_until(allowed: Limits, slowness: float = 1.0) -> Deadline:
         return allowed.deadline
     ending = max(ENDING * allowed.seconds, ENDING_AT_LEAST) * max(1.0, slowness / BUSY)
     return allowed.deadline.earlier(min(ending, max(ENDING_AT_MOST * allowed.seconds, ENDING_AT_LEAST)))
+
+
+def _look_until(allowed: Limits) -> Deadline:
+    """When it is too late to look at what a language model forgot: a part of the ending is for writing it."""
+    return allowed.deadline if allowed.seconds is None else allowed.deadline.earlier(WRITTEN * allowed.seconds)
 
 
 def _within(examined: Examined, dataset: Dataset, given: Given, allowed: Limits) -> Examined:

@@ -39,10 +39,14 @@ LEARNED_FROM = 200_000
 
 @dataclass(frozen=True)
 class Given:
-    """The data sets that stand beside the training data, where a person has them."""
+    """The data sets that stand beside the training data, where a person has them.
+
+    remember: raw texts that a language model should not forget.
+    """
 
     test: Dataset | None = None
     validation: Dataset | None = None
+    remember: Dataset | None = None
 
     @property
     def fingerprints(self) -> list[str | None]:

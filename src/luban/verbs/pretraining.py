@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,16 @@ from luban.core.console import Console
 from luban.core.deadline import Deadline
 from luban.core.errors import DataError, ResourceError, TrainingError, UsageError
 from luban.data import loader
-from luban.protocols import Modelling
-from luban.recipe.recipe import Candidate
+from luban.data.dataset import Dataset
+from luban.protocols import Form, Modelling
+from luban.recipe.recipe import Candidate, Recipe
 from luban.runtime import layouts
 from luban.training import chatting, search, sizing
+from luban.training.fitting import settings
 from luban.training.pool import Pool
 from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
 from luban.training.worker import fit_unit
-from luban.verbs import comparing, encoding, exporting, measuring, stating, trainings, writing
+from luban.verbs import comparing, encoding, exporting, forgetting, measuring, stating, trainings, writing
 from luban.verbs.preparing import Prepared
 
 _SMALLER = "give it more --memory, take a smaller model, or shorten what it reads: --set features.longest=128"
@@ -36,8 +38,14 @@ def make(
     console: Console,
     *,
     seconds: float | None = None,
+    remember: Dataset | None = None,
+    look_until: Deadline = Deadline.NEVER,
 ) -> writing.Made:
-    """The language model of the training documents, and its figures on the others, beside those of counts of tokens."""
+    """The language model of the training documents, and its figures on the others, beside those of counts of tokens.
+
+    seconds: the wall time of the run. remember: raw texts that one for chats should not forget; None for its own.
+    look_until: when it is too late to look at what was forgotten.
+    """
     _refuse_empty(prepared)
     _refuse_silent(prepared, training)
     target = sizes(prepared.task, texts(prepared))
@@ -67,10 +75,24 @@ def make(
     told = f"{asked.label}: {_LATE}, so {simplest}; it needs more --time"
     asked, reason = (simple, told) if late else (asked, "the one that was asked for")
     # One after the other: a large model is in memory once.
-    beside = None if simple == asked else (simple.model, _answers(prepared, training, simple, folder))
-    answers = _answers(prepared, training, asked, folder)
+    reader, kept = _reader(prepared, training), None
+    beside = None
+    if simple != asked:
+        form = folder.form(Unit(simple, WHOLE))
+        beside = (simple.model, _answers(prepared, training, simple, form))
+        if reader is not None:
+            ends = _ends(simple)
+            kept = forgetting.before(reader, form, ends, remember, look_until, prepared.recipe.seed)
     form = folder.form(Unit(asked, WHOLE))
+    answers = _answers(prepared, training, asked, form)
     own = folder.actual(Unit(asked, WHOLE)).candidate
+    recipe = search.recorded(prepared.recipe, [own], folder, training)
+    forgotten = forgetting.Forgotten()
+    if simple != asked and reader is not None:
+        rate = _rate(recipe)
+        forgotten = forgetting.after(
+            reader, form, kept, look_until, model=own.label, rate=rate, seed=prepared.recipe.seed
+        )  # fmt: skip
     measurements = measuring.figures(
         prepared.task, prepared.recipe.train.metric, target, answers, beside, "test",
         groups=_groups(prepared), seed=prepared.recipe.seed,
@@ -78,7 +100,7 @@ def make(
     exported = exporting.export(form, training.seen_by(asked))
     looked = trainings.looked(folder, [unit.candidate for unit in units], [own])
     return writing.Made(
-        recipe=search.recorded(prepared.recipe, [own], folder, training),
+        recipe=recipe,
         encoder=prepared.encoder(training.view(asked)).state(),
         form=form,
         runtime=exported.data,
@@ -86,7 +108,7 @@ def make(
         evaluation={
             **stating.question(prepared),
             "metric": prepared.recipe.train.metric or prepared.task.compared_by,
-            "measurements": [measurement.to_json() for measurement in measurements],
+            "measurements": [each.to_json() for each in (*measurements, *forgotten.measurements)],
             "candidates": [_line(own)],
             "chosen": {
                 "label": own.label,
@@ -97,9 +119,9 @@ def make(
         },
         unfinished=late,
         evidence={"runtime": exported.to_json(), **comparing.kept(prepared)},
-        findings=looked.findings,
+        findings=(*looked.findings, *forgotten.findings),
         repairs=looked.repairs,
-        not_run=looked.not_run,
+        not_run=(*looked.not_run, *forgotten.not_run),
         layout=layouts.of(form, prepared.tensors.parts[0].state if prepared.tensors is not None else None),
     )
 
@@ -161,19 +183,39 @@ def _asked(
             where="--model",
             fix=f"--model {asked[-1].model}",
         )
-    settings = prepared.recipe.model.settings().get(prepared.task.baseline, {})
+    about = prepared.recipe.model.settings().get(prepared.task.baseline, {})
     found = sizing.sized(asked[0], training, seconds)
     if found.choices:
         console.say(f"{found.candidate.label}: {found.reason}")
         reasons = dict.fromkeys(found.choices, found.reason)
         told = {"label": found.candidate.label, "choices": dict(found.choices), "reasons": reasons}
         folder.tell({"unit": Unit(found.candidate, WHOLE).name, **told})
-    return Candidate(model=prepared.task.baseline, settings=settings), found.candidate
+    return Candidate(model=prepared.task.baseline, settings=about), found.candidate
 
 
-def _answers(prepared: Prepared, training: Training, candidate: Candidate, folder: WorkFolder) -> Answers:
+def _answers(prepared: Prepared, training: Training, candidate: Candidate, form: Form) -> Answers:
     seen = training.seen_by(candidate)
-    return prepared.task.answers(folder.form(Unit(candidate, WHOLE)).outputs(seen.batch.inputs[training.test]))
+    return prepared.task.answers(form.outputs(seen.batch.inputs[training.test]))
+
+
+def _reader(prepared: Prepared, training: Training) -> forgetting.Reader | None:
+    """What reads raw texts as chats; None where none are learned."""
+    if prepared.task.name not in chatting.TASKS or prepared.tensors is None:
+        return None
+    ((name, _),) = training.seen_by(Candidate(model=prepared.task.baseline)).work.shapes.items()
+    return forgetting.Reader(name, prepared.tensors.parts[0].state, prepared.task.name)
+
+
+def _ends(candidate: Candidate) -> Sequence[int]:
+    """The tokens by which the language model of a candidate ends an answer."""
+    found: Sequence[int] = settings(candidate).origin.ends  # type: ignore[attr-defined]
+    return found
+
+
+def _rate(recipe: Recipe) -> Any:
+    """The learning rate of the one model that was trained."""
+    (candidate,) = recipe.model.candidates or ()
+    return candidate.train.get("learning_rate", recipe.train.learning_rate)
 
 
 def _groups(prepared: Prepared) -> Any:

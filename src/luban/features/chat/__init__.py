@@ -50,6 +50,25 @@ def apart(numbers: Any, vocabulary: int) -> tuple[Any, Any]:
     return (numbers - 1) % vocabulary, (numbers - 1) // vocabulary
 
 
+def all_said(texts: Sequence[Array], vocabulary: int, *, pairs: bool) -> Ragged:
+    """Raw texts, as tokens, in which the model is to say each token but the first, as rows of chats; at least one.
+
+    pairs: whether rows hold two texts; then the second one is a single token that is read.
+
+    >>> all_said([np.array([7, 8])], 100, pairs=True).values.tolist()
+    [108, 109, 201]
+    """
+    beside = [number(np.zeros(1, np.int64), ASKED_AGAIN, vocabulary)] if pairs else []
+    rows = [np.concatenate([number(np.asarray(text, np.int64), SAID, vocabulary), *beside]) for text in texts]
+    return Ragged.of([row.astype(np.int32) for row in rows])
+
+
+def cut(texts: Sequence[str], state: State) -> list[Array]:
+    """The tokens of raw texts, by the tokenizer of a column of chats."""
+    found = given.cut(_tokenizer(state.arrays["tokenizer"].tobytes()), texts)
+    return [np.array(encoding.ids, np.int64) for encoding in found]
+
+
 @final
 class Chat:
     """A column of chats, for networks and for other models."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, final
 
 import torch
@@ -63,6 +63,27 @@ class AnsweringModel(nn.Module):
         total = of_rows(each, own)[:, 0] * own.sum(dim=1)
         return torch.stack([total, own.sum(dim=1).to(total.dtype)], dim=1)
 
+    def goes_on(self, first: Tensor, never: Sequence[int], draw: torch.Generator) -> Iterator[Tensor]:
+        """What it writes itself, drawn from all it thinks possible: the token that follows each text, step by step.
+
+        first: (texts,) the token that each begins with. never: tokens that are not written.
+        """
+        from transformers import DynamicCache
+
+        kept, asked = DynamicCache(config=self.body.config), first[:, None]
+        while True:
+            with torch.inference_mode():
+                states = self.body(input_ids=asked, cache=kept, use_cache=True).last_hidden_state
+                logits = functional.linear(states[:, -1], self._words()).float()
+                logits[:, list(never)] = -torch.inf
+                asked = torch.multinomial(logits.softmax(dim=1), 1, generator=draw)
+            yield asked[:, 0]
+
+    def _words(self) -> Tensor:
+        """(tokens, width) what a state is compared with."""
+        found: Tensor = self.body.get_input_embeddings().weight if self.head is None else self.head.weight
+        return found
+
     def _preferred(self, numbers: Tensor) -> Tensor:
         """(rows, 1) the loss of pairs: -log sigmoid of beta times how much the margin grew."""
         both = pairs(numbers, self.vocabulary)
@@ -106,8 +127,7 @@ class AnsweringModel(nn.Module):
         tokens, kinds = chat.apart(numbers.clamp(min=1), self.vocabulary)
         own = (kinds == chat.SAID)[:, 1:] & (numbers[:, 1:] > 0)
         states = self.body(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
-        weight = self.body.get_input_embeddings().weight if self.head is None else self.head.weight
-        return nats(states[own], weight, tokens[:, 1:][own]), own
+        return nats(states[own], self._words(), tokens[:, 1:][own]), own
 
 
 def pairs(numbers: Tensor, vocabulary: int) -> Tensor:
