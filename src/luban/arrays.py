@@ -97,7 +97,7 @@ def pieces(
     for name in names:
         values = np.ascontiguousarray(array(name)).reshape(-1)
         if values.size:
-            yield memoryview(values.view(np.uint8))
+            yield values.view(np.uint8).data
 
 
 def read(data: Buffer) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -117,6 +117,13 @@ def dense(rows: PerRow | None) -> Array:
     return rows
 
 
+def ragged(rows: PerRow | None) -> Ragged:
+    """The rows that are sequences, for those who ask only for tasks in which each row has one."""
+    if not isinstance(rows, Ragged):
+        raise TypeError("here every row has a sequence of its own length.")
+    return rows
+
+
 def joined(parts: Sequence[PerRow]) -> PerRow:
     """The rows of all parts, at least one, one behind the other.
 
@@ -165,6 +172,13 @@ Inputs: TypeAlias = "np.ndarray[Any, np.dtype[np.float32]] | csr_matrix | Tensor
 """What a model sees of rows: a matrix, or the tensors of a network."""
 
 
+def matrix(inputs: Inputs) -> Any:
+    """The inputs that are a `Matrix`, for those who ask only for models that see rows so."""
+    if isinstance(inputs, Tensors):
+        raise TypeError("here rows are a matrix, and these are the parts of a network.")
+    return inputs
+
+
 @dataclass(frozen=True)
 class Batch:
     """Rows as numbers.
@@ -182,6 +196,11 @@ class Batch:
 
     def __len__(self) -> int:
         return int(self.inputs.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Numbers of a row, where the inputs are a matrix."""
+        return int(matrix(self.inputs).shape[1])
 
     def take(self, rows: Array) -> Batch:
         """These rows, by number or by mask."""

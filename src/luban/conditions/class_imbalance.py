@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from luban.batch import dense
 from luban.evidence.finding import Finding, Signal, Where
 from luban.protocols import Condition, Examination
 from luban.recipe.edit import RecipeEdit
@@ -26,7 +27,8 @@ FEWEST = 10
 def examine(examination: Examination) -> list[Finding]:
     if examination.recipe.train.class_weight != "none" or examination.train_target is None:
         return []
-    counts = np.bincount(examination.train_target[examination.train_target >= 0], minlength=len(examination.classes))
+    codes = dense(examination.train_target)
+    counts = np.bincount(codes[codes >= 0], minlength=len(examination.classes))
     present = counts[counts > 0]
     rare = (counts < SHARE * counts.sum() / len(counts)) | (counts * RATIO < counts.max())
     if len(present) < 2 or not rare.any():

@@ -183,7 +183,7 @@ def _course(target: Array, order: Array) -> float:
 def _targets(examination: Examination) -> Array | None:
     """(rows, columns) the target of all rows: values, or an indicator for each class."""
     train, test = examination.train_target, examination.test_target
-    if train is None or test is None or train.ndim > 1:
+    if not isinstance(train, np.ndarray) or not isinstance(test, np.ndarray) or train.ndim > 1:
         return None
     both = np.concatenate([train, test])
     if examination.classes:

@@ -103,7 +103,7 @@ def _edits(judgement: Judgement) -> tuple[RecipeEdit, ...]:
     target, plain = judgement.held_out.target, judgement.uncorrected
     if plain is None or judgement.folds is None:
         return ()
-    seed, found = derive(judgement.seed, "miscalibration"), []
+    seed, found = derive(judgement.seed, "miscalibration"), list[RecipeEdit]()
     loss = registry.find("metrics", "log-loss")
     before, by_chance, _ = beyond_chance(*_said(judgement.task, judgement.held_out.outputs, target), seed)
     highest = loss.score(target, Answers(target, judgement.held_out.outputs), judgement.weight)

@@ -16,7 +16,7 @@ from luban.data.values import floats
 from luban.evidence.finding import Finding, Signal, Where
 from luban.evidence.trace import Trace
 from luban.protocols import Condition, Examination
-from luban.recipe.edit import dropping
+from luban.recipe.edit import RecipeEdit, dropping
 
 THRESHOLD = 0.0
 """Any infinity is one too many."""
@@ -47,7 +47,7 @@ def _judge(examination: Examination, column: str) -> Finding | None:
     if not infinite:
         return None
     is_input = examination.schema[column].role == "input"
-    edits = ()
+    edits: tuple[RecipeEdit, ...] = ()
     if is_input and infinite / values > MOSTLY and len(examination.schema.inputs) > 1:
         edits = (dropping(examination.recipe, [column], f"{infinite} of its {values} values are infinite"),)
     return Finding(

@@ -41,10 +41,13 @@ def _lagging(trace: Trace) -> list[Finding]:
     value = float(decay) ** trace.told.steps
     latest = trace.checks[-1] if trace.checks else None
     level = trace.constant_loss or next((loss for loss in trace.losses if math.isfinite(loss)), 0.0)
-    measured = latest is not None and latest.plain is not None
-    if value <= STILL_FIRST or (measured and latest.loss <= latest.plain + BEHIND * level):
+    told = ""
+    if latest is not None and latest.plain is not None:
+        if latest.loss <= latest.plain + BEHIND * level:
+            return []
+        told = f": held-out rows cost {latest.loss:.4g} with it and {latest.plain:.4g} without"
+    if value <= STILL_FIRST:
         return []
-    told = f": held-out rows cost {latest.loss:.4g} with it and {latest.plain:.4g} without" if measured else ""
     return _training.found(
         condition.id,
         "severe",

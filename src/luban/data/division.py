@@ -174,7 +174,7 @@ def _choose(
         return "time", f"'{time.name}' orders the rows, and the latest are held out: {time.reason}", time
     discrete = task.name in ("binary", "multiclass")
     if kind == "auto" and task.name == "regression" and target is not None:
-        course = _course(frame, schema, target)
+        course = _course(frame, schema, dense(target))
         if course is not None:
             return "time", f"'{course.name}' counts up and the target follows its own course: a forecast", course
     if kind == "stratified" and not discrete:

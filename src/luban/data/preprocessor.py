@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, final
 import numpy as np
 import polars as pl
 
+from luban.batch import matrix
 from luban.core import registry
 from luban.core.errors import BundleError, DataError
 from luban.features import number
@@ -85,7 +86,7 @@ class Preprocessor:
         others = self.parts[len(self._number_columns) :]
         encoded += [part.feature.transform(frame.get_column(part.column), part.state) for part in others]
         if not self.sparse:
-            return encoded[0] if len(encoded) == 1 else np.hstack(encoded)
+            return encoded[0] if len(encoded) == 1 else np.hstack([matrix(each) for each in encoded])
         from scipy.sparse import csr_matrix, hstack
 
         return csr_matrix(hstack([csr_matrix(inputs) for inputs in encoded], format="csr", dtype=np.float32))

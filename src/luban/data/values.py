@@ -48,7 +48,7 @@ def known(target: PerRow, *, several: bool = False) -> Array:
     found = _known(target)
     if found.ndim == 1:
         return found
-    return found.any(axis=1) if several else found.all(axis=1)
+    return np.asarray(found.any(axis=1) if several else found.all(axis=1))
 
 
 def _known(values: Array) -> Array:

@@ -19,6 +19,7 @@ def opened(value: str | bytes) -> str | io.BytesIO:
 
     Raises Unreadable for a path without a file, for one that is no ordinary file, and for an empty file.
     """
+    found: io.BytesIO | str
     if isinstance(value, bytes):
         size, found = len(value), io.BytesIO(value)
     else:

@@ -40,7 +40,7 @@ class Anchor:
         """(rows, 3) float32: the level in two parts, and the spread; 0, 0 and 1 for what is no pair."""
         pairs = np.tile([0.0, 1.0], (len(values), 1))
         lists = values.arr.to_list() if isinstance(values.dtype, pl.Array) else values
-        if isinstance(lists.dtype, pl.List) and lists.dtype.inner.is_numeric():  # type: ignore[union-attr]
+        if isinstance(lists.dtype, pl.List) and lists.dtype.inner.is_numeric():
             fits = np.flatnonzero((lists.list.len() == 2).fill_null(False).to_numpy())
             if len(fits):
                 pairs[fits] = lists.gather(fits).explode().cast(pl.Float64).fill_null(np.nan).to_numpy().reshape(-1, 2)

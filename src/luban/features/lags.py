@@ -101,7 +101,7 @@ feature = Lags()
 def _lists(values: pl.Series) -> pl.Series | None:
     if isinstance(values.dtype, pl.Array):
         return values.arr.to_list()
-    return values if isinstance(values.dtype, pl.List) and values.dtype.inner.is_numeric() else None  # type: ignore[union-attr]
+    return values if isinstance(values.dtype, pl.List) and values.dtype.inner.is_numeric() else None
 
 
 def _before(first: int, behind: int) -> str:

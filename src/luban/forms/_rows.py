@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from luban.batch import Array, Inputs
+from luban.batch import Array, Inputs, matrix
 
 CELLS = 1 << 21
 """How many numbers a piece holds at most (one row where a row alone holds more): 16 MiB as float64."""
@@ -25,9 +25,9 @@ def in_pieces(
     size = max(1, CELLS // max(width, cost, 1))
     if rows <= size:
         return np.asarray(answer(dense(inputs)), dtype=np.float64)
-    result = np.empty((rows, output_width))
+    result, rows_of = np.empty((rows, output_width)), matrix(inputs)
     for start in range(0, rows, size):
-        result[start : start + size] = answer(dense(inputs[start : start + size]))
+        result[start : start + size] = answer(dense(rows_of[start : start + size]))
     return result
 
 
@@ -43,5 +43,6 @@ def is_sparse(inputs: Inputs) -> bool:
 
 
 def check_width(inputs: Inputs, width: int) -> None:
-    if inputs.ndim != 2 or inputs.shape[1] != width:
-        raise ValueError(f"a form for rows of {width} numbers was given inputs of the shape {tuple(inputs.shape)}.")
+    shape = tuple(matrix(inputs).shape)
+    if len(shape) != 2 or shape[1] != width:
+        raise ValueError(f"a form for rows of {width} numbers was given inputs of the shape {shape}.")

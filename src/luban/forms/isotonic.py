@@ -7,7 +7,7 @@ from typing import ClassVar, Self, final
 
 import numpy as np
 
-from luban.batch import Array, Inputs
+from luban.batch import Array, Inputs, dense
 from luban.forms import _members
 from luban.forms._checked import Checked
 from luban.protocols import Builder, Form, State
@@ -62,7 +62,7 @@ class Isotonic:
         return self.inner.output_width
 
     def outputs(self, inputs: Inputs) -> Array:
-        return straightened(self.inner.outputs(inputs), self.lines, normalise=self.normalise)
+        return straightened(dense(self.inner.outputs(inputs)), self.lines, normalise=self.normalise)
 
     def state(self) -> State:
         arrays = {}

@@ -116,10 +116,11 @@ class Network:
 
         rows, lengths = int(inputs.shape[0]), collate.lengths(inputs)
         order = np.arange(rows) if lengths is None else np.argsort(lengths, kind="stable")
-        found = np.empty((rows, self.module.head.in_features))
+        module: Any = self.module
+        found = np.empty((rows, module.head.in_features))
         for numbers in _pieces(order, lengths, self._cells()):
             with torch.inference_mode():
-                found[numbers] = self.module.features(collate.to_torch(inputs, numbers)).numpy()
+                found[numbers] = module.features(collate.to_torch(inputs, numbers)).numpy()
         return found
 
     def _cells(self) -> int:

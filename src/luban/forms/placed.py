@@ -10,7 +10,7 @@ from typing import ClassVar, Self, final
 
 import numpy as np
 
-from luban.batch import Array, Inputs
+from luban.batch import Array, Inputs, dense
 from luban.forms import _members
 from luban.forms._checked import MOST_OUTPUTS, Checked
 from luban.protocols import Builder, Form, State
@@ -32,7 +32,7 @@ class Placed:
 
     def outputs(self, inputs: Inputs) -> Array:
         answers = np.zeros((int(inputs.shape[0]), self.output_width))
-        answers[:, self.places] = self.inner.outputs(inputs)
+        answers[:, self.places] = dense(self.inner.outputs(inputs))
         return answers
 
     def state(self) -> State:

@@ -7,7 +7,7 @@ from typing import ClassVar, Self, final
 
 import numpy as np
 
-from luban.batch import Array, Inputs
+from luban.batch import Array, Inputs, dense
 from luban.forms import _members
 from luban.forms._checked import Checked
 from luban.protocols import Builder, Form, State
@@ -36,7 +36,7 @@ class Prior:
         return self.inner.output_width
 
     def outputs(self, inputs: Inputs) -> Array:
-        return corrected(self.inner.outputs(inputs), self.factors)
+        return corrected(dense(self.inner.outputs(inputs)), self.factors)
 
     def state(self) -> State:
         return State({}, {"factors": self.factors}, _members.pack([self.inner]))

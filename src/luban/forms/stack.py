@@ -7,7 +7,7 @@ from typing import ClassVar, Self, final
 
 import numpy as np
 
-from luban.batch import Array, Inputs
+from luban.batch import Array, Inputs, dense
 from luban.forms import _members
 from luban.forms._checked import Checked
 from luban.protocols import Builder, Form, State
@@ -35,7 +35,7 @@ class Stack:
         return len(self.members)
 
     def outputs(self, inputs: Inputs) -> Array:
-        answers = np.stack([member.outputs(inputs)[:, -1] for member in self.members], axis=1)
+        answers = np.stack([dense(member.outputs(inputs))[:, -1] for member in self.members], axis=1)
         return normalised(answers) if self.normalise else answers
 
     def state(self) -> State:

@@ -7,7 +7,7 @@ from typing import ClassVar, Self, final
 
 import numpy as np
 
-from luban.batch import Array, Inputs
+from luban.batch import Array, Inputs, dense
 from luban.forms import _links, _members
 from luban.forms._checked import Checked
 from luban.protocols import Builder, Form, State
@@ -38,7 +38,7 @@ class Temperature:
         return self.inner.output_width
 
     def outputs(self, inputs: Inputs) -> Array:
-        return tempered(self.inner.outputs(inputs), self.temperature, labels=self.labels)
+        return tempered(dense(self.inner.outputs(inputs)), self.temperature, labels=self.labels)
 
     def state(self) -> State:
         return State({"temperature": self.temperature, "labels": self.labels}, {}, _members.pack([self.inner]))

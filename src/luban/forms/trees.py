@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self, final
 
 import numpy as np
 
-from luban.batch import Array, Inputs
+from luban.batch import Array, Inputs, matrix
 from luban.forms import _links
 from luban.forms._checked import MOST_OUTPUTS, Checked
 from luban.forms._rows import check_width, in_pieces, is_sparse
@@ -70,7 +70,7 @@ class Trees:
         # Trees look at few of the many columns of a sparse matrix, so only those are made dense.
         used, place = self._used
         check_width(inputs, self.width)
-        return in_pieces(inputs[:, used], len(used), self.output_width, lambda rows: self._answer(rows, place))
+        return in_pieces(matrix(inputs)[:, used], len(used), self.output_width, lambda rows: self._answer(rows, place))
 
     @cached_property
     def _used(self) -> tuple[Array, Array]:
@@ -85,7 +85,7 @@ class Trees:
 
     def stages(self, inputs: Inputs, ends: Sequence[int]) -> Iterator[Array]:
         """(rows, outputs) by the first trees alone, for each number of trees in `ends`, which ascend."""
-        sums, start = 0.0, 0
+        start, sums = 0, np.zeros((int(inputs.shape[0]), len(self.base)))
         ones, zeros = np.ones_like(self.scale), np.zeros_like(self.base)
         for end in ends:
             part = slice(start, end)

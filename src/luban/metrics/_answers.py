@@ -9,7 +9,7 @@ import string
 import numpy as np
 
 from luban import spans
-from luban.batch import Answers, Array, PerRow, Ragged
+from luban.batch import Answers, Array, PerRow, Ragged, ragged
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -28,14 +28,12 @@ def compared(target: PerRow, answers: Answers) -> Array:
     """(rows, 2) whether an answer is exactly the one that is wanted, and the F1 of their words; remembered, for a
     bootstrap asks again and again.
     """
-    return _compared(target, answers.prediction)
+    return _compared(ragged(target), ragged(answers.prediction))
 
 
 @functools.lru_cache(maxsize=8)
-def _compared(target: PerRow, said: PerRow) -> Array:
+def _compared(target: Ragged, said: Ragged) -> Array:
     # Ragged rows are equal only to themselves, so nothing is ever mistaken for something else.
-    if not isinstance(target, Ragged) or not isinstance(said, Ragged):
-        raise TypeError("pieces of texts are compared with pieces of texts.")
     texts = zip(spans.pieces(said).texts(), spans.pieces(target).texts(), strict=True)
     found = [_both(normalised(one), normalised(other)) for one, other in texts]
     return np.array(found, np.float64).reshape(-1, 2)

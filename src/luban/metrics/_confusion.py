@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from luban.batch import Answers, Array
+from luban.batch import Answers, Array, dense
 from luban.metrics._weighted import membership, totals
 
 
@@ -12,8 +12,8 @@ def counts(target: Array, answers: Answers, weights: Array) -> tuple[Array, Arra
     if labels:
         classes = target.shape[1]
     elif answers.probabilities is not None:
-        classes = answers.probabilities.shape[1]
+        classes = dense(answers.probabilities).shape[1]
     else:
-        classes = 1 + int(max(target.max(initial=0), answers.prediction.max(initial=0)))
-    true, said = membership(target, classes), membership(answers.prediction, classes)
+        classes = 1 + int(max(target.max(initial=0), dense(answers.prediction).max(initial=0)))
+    true, said = membership(target, classes), membership(dense(answers.prediction), classes)
     return totals(weights, true & said), totals(weights, true), totals(weights, said)

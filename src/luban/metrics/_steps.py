@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from luban.batch import Answers, Array
+from luban.batch import Answers, Array, dense
 
 
 def errors(target: Array, answers: Answers) -> Array:
@@ -18,7 +18,8 @@ def errors(target: Array, answers: Answers) -> Array:
 
 def truth(target: Array, answers: Answers) -> Array:
     """The values among the target."""
-    return target[:, : answers.prediction.shape[1]] if answers.prediction.ndim == 2 else target
+    said = dense(answers.prediction)
+    return target[:, : said.shape[1]] if said.ndim == 2 else target
 
 
 def over_steps(terms: Array) -> Array:

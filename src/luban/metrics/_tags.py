@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from luban.batch import Answers, Array, PerRow, Ragged
+from luban.batch import Answers, Array, PerRow, Ragged, ragged
 
 Counts = Callable[[Array, Array, Array, int, tuple[str, ...]], Array]
 """`counts(target, said, row, rows, names)`: (rows, numbers) of (steps,) codes and the row of each."""
@@ -24,14 +24,12 @@ UNKNOWN = -1
 
 def counted(counts: Counts, target: PerRow, answers: Answers) -> Array:
     """(rows, numbers) what is counted of each row; remembered, for a bootstrap asks again and again."""
-    return _counted(counts, target, answers.prediction, answers.names)
+    return _counted(counts, ragged(target), ragged(answers.prediction), answers.names)
 
 
 @functools.lru_cache(maxsize=8)
-def _counted(counts: Counts, target: PerRow, said: PerRow, names: tuple[str, ...]) -> Array:
+def _counted(counts: Counts, target: Ragged, said: Ragged, names: tuple[str, ...]) -> Array:
     # Ragged rows are equal only to themselves, so nothing is ever mistaken for something else.
-    if not isinstance(target, Ragged) or not isinstance(said, Ragged):
-        raise TypeError("tags are compared with tags.")
     row = np.repeat(np.arange(len(target)), target.lengths)
     wanted = target.values[target.offsets[0] : target.offsets[-1]]
     return np.asarray(counts(wanted, _as_long(said, target, row), row, len(target), names), np.float64)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from luban.batch import Answers, Array, PerRow, Ragged
+from luban.batch import Answers, Array, PerRow, Ragged, ragged
 from luban.core.lazy import require
 
 Counts = Callable[[list[str], list[str]], Array]
@@ -17,14 +17,12 @@ Counts = Callable[[list[str], list[str]], Array]
 
 def counted(counts: Counts, target: PerRow, answers: Answers) -> Array:
     """(rows, numbers) what is counted of each row; remembered, for a bootstrap asks again and again."""
-    return _counted(counts, target, answers.prediction)
+    return _counted(counts, ragged(target), ragged(answers.prediction))
 
 
 @functools.lru_cache(maxsize=8)
-def _counted(counts: Counts, target: PerRow, said: PerRow) -> Array:
+def _counted(counts: Counts, target: Ragged, said: Ragged) -> Array:
     # Ragged rows are equal only to themselves, so nothing is ever mistaken for something else.
-    if not isinstance(target, Ragged) or not isinstance(said, Ragged):
-        raise TypeError("texts are compared with texts.")
     if not len(target):
         return np.zeros((0, 1))
     return np.asarray(counts(said.texts(), target.texts()), np.float64)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from luban.batch import Answers, Array
+from luban.batch import Answers, Array, dense
 
 
 def totals(weights: Array, terms: Array) -> Array:
@@ -59,4 +59,4 @@ def probabilities(answers: Answers) -> Array:
     """(rows, classes) of answers that must have them."""
     if answers.probabilities is None:
         raise ValueError("this metric needs probabilities, and these answers have none.")
-    return answers.probabilities
+    return dense(answers.probabilities)

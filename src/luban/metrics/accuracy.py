@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from luban.batch import Answers, Array
+from luban.batch import Answers, Array, dense
 from luban.metrics._weighted import mean_of
 from luban.protocols import Metric
 
 
 def right(target: Array, answers: Answers) -> Array:
     """(rows,) 1 where the answer is right; of several labels all must be."""
-    equal = answers.prediction == target
+    equal: Array = dense(answers.prediction) == target
     return (equal.all(axis=1) if equal.ndim == 2 else equal).astype("float64")
 
 

@@ -49,7 +49,7 @@ def _scores(target: Array, answers: Answers, weights: Array) -> Array:
 def _folded(mean: Array, deviation: Array) -> Array:
     """The mean of |X| for a normal X."""
     scaled = mean / (deviation * math.sqrt(2.0))
-    return deviation * math.sqrt(2.0 / math.pi) * np.exp(-(scaled**2)) + mean * _erf(scaled).astype(np.float64)
+    return deviation * math.sqrt(2.0 / math.pi) * np.exp(-(scaled**2)) + mean * np.asarray(_erf(scaled), np.float64)
 
 
 metric = Metric(

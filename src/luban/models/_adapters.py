@@ -48,13 +48,12 @@ class Adapted(nn.Module):
     codes: Tensor
     scale: Tensor
 
-    def __init__(self, layer: nn.Module, how: How) -> None:
+    def __init__(self, layer: Any, how: How) -> None:
         super().__init__()
-        assert isinstance(layer.weight, Tensor), "a layer with a matrix is adapted"
         rows, columns = layer.weight.shape
         self.turned, self.how, self.enabled = not isinstance(layer, nn.Linear), how, True
         self.weight = nn.Parameter(layer.weight.detach(), requires_grad=False)
-        self.bias = layer.bias
+        self.bias: Tensor | None = layer.bias
         self.left = nn.Parameter(torch.zeros(rows, how.rank))
         self.right = nn.Parameter(torch.zeros(how.rank, columns))
         # What reads the inputs begins at random, what writes the outputs with zeros.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from luban.batch import Array, Batch, Inputs
+from luban.batch import Array, Batch, Inputs, dense, matrix
 from luban.core import registry
 from luban.evidence.fits import Ending, tell
 from luban.protocols import Form, Work
@@ -27,8 +27,7 @@ Regressing = Callable[[Inputs, Array, "Array | None"], Form]
 
 def fitted(batch: Batch, work: Work, classify: Classifying, regress: Regressing) -> Form:
     """The form for whatever target the batch has: values, classes, or labels (one question each)."""
-    target = batch.target
-    assert target is not None, f"{work.task} needs a target"
+    target = dense(batch.target)
     if work.task == "regression":
         return regress(batch.inputs, target, batch.weight)
     if work.task != "multilabel":
@@ -40,8 +39,7 @@ def fitted(batch: Batch, work: Work, classify: Classifying, regress: Regressing)
 
 def stepwise(batch: Batch, work: Work, regress: Regressing) -> Form:
     """The form for several steps, each asked for by itself. batch.target: (rows, steps)."""
-    assert batch.target is not None, f"{work.task} needs a target"
-    steps = [regress(batch.inputs, np.ascontiguousarray(step), batch.weight) for step in batch.target.T]
+    steps = [regress(batch.inputs, np.ascontiguousarray(step), batch.weight) for step in dense(batch.target).T]
     stack: Form = registry.find("forms", "stack")(tuple(steps))
     return stack
 
@@ -64,7 +62,7 @@ def _classes(inputs: Inputs, target: Array, outputs: int, weight: Array | None, 
     present, codes = np.unique(target, return_inverse=True)
     if len(present) == 1:
         answer = (np.arange(outputs) == present[0]).astype(np.float64)
-        constant: Form = registry.find("forms", "constant")(answer, int(inputs.shape[1]))
+        constant: Form = registry.find("forms", "constant")(answer, int(matrix(inputs).shape[1]))
         return constant
     form = classify(inputs, codes, len(present), weight)
     if len(present) == outputs:

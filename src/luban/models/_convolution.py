@@ -66,11 +66,11 @@ class ImageConvolutions(nn.Module):
             layers += [Normalise(asked.normalisation, after, axes=2), ACTIVATIONS[asked.activation]()]
             window = [min(side, 2) for side in sides]
             if max(window) > 1:
-                layers += [(nn.MaxPool2d if asked.pooling == "max" else nn.AvgPool2d)(window)]
+                layers += [(nn.MaxPool2d if asked.pooling == "max" else nn.AvgPool2d)((window[0], window[1]))]
             sides = [side // step for side, step in zip(sides, window, strict=True)]
         shrink = [-(-side // LARGEST_SIDE) for side in sides]
         if max(shrink) > 1:
-            layers += [nn.AvgPool2d(shrink)]
+            layers += [nn.AvgPool2d((shrink[0], shrink[1]))]
         sides = [side // step for side, step in zip(sides, shrink, strict=True)]
         self.standardise = Standardise(shape, after=2)
         self.maps = nn.Sequential(*layers)

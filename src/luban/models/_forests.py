@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from luban.batch import Array, Batch, Inputs
+from luban.batch import Array, Batch, Inputs, matrix
 from luban.models import _answering, _trees
 from luban.protocols import Form, Work
 from luban.recipe.recipe import Section
@@ -31,10 +32,11 @@ class Settings(Section):
 
 
 def fit(
-    kinds: tuple[type[Any], type[Any]], batch: Batch, work: Work, settings: Settings, seed: int, threads: int
+    kinds: Sequence[Callable[..., Any]], batch: Batch, work: Work, settings: Settings, seed: int, threads: int
 ) -> Form:
     """The fitted forest. kinds: scikit-learn's classifier and regressor."""
-    classifier, regressor = (partial(kind, **_options(settings, work, seed, threads)) for kind in kinds)
+    options = _options(settings, work, seed, threads)
+    classifier, regressor = (partial(kind, **options) for kind in kinds)
     return _answering.fitted(batch, work, partial(_classify, classifier), partial(_regress, regressor))
 
 
@@ -54,11 +56,12 @@ def _classify(kind: Any, inputs: Inputs, codes: Array, classes: int, weight: Arr
     forest = kind().fit(inputs, codes, sample_weight=weight)
     trees = [estimator.tree_ for estimator in forest.estimators_]
     shares = [tree.value[:, 0, :] / tree.value[:, 0, :].sum(axis=1, keepdims=True) for tree in trees]
+    width = matrix(inputs).shape[1]
     if classes == 2:
         second = [share[:, 1:] for share in shares]
-        return _trees.form(trees, second, inputs.shape[1], np.zeros(1), np.full(1, 1 / len(trees)), "complement")
+        return _trees.form(trees, second, width, np.zeros(1), np.full(1, 1 / len(trees)), "complement")
     scale = np.full(classes, 1 / len(trees))
-    return _trees.form(trees, shares, inputs.shape[1], np.zeros(classes), scale, "identity")
+    return _trees.form(trees, shares, width, np.zeros(classes), scale, "identity")
 
 
 def _regress(kind: Any, inputs: Inputs, values: Array, weight: Array | None) -> Form:
@@ -68,4 +71,4 @@ def _regress(kind: Any, inputs: Inputs, values: Array, weight: Array | None) -> 
     trees = [estimator.tree_ for estimator in forest.estimators_]
     leaves = [tree.value[:, 0, :] for tree in trees]
     base, scale = np.array([middle]), np.array([spread / len(trees)])
-    return _trees.form(trees, leaves, inputs.shape[1], base, scale, "identity")
+    return _trees.form(trees, leaves, matrix(inputs).shape[1], base, scale, "identity")

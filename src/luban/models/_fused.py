@@ -6,8 +6,8 @@ follows its state of each step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast, final
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +68,7 @@ class Fused(nn.Module):
         """(rows, length, width) of each ragged part whose encoder has a state for each step, by name; padding is 0."""
         return {
             name: encoder.states(inputs[name], inputs[name + LENGTHS])
-            for name, encoder in zip(self.names, self.encoders, strict=True)
+            for name, encoder in zip(self.names, cast("Iterable[Any]", self.encoders), strict=True)
             if hasattr(encoder, "states")
         }
 

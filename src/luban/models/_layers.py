@@ -138,7 +138,7 @@ class Steps(nn.Module):
         super().__init__()
         self.width = width if shape.kind in ("tokens", "words") else shape.size[0]
         if shape.kind == "words":
-            self.read: nn.Module = SumOfVectors(*shape.size, width)
+            self.read: nn.Module = SumOfVectors(shape.size[0], shape.size[1], width)
         elif shape.kind == "tokens":
             self.read = embedding(shape.size[0], width)
         else:

@@ -27,6 +27,8 @@ class PretrainedEncoder(nn.Module):
     pairs: whether two texts are read in a row, so that a body that knows of segments is told which is which.
     """
 
+    marks: Tensor
+
     def __init__(
         self,
         config: Mapping[str, Any],

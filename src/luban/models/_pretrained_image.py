@@ -23,6 +23,9 @@ class PretrainedImage(nn.Module):
     it. dropout: the share of a vector that is left out in training.
     """
 
+    down: Tensor
+    across: Tensor
+
     def __init__(
         self,
         shape: Shape,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, final
 
 import torch
@@ -12,7 +13,7 @@ from luban.models._layers import Steps, own_steps, summarised
 from luban.models._recurrent_settings import TAKES, Settings
 from luban.protocols import Shape, Work
 
-CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 def network(cell: str, work: Work, settings: Settings) -> nn.Module:
@@ -84,7 +85,7 @@ def recurrence(cell: str, inputs: int, units: int) -> Any:
     a signal keeps its size over time (Saxe et al., 2014). Biases are 0, but 1 in all for the forget gate of an LSTM,
     which remembers to begin with (Jozefowicz et al., 2015).
     """
-    layer = CELLS[cell](inputs, units, batch_first=True)
+    layer: Any = CELLS[cell](inputs, units, batch_first=True)
     with torch.no_grad():
         for gate in layer.weight_ih_l0.split(units):
             nn.init.xavier_uniform_(gate)

@@ -9,7 +9,7 @@ dora      the same, with a length for each output (Liu et al., 2024)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from luban.models._pretrained import Origin
 from luban.origins import configs
@@ -75,11 +75,11 @@ def begin(module: nn.Module, origin: Origin, way: Way, *, frozen: int, decay: fl
     weights = naming.find(origin.content).weights()
     blocks = configs.layers(origin.config)
     adapts = way in ADAPTERS
-    for part in module.modules():
-        if hasattr(part, "body"):
-            own = {name: tensor.numpy() for name, tensor in part.body.state_dict().items() if _adapters.learns(name)}
-            weighing.put(part.body, {**weights, **own})
-            _adapters.begun(part.body)
+    bodies: list[Any] = [part.body for part in module.modules() if hasattr(part, "body")]
+    for body in bodies:
+        own = {name: tensor.numpy() for name, tensor in body.state_dict().items() if _adapters.learns(name)}
+        weighing.put(body, {**weights, **own})
+        _adapters.begun(body)
     for name, parameter in module.named_parameters():
         height = _height(name, blocks)
         able = height is None or (way != "head" and (height > frozen or not frozen))

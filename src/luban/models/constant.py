@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from luban.batch import Array, Batch
+from luban.batch import Array, Batch, dense
 from luban.core import registry
 from luban.models import _answering
 from luban.protocols import Entry, Form, Work
@@ -37,8 +37,7 @@ class Constant:
         return None
 
     def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
-        target, width = batch.target, int(batch.inputs.shape[1])
-        assert target is not None, f"{work.task} needs a target"
+        target, width = dense(batch.target), batch.width
         if work.task == "regression":
             absolute = work.loss in ("absolute", "huber")
             middle = _median(target, batch.weight) if absolute else np.average(target, weights=batch.weight)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 from pydantic import Field
 
-from luban.batch import Array, Batch, Inputs
+from luban.batch import Array, Batch, Inputs, matrix
 from luban.core import registry
 from luban.core.seed import derive
 from luban.models import _answering, _lightgbm
@@ -148,10 +148,9 @@ def _options(settings: Settings, rows: int, seed: int, threads: int) -> dict[str
 
 
 def _form(text: str, inputs: Inputs, sums: int, link: str, scale: float, base: float) -> Form:
-    trees = _lightgbm.parse(text, int(inputs.shape[1]), sums)
-    form: Form = registry.find("forms", "trees")(
-        int(inputs.shape[1]), *trees, np.full(sums, base), np.full(sums, scale), link
-    )
+    width = int(matrix(inputs).shape[1])
+    trees = _lightgbm.parse(text, width, sums)
+    form: Form = registry.find("forms", "trees")(width, *trees, np.full(sums, base), np.full(sums, scale), link)
     return form
 
 

@@ -49,7 +49,7 @@ class IsolationForest:
         trees = [estimator.tree_ for estimator in forest.estimators_]
         lengths = [_path_lengths(tree) for tree in trees]
         scale = np.array([1.0 / (len(trees) * max(float(average_path(np.array([rows]))[0]), 1e-12))])
-        return _trees.form(trees, lengths, batch.inputs.shape[1], np.zeros(1), scale, "isolation")
+        return _trees.form(trees, lengths, batch.width, np.zeros(1), scale, "isolation")
 
 
 def average_path(rows: Array) -> Array:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 from pydantic import Field
 
-from luban.batch import Array, Batch
+from luban.batch import Array, Batch, matrix
 from luban.core import registry
 from luban.models import _answering, _clusters
 from luban.protocols import Entry, Form, Work
@@ -43,7 +43,7 @@ class KMeans:
         from sklearn.metrics import silhouette_score
 
         assert isinstance(settings, Settings)
-        inputs = batch.inputs.astype(np.float64)
+        inputs = matrix(batch.inputs).astype(np.float64)
         rows = _clusters.some(inputs.shape[0], seed)
         judged = inputs[rows]
         choice = None

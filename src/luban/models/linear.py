@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 from pydantic import Field
 
-from luban.batch import Array, Batch, Inputs
+from luban.batch import Array, Batch, Inputs, dense, matrix
 from luban.core import registry
 from luban.models import _answering
 from luban.protocols import Entry, Form, Work
@@ -81,13 +81,13 @@ def _classify(
 
 def _steps(batch: Batch, work: Work, regress: _answering.Regressing) -> Form:
     """One form for all steps: ridge finds them together, other losses one after the other."""
-    assert batch.target is not None, "a forecast has a target"
+    target = dense(batch.target)
     if work.loss in ("auto", "squared", "quantile"):
-        form = regress(batch.inputs, batch.target, batch.weight)
+        form = regress(batch.inputs, target, batch.weight)
     else:
-        forms: list[Any] = [regress(batch.inputs, step, batch.weight) for step in batch.target.T]
+        forms: list[Any] = [regress(batch.inputs, step, batch.weight) for step in target.T]
         form = _form(np.hstack([f.weights for f in forms]), np.concatenate([f.bias for f in forms]), "identity")
-    return _answering.spread(form, batch.inputs, batch.target, work.quantiles)
+    return _answering.spread(form, batch.inputs, target, work.quantiles)
 
 
 def _regress(inputs: Inputs, values: Array, weight: Array | None, *, settings: Settings, work: Work) -> Form:
@@ -120,7 +120,8 @@ def _regression(settings: Settings, loss: str, rows: int) -> Any:
 
 
 def _doubled(inputs: Inputs) -> Inputs:
-    return inputs.astype(np.float64)
+    doubled: Inputs = matrix(inputs).astype(np.float64)
+    return doubled
 
 
 def _form(weights: Array, bias: Array, link: str) -> Form:

@@ -49,7 +49,7 @@ class Medoid:
         weight = np.ones(len(rows)) if batch.weight is None else np.asarray(batch.weight)[rows]
         text = texts[int(np.argmax(_likeness(texts, weight)))]
         repeated: type = registry.find("forms", "repeated")
-        found: Form = repeated(np.frombuffer(text.encode(), np.uint8), int(batch.inputs.shape[1]))
+        found: Form = repeated(np.frombuffer(text.encode(), np.uint8), batch.width)
         return found
 
 

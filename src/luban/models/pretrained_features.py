@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 from pydantic import Field
 
-from luban.batch import Array, Batch
+from luban.batch import Array, Batch, dense
 from luban.core import registry
 from luban.models import _answering, _frozen, _networks, _pretrained
 from luban.origins import pictures
@@ -99,8 +99,7 @@ def _head(vectors: Array, batch: Batch, work: Work, C: float, seed: int) -> _Hea
     """The linear model on standardised vectors, written so that it takes them as they are."""
     center, spread = vectors.mean(axis=0), vectors.std(axis=0)
     spread = np.where(spread > SMALLEST, spread, 1.0)
-    target = batch.target
-    assert target is not None, f"{work.task} needs a target"
+    target = dense(batch.target)
     standard = (vectors - center) / spread
     scale, offset, link = 1.0, 0.0, "softmax"
     if work.task == "regression":

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from luban.batch import Batch
+from luban.batch import Batch, dense
 from luban.core import registry
 from luban.models import _answering
 from luban.protocols import Entry, Form, Work
@@ -37,9 +37,8 @@ class SeasonalNaive:
         return None
 
     def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
-        target = batch.target
-        assert target is not None, "a forecast has a target"
-        width, horizon = int(batch.inputs.shape[1]), target.shape[1]
+        target = dense(batch.target)
+        width, horizon = batch.width, target.shape[1]
         weights = np.zeros((width, horizon))
         # The history is the last that a row holds, its newest value at the end.
         weights[width - work.season + np.arange(horizon) % work.season, np.arange(horizon)] = 1.0

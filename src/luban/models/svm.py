@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, final
 import numpy as np
 from pydantic import Field
 
-from luban.batch import Array, Batch, Inputs
+from luban.batch import Array, Batch, Inputs, matrix
 from luban.core import registry
 from luban.core.seed import derive
 from luban.models import _answering
@@ -176,7 +176,9 @@ def _straight(inputs: Inputs, codes: Array, classes: int, weight: Array | None, 
     def machine(rows: Array) -> tuple[Array, Array]:
         estimator = LinearSVC(C=settings.C, random_state=seed, max_iter=settings.iterations or 5_000)
         with _answering.iterated(estimator):
-            estimator.fit(inputs[rows].astype(np.float64), codes[rows], None if weight is None else weight[rows])
+            estimator.fit(
+                matrix(inputs)[rows].astype(np.float64), codes[rows], None if weight is None else weight[rows]
+            )
         return estimator.coef_.T.astype(np.float64), estimator.intercept_.astype(np.float64)
 
     fold = _answering.folds(codes, FOLDS, derive(seed, "decisions"))
@@ -243,7 +245,7 @@ def _regress(inputs: Inputs, values: Array, weight: Array | None, *, settings: S
     if settings.kernel == "linear":
         estimator = linear()
         with _answering.iterated(estimator):
-            estimator.fit(inputs.astype(np.float64), target, weight)
+            estimator.fit(matrix(inputs).astype(np.float64), target, weight)
         weights = estimator.coef_.reshape(-1, 1).astype(np.float64) * spread
         bias = np.array([float(np.ravel(estimator.intercept_)[0]) * spread + middle])
         straight: Form = registry.find("forms", "affine")(weights, bias, "identity")

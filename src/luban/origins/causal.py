@@ -244,9 +244,10 @@ def _network(origin: Causal) -> nn.Module:
         what = f"no network is made of this config: {str(reason)[:160]}."
         raise UsageError(what, where=str(origin.path / layout.CONFIG), fix=_CURE) from None
     where = str(origin.path)
+    loader: Any = AutoModelForCausalLM
     try:
         with _quietly():
-            network, told = AutoModelForCausalLM.from_pretrained(
+            network, told = loader.from_pretrained(
                 origin.path,
                 config=asked,
                 dtype=torch.float32,

@@ -139,7 +139,7 @@ def longest(config: Mapping[str, Any]) -> int:
     return places - int(config.get("pad_token_id") or 0) - 1 if of_roberta else places
 
 
-def body(config: Mapping[str, Any], **options: Any) -> nn.Module:
+def body(config: Mapping[str, Any], **options: Any) -> Any:
     """The network without a head, with fresh weights: (rows, steps) numbers of tokens to states of each step; images
     to vectors. options: of the network of images.
 
@@ -150,11 +150,11 @@ def body(config: Mapping[str, Any], **options: Any) -> nn.Module:
     found = fresh(config)
     # What answers a whole text from its first step is a head of its own, which no text here goes through.
     if getattr(found, "pooler", None) is not None:
-        found.pooler = None  # type: ignore[assignment]
+        found.pooler = None
     return found
 
 
-def fresh(config: Mapping[str, Any]) -> nn.Module:
+def fresh(config: Mapping[str, Any]) -> Any:
     """The network of a config that luban wrote or `checked`, all of it but the head. Raises ValueError as `body`."""
     require("transformers", extra="nets", purpose="building a pretrained model")
     import torch
@@ -164,8 +164,7 @@ def fresh(config: Mapping[str, Any]) -> nn.Module:
     asked = AutoConfig.for_model(values.pop("model_type"), **values)
     with torch.device("meta"):
         bounded(AutoModel.from_config(asked))
-    found: nn.Module = AutoModel.from_config(asked, attn_implementation="sdpa")
-    return found
+    return AutoModel.from_config(asked, attn_implementation="sdpa")
 
 
 def _of_images(config: Mapping[str, Any], **options: Any) -> nn.Module:

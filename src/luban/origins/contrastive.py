@@ -144,7 +144,8 @@ def opened(path: Path) -> Contrastive:
     weighing.put(network, {layout.bare(name): values for name, values in weights.items()})
     tokenizer = given.read(str(layout.tokenizer_file(path)))
     _, _, begins, ends, _ = layout.marks_of(path, parse(tokenizer))
-    longest = int(asked.text_config.max_position_embeddings)
+    told: Any = asked.text_config
+    longest = int(told.max_position_embeddings)
     return Contrastive(path, network.eval(), _looking(path, asked), tokenizer, begins, ends, longest)
 
 
@@ -157,8 +158,8 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"it has no '{part}'")
         found[part] = configs.plain(own)
     for name, most in LARGEST.items():
-        for part in (found, found["text_config"], found["vision_config"]):
-            value = part.get(name, 1)
+        for whole in (found, found["text_config"], found["vision_config"]):
+            value = whole.get(name, 1)
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
                 raise ValueError(f"'{name}' is {shown(value)}; from 1 to {most:,} is taken")
     return found
@@ -171,7 +172,9 @@ def _looking(path: Path, config: Any) -> Looking:
     size = told.get("size", side)
     size = {"shortest_edge": size} if isinstance(size, int) else size
     short = size.get("shortest_edge") if isinstance(size, dict) else None
-    both = (size.get("height"), size.get("width")) if isinstance(size, dict) and short is None else (side, side)
+    both: tuple[Any, Any] = (
+        (size.get("height"), size.get("width")) if isinstance(size, dict) and short is None else (side, side)
+    )
     cut = told.get("crop_size", side)
     cut = cut.get("height") if isinstance(cut, dict) else cut
     resample = told.get("resample", 3)

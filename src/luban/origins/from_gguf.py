@@ -130,7 +130,7 @@ def _tokenizer(file: Gguf) -> dict[str, Any]:
         what = f"{shown(kind)} with {shown(before)}"
         known = ", ".join(_PRETOKENIZERS)
         raise UsageError(f"its tokenizer is {what}, and gpt2 with {known} is known.", where=str(file.path), fix=_CURE)
-    tokens, merges = values.get("tokenizer.ggml.tokens"), values.get("tokenizer.ggml.merges")
+    tokens, merges = values.get("tokenizer.ggml.tokens", []), values.get("tokenizer.ggml.merges", [])
     kinds = values.get("tokenizer.ggml.token_type", [])
     if not (_are_texts(tokens) and _are_texts(merges) and all(merge.count(" ") == 1 for merge in merges)):
         raise UsageError("its tokenizer has no tokens, or odd merges.", where=str(file.path), fix=_CURE)

@@ -90,11 +90,12 @@ def opened(path: Path) -> Origin:
         raise UsageError(f"this architecture is not taken: {reason}.", where=str(path / CONFIG), fix=_CURE) from None
     files = weight_files(path)
     if configs.reads(config) == "image":
-        identity = [config, *(cache.content(file) for file in files)]
-        return Origin(path.resolve(), fingerprint.of_json(identity), config, _NO_MARKS, "mean", licence(path), files)
+        of_images = [config, *(cache.content(file) for file in files)]
+        return Origin(path.resolve(), fingerprint.of_json(of_images), config, _NO_MARKS, "mean", licence(path), files)
     tokenizer = given.read(str(tokenizer_file(path)))
     marks = marks_of(path, parse(tokenizer))
-    identity = [config, *(cache.content(file) for file in files), fingerprint.of_bytes(tokenizer), list(marks)]
+    contents = [cache.content(file) for file in files]
+    identity: list[Any] = [config, *contents, fingerprint.of_bytes(tokenizer), list(marks)]
     return Origin(path.resolve(), fingerprint.of_json(identity), config, marks, _summary(path), licence(path), files)
 
 

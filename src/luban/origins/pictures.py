@@ -56,11 +56,11 @@ def checked(document: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"'padding' is {shown(document.get('padding'))}; {' and '.join(PADDINGS)} are known")
     kept["padding"] = document["padding"]
     kept["epsilon"] = _number("epsilon", document.get("epsilon"), 1e-8, 0.1)
-    for name, least in (("center", 0.0), ("spread", 1e-3)):
+    for name, lowest in (("center", 0.0), ("spread", 1e-3)):
         values = document.get(name)
         if not isinstance(values, list) or len(values) != 3:
             raise ValueError(f"'{name}' is no list of three numbers, for red, green and blue")
-        kept[name] = [_number(name, value, least, 255.0) for value in values]
+        kept[name] = [_number(name, value, lowest, 255.0) for value in values]
     return kept
 
 

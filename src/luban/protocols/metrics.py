@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 from luban.batch import Answers, Array, PerRow
 from luban.evidence.measurement import Direction
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -18,6 +15,7 @@ class Metric:
     """A score (`metrics/`), defined for weighted rows: the draws of a bootstrap are weights too.
 
     definition: the formula in a sentence, with its source.
+    target: an array, or rows of several lengths, as the tasks have it that the metric is of.
     scores: `scores(target, answers, weights)`: (draws,) scores, one for each row of `weights` (draws, rows); NaN where
         the score is undefined (one class only, say).
     each: (rows,) terms of which the score is the weighted mean, where it is one.
@@ -29,8 +27,8 @@ class Metric:
     direction: Direction
     tasks: frozenset[str]
     definition: str
-    scores: Callable[[PerRow, Answers, Array], Array]
-    each: Callable[[PerRow, Answers], Array] | None = None
+    scores: Callable[[Any, Answers, Array], Array]
+    each: Callable[[Any, Answers], Array] | None = None
     interval: Literal["wilson", "bca"] = "bca"
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
 

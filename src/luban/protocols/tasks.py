@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
@@ -30,11 +30,12 @@ class Task(Protocol):
     """
     link: ClassVar[str]
     """What turns a network's outputs into answers: `softmax`, `sigmoid`, or `identity` for standardised values."""
-    loss: ClassVar[Callable[[Tensor, Tensor, Train], Tensor]]
-    """`loss(outputs, target, train)`: (rows,) what a network minimises, for each row by itself.
 
-    Targets that are sequences come as (rows, steps) int64, with -1 behind the shorter ones, which has no loss.
-    """
+    def loss(self, outputs: Tensor, target: Tensor, train: Train) -> Tensor:
+        """(rows,) what a network minimises, for each row by itself.
+
+        Targets that are sequences come as (rows, steps) int64, with -1 behind the shorter ones, which has no loss.
+        """
 
     def classes(self, target: pl.Series, positive: str | None) -> tuple[str, ...]:
         """The classes or labels in the order of their codes; the positive class is the last of two. May be empty."""

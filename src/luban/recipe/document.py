@@ -131,7 +131,7 @@ def _loader() -> Any:
                 if key in seen:
                     raise ValueError(f"the key {shown(key)} stands there twice")
                 seen.add(key)
-            return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
+            return super().construct_mapping(node, deep)
 
     _resolve_plain(Loader)
     return Loader

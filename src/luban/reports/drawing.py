@@ -86,7 +86,7 @@ def marks(attributed: Sequence[Document]) -> list[tuple[Document, Mark]]:
     found = []
     for each in known:
         value, error = float(each["attribution"]), each.get("standard_error")
-        error = float(error) if finite(error) else None
+        error = float(error) if error is not None and finite(error) else None
         place = tuple(float(part) for part in each.get("place", ()) if finite(part))
         share = abs(value) / largest if largest else 0.0
         told = _told(value, error, digits)

@@ -69,7 +69,7 @@ def _rendered(document: Document, pictures: Pictures, *, whole: bool, name: str,
 
 def shown(document: Document) -> list[dict[str, Any]]:
     """What the report shows of the explanations that a bundle carries: bars and tables, for it holds no values."""
-    found = []
+    found: list[dict[str, Any]] = []
     for group in ("typical", "worst"):
         for one in listed(document, group):
             loss = f"its loss is {number(one.get('loss'))}"

@@ -76,8 +76,8 @@ def diagnose(document: Document, style: Style) -> list[str]:
     lines += _repaired(document, style)
     not_run = listed(document, "not_run")
     if not_run:
-        rows = [[text(line.get("condition", "")), text(line.get("reason", ""), 200)] for line in not_run]
-        lines += ["", *table(["not looked for", "why"], rows, style, indent=0)]
+        listing = [[text(line.get("condition", "")), text(line.get("reason", ""), 200)] for line in not_run]
+        lines += ["", *table(["not looked for", "why"], listing, style, indent=0)]
     return lines
 
 

@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 
 from luban import collate
-from luban.batch import Array, Inputs, PerRow, joined
+from luban.batch import Array, Inputs, PerRow, joined, matrix
 from luban.core.errors import BundleError, UsageError
 from luban.protocols import Form, Shape
 from luban.runtime import accepted, fusing, quantizing
@@ -64,12 +64,13 @@ def from_onnx(
     [takes] = session.get_inputs()
 
     def answer(inputs: Inputs) -> Array:
-        if inputs.ndim != 2 or inputs.shape[1] != takes.shape[1]:
-            raise ValueError(f"a model of {takes.shape[1]} inputs was given the shape {tuple(inputs.shape)}.")
+        given = matrix(inputs)
+        if given.ndim != 2 or given.shape[1] != takes.shape[1]:
+            raise ValueError(f"a model of {takes.shape[1]} inputs was given the shape {tuple(given.shape)}.")
         rows = int(inputs.shape[0])
         result = np.empty((rows, gives.shape[1]))
         for start in range(0, rows, size):
-            piece = inputs[start : start + size]
+            piece = given[start : start + size]
             dense = np.ascontiguousarray(piece.toarray() if hasattr(piece, "toarray") else piece, dtype=np.float32)
             result[start : start + size] = session.run(None, {takes.name: dense})[0]
         return result

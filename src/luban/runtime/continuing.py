@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +74,8 @@ def _by_module(network: nn.Module) -> Callable[[Sequence[int]], Tensor]:
     """What gives (vocabulary,) float32 for what follows the tokens that it is called with, one call after the other."""
     from transformers import DynamicCache
 
-    kept = DynamicCache(config=network.config)
+    config: Any = network.config
+    kept = DynamicCache(config=config)
 
     @torch.inference_mode()
     def read(numbers: Sequence[int]) -> Tensor:

@@ -141,7 +141,8 @@ def takes(network: nn.Module) -> bool:
         return not any(rare)
     window = getattr(config, "sliding_window", None)
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    turned = network.base_model.rotary_emb  # type: ignore[union-attr]
+    body: Any = network.base_model
+    turned = body.rotary_emb
     return (
         config.model_type in _TURNED
         and (window is None or window >= config.max_position_embeddings)

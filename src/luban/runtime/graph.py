@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from luban.batch import Array, Inputs, Ragged
+from luban.batch import Array, Inputs, Ragged, dense
 from luban.collate import TABLE
 from luban.protocols import Form, NoGraph, Shape
 from luban.runtime.accepted import INPUTS, MOST_BYTES, OPERATOR_SETS, OUTPUTS, ends_of
@@ -138,6 +138,7 @@ def parity(form: Form, data: bytes, inputs: Inputs, shapes: Mapping[str, Shape] 
     if isinstance(ours, Ragged) and isinstance(theirs, Ragged):
         # Each step has an answer.
         ours, theirs = ours.values, theirs.values
+    ours, theirs = dense(ours), dense(theirs)
     if not len(ours):
         return Parity(0.0, 0, 0)
     scale = max(1.0, float(np.abs(ours).max()))

@@ -5,7 +5,7 @@ outputs: (rows, outputs) as the network gives them, before any softmax.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from luban.core.errors import UsageError
 from luban.recipe.recipe import Train
@@ -46,7 +46,8 @@ def of_values(outputs: Tensor, target: Tensor, train: Train) -> Tensor:
 
     _only(train.loss, "values", ("auto", "squared", "absolute", "huber"))
     kinds = {"absolute": functional.l1_loss, "huber": functional.huber_loss}
-    each = kinds.get(train.loss, functional.mse_loss)(outputs, target.reshape(outputs.shape), reduction="none")
+    kind: Any = kinds.get(train.loss, functional.mse_loss)
+    each = kind(outputs, target.reshape(outputs.shape), reduction="none")
     return each.mean(dim=1)
 
 

@@ -60,7 +60,7 @@ class Spacing:
         if matched and float(matched[1]) > 0:
             size, unit = float(matched[1]), matched[2]
             if unit == "months" or unit == "numbers":
-                return cls(unit, size)
+                return cls("months" if unit == "months" else "numbers", size)
             if unit in _MICROSECONDS:
                 return cls("time", size * _MICROSECONDS[unit])
         raise UsageError(
@@ -114,7 +114,7 @@ class Spacing:
 
 def _commonest(values: Array) -> float:
     distinct, counts = np.unique(values, return_counts=True)
-    return distinct[counts.argmax()]  # type: ignore[no-any-return]
+    return distinct[counts.argmax()]
 
 
 def _days_of_months(times: Array) -> bool:

@@ -48,11 +48,11 @@ def resolved(courses: Courses, recipe: Recipe) -> Recipe:
     values = [course.values for course in courses.series]
     middle = int(np.median([len(each) for each in values]))
     season = asked.season if isinstance(asked.season, int) else _seasons.season(values)
-    horizon = asked.horizon
-    if not isinstance(horizon, int):
-        horizon = season if season > 1 else min(WITHOUT_SEASON, max(middle // 10, 1))
-    history = asked.history
-    if not isinstance(history, int):
+    usual = season if season > 1 else min(WITHOUT_SEASON, max(middle // 10, 1))
+    horizon = asked.horizon if isinstance(asked.horizon, int) else usual
+    if isinstance(asked.history, int):
+        history = asked.history
+    else:
         wanted = 2 * season if season > 1 else max(2 * horizon, 8)
         # What is left must still make enough windows to train, compare and test.
         room = middle - horizon + 1 - fewest_windows(horizon, recipe)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 import polars as pl
 
-from luban.batch import Answers, Array
+from luban.batch import Answers, Array, PerRow, dense
 from luban.core.errors import DataError, LubanError, UsageError
 from luban.protocols import Arranged
 from luban.recipe.recipe import Recipe, Train
@@ -114,11 +114,11 @@ class Forecasting:
     def outputs(self, classes: tuple[str, ...]) -> int:
         return self.horizon * max(len(self.quantiles), 1)
 
-    def answers(self, outputs: Array, threshold: float | None = None) -> Answers:
+    def answers(self, outputs: PerRow, threshold: float | None = None) -> Answers:
         """The values; of quantiles the middle one. Quantiles are put in order (Chernozhukov et al., 2010)."""
         if not self.quantiles:
             return Answers(outputs)
-        rising = np.sort(outputs.reshape(len(outputs), len(self.quantiles), -1), axis=1).swapaxes(1, 2)
+        rising = np.sort(dense(outputs).reshape(len(outputs), len(self.quantiles), -1), axis=1).swapaxes(1, 2)
         middle = int(np.argmin(np.abs(np.array(self.quantiles) - 0.5)))
         return Answers(rising[:, :, middle], quantiles=rising, shares=self.quantiles)
 

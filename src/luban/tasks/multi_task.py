@@ -72,7 +72,9 @@ class MultiTask:
 
         A target that a row does not have adds nothing, and nothing is learned from it.
         """
-        total, first = 0.0, 0
+        import torch
+
+        first, total = 0, torch.zeros(len(outputs), device=outputs.device)
         for place, each in enumerate(self.targets):
             own, known = target[:, place].nan_to_num(), target[:, place].isfinite()
             own = own.long() if each.task.link == "softmax" else own

@@ -21,8 +21,12 @@ REFUSALS = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, As
 def unchanged(module: nn.Module) -> Iterator[None]:
     """While it is held no gradient is kept; when it ends, modes, buffers and random states are what they were."""
     modes = {layer: layer.training for layer in module.modules()}
-    held = [(layer, name) for layer in modes for name, buffer in layer._buffers.items() if buffer is not None]
-    buffers = [(layer, name, layer._buffers[name], layer._buffers[name].clone()) for layer, name in held]
+    buffers = [
+        (layer, name, buffer, buffer.clone())
+        for layer in modes
+        for name, buffer in layer._buffers.items()
+        if buffer is not None
+    ]
     devices = sorted({p.device.index for p in module.parameters() if p.device.type == "cuda"})
     state = random.getstate()
     with torch.no_grad(), torch.random.fork_rng(devices):
@@ -39,8 +43,9 @@ def unchanged(module: nn.Module) -> Iterator[None]:
 
 def alone(module: nn.Module) -> nn.Module:
     """The network within what shares it out over devices or processes, which would wait for the others."""
+    found: Any = module
     wrapped = isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel)
-    return module.module if wrapped else module
+    return found.module if wrapped else module
 
 
 def dependence(module: nn.Module, inputs: Any) -> float | None:

@@ -25,6 +25,7 @@ _AHEAD = 4
 _END = object()
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Order:
         return 1.0 - float(self.lengths.sum()) / max(padded, 1)
 
 
-def ahead(items: Iterable[Item], make: Callable[[Item], Item]) -> Iterator[Item]:
+def ahead(items: Iterable[Item], make: Callable[[Item], Made]) -> Iterator[Made]:
     """What `make` gives for each item, in order, made on another thread some items ahead.
 
     An error of `make` is raised where its item would have come.

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
+
 from luban.batch import Array, PerRow, Ragged, dense
 from luban.core import registry
 from luban.core.errors import TrainingError
@@ -110,19 +112,19 @@ def choose(
     ]
     best, reason = _best(selections, held_out, task, metric)
     members = tuple(Member(outcomes[n].candidate, w) for n, w in zip(best.numbers, best.weights, strict=True))
-    outputs = best.outputs
+    outputs, target = best.outputs, held_out.target
     corrected = None
     if task.name in ("binary", "multiclass") and members[0].candidate.model != task.baseline:
         corrected = calibration.calibrate(
-            outputs, held_out.target, held_out.folds, recipe.train.calibration, held_out.weight, seed=seed
+            dense(outputs), dense(target), held_out.folds, recipe.train.calibration, held_out.weight, seed=seed
         )
-        outputs = corrected.apply(outputs)
+        outputs = corrected.apply(dense(outputs))
     cut, cut_reason = _threshold(outputs, held_out, task, metric, recipe)
     sets = None
     if task.name in ("binary", "multiclass", "regression"):
-        sets = conformal.fit(task.name, outputs, held_out.target, held_out.folds)
+        sets = conformal.fit(task.name, dense(outputs), dense(target), held_out.folds)
     elif task.name == "forecasting":
-        sets = conformal.fit_steps(task.answers(outputs), held_out.target, held_out.folds)
+        sets = conformal.fit_steps(task.answers(outputs), dense(target), held_out.folds)
     return Chosen(members, reason, corrected, cut, cut_reason, sets, outputs), scores
 
 
@@ -146,16 +148,17 @@ class _Selection:
 def _select(
     outcomes: Sequence[Outcome], rivals: list[int], held_out: HeldOut, task: Task, metric: Metric, seed: int
 ) -> _Selection:
-    outputs = [outcomes[number].outputs for number in rivals]
+    outputs = [each for number in rivals if (each := outcomes[number].outputs) is not None]
     if len(rivals) == 1:
         return _Selection((rivals[0],), (1.0,), outputs[0], "no other model competes with it")
     if isinstance(outputs[0], Ragged):
         # Texts have no mean; and of sequences each model may have another length.
         return _best_alone(rivals, outputs, held_out, task, metric)
-    selected = selection.select(outputs, held_out.target, metric, task, weight=held_out.weight, seed=seed)
+    sized = [dense(each) for each in outputs]
+    selected = selection.select(sized, held_out.target, metric, task, weight=held_out.weight, seed=seed)
     kept = [(place, float(weight)) for place, weight in enumerate(selected.weights) if weight > 0]
-    mixed = sum(weight * outputs[place] for place, weight in kept)
-    return _Selection(tuple(rivals[p] for p, _ in kept), tuple(w for _, w in kept), mixed, selected.reason)
+    together = mixed([weight for _, weight in kept], [sized[place] for place, _ in kept])
+    return _Selection(tuple(rivals[p] for p, _ in kept), tuple(w for _, w in kept), together, selected.reason)
 
 
 def _best_alone(rivals: list[int], outputs: list[PerRow], held_out: HeldOut, task: Task, metric: Metric) -> _Selection:
@@ -171,7 +174,10 @@ def mixed(weights: Sequence[float], outputs: Sequence[PerRow]) -> PerRow:
     """The outputs of models that answer together; of one model its own, whatever they are."""
     if len(outputs) == 1:
         return outputs[0]
-    return sum(weight * dense(each) for weight, each in zip(weights, outputs, strict=True))
+    found = np.zeros_like(dense(outputs[0]))
+    for weight, each in zip(weights, outputs, strict=True):
+        found = found + weight * dense(each)
+    return found
 
 
 def _best(selections: Sequence[_Selection], held_out: HeldOut, task: Task, metric: Metric) -> tuple[_Selection, str]:
@@ -187,18 +193,19 @@ def _best(selections: Sequence[_Selection], held_out: HeldOut, task: Task, metri
 
 
 def _threshold(
-    outputs: Array, held_out: HeldOut, task: Task, metric: Metric, recipe: Recipe
+    outputs: PerRow, held_out: HeldOut, task: Task, metric: Metric, recipe: Recipe
 ) -> tuple[float | None, str]:
     if task.name != "binary":
         return None, ""
+    second, target = dense(outputs)[:, 1], dense(held_out.target)
     asked = recipe.train.threshold
     if asked == "auto" and recipe.train.class_weight == "balanced":
         balanced: Metric = registry.find("metrics", "balanced-accuracy")
-        return threshold.by_metric(outputs[:, 1], held_out.target, balanced, task, held_out.weight)
+        return threshold.by_metric(second, target, balanced, task, held_out.weight)
     if asked == "auto":
         return 0.5, "the more probable class is answered"
     if isinstance(asked, float | int):
         return float(asked), "as asked"
     if asked == "cost":
-        return threshold.by_cost(outputs[:, 1], held_out.target, recipe.train.cost, held_out.weight)
-    return threshold.by_metric(outputs[:, 1], held_out.target, metric, task, held_out.weight)
+        return threshold.by_cost(second, target, recipe.train.cost, held_out.weight)
+    return threshold.by_metric(second, target, metric, task, held_out.weight)

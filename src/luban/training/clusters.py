@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from luban.batch import Array, Batch, Inputs
+from luban.batch import Array, Batch, Inputs, dense
 from luban.core.seed import derive
 from luban.protocols import Work
 from luban.recipe.recipe import Candidate
@@ -50,7 +50,7 @@ def stability(batch: Batch, work: Work, candidate: Candidate, rows: Array, seed:
 
 def _labels(batch: Batch, work: Work, candidate: Candidate, rows: Array, seed: int) -> Array:
     form = fit_candidate(batch.take(rows), work, candidate, seed=seed, threads=1)
-    return form.outputs(batch.inputs).argmax(axis=1)
+    return dense(form.outputs(batch.inputs)).argmax(axis=1)
 
 
 def set_apart(values: Mapping[str, Array], inside: Array) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from luban.batch import Answers, Array
+from luban.batch import Answers, Array, dense
 from luban.core.errors import BundleError
 from luban.evidence import intervals
 from luban.evidence.measurement import Measurement, Part
@@ -198,7 +198,7 @@ def covered_steps(conformal: Conformal, answers: Answers, target: Array, *, spli
 def span(answers: Answers) -> tuple[Array, Array]:
     """(rows, steps) what a model says is the range of a step: its outer quantiles, or twice its value."""
     if answers.quantiles is None:
-        return answers.prediction, answers.prediction
+        return dense(answers.prediction), dense(answers.prediction)
     return answers.quantiles[:, :, 0], answers.quantiles[:, :, -1]
 
 

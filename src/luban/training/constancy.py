@@ -52,6 +52,6 @@ def least(outputs: int, parts: Sequence[Part], loss: Loss) -> float:
         value.backward()
         return value
 
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    optimiser.step(closure)
     with torch.no_grad():
         return together().item()

@@ -290,6 +290,6 @@ def _free() -> int:
     """Bytes that the machine has free."""
     with suppress(OSError, ValueError, KeyError):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        fields: Mapping[str, str] = dict(line.split(":", 1) for line in lines)  # type: ignore[arg-type]
+        fields: Mapping[str, str] = dict(line.split(":", 1) for line in lines)
         return int(fields["MemAvailable"].split()[0]) << 10
     return 1 << 62

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from luban import collate
-from luban.batch import Array, Batch, Inputs, PerRow, Ragged
+from luban.batch import Array, Batch, Inputs, PerRow, Ragged, dense
 from luban.core.seed import derive
 from luban.protocols import Task, Work
 from luban.recipe.recipe import Train
@@ -121,8 +121,8 @@ def _weights(batch: Batch, work: Work) -> Array | None:
     target, weight = batch.target, batch.weight
     if work.class_weight == "balanced" and work.task in ("binary", "multiclass") and target is not None:
         own = np.ones(len(batch)) if weight is None else np.asarray(weight)
-        shares = np.bincount(target, own, minlength=work.outputs)  # type: ignore[arg-type]
-        weight = own / shares[target]
+        codes = dense(target)
+        weight = own / np.bincount(codes, own, minlength=work.outputs)[codes]
     return None if weight is None else (np.asarray(weight) / np.mean(weight)).astype(np.float32)
 
 
@@ -251,7 +251,7 @@ def _calculate_again(module: nn.Module) -> None:
                 return forward(own, *inputs, **named)
             return checkpoint(partial(forward, own), *inputs, use_reentrant=False, **named)
 
-        layer.forward = again  # type: ignore[method-assign]
+        layer.forward = again
 
 
 def repeated(module: nn.Module) -> list[nn.Module]:

@@ -21,9 +21,12 @@ def copied(module: nn.Module) -> nn.Module:
     """The module with copies of all that learns; what stays as it is belongs to both, as do buffers that are no part of
     its state.
     """
-    stays = {id(parameter): parameter for parameter in module.parameters() if not parameter.requires_grad}
+    stays: dict[int, Tensor] = {
+        id(parameter): parameter for parameter in module.parameters() if not parameter.requires_grad
+    }
     for part in module.modules():
-        stays |= {id(part._buffers[name]): part._buffers[name] for name in part._non_persistent_buffers_set}
+        buffers = (part._buffers[name] for name in part._non_persistent_buffers_set)
+        stays |= {id(buffer): buffer for buffer in buffers if buffer is not None}
     return copy.deepcopy(module, stays)
 
 

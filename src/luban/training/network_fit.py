@@ -90,7 +90,7 @@ class NetworkFit:
             # On the same rows, with a seed of the candidate's own: whichever unit comes first decides alike.
             rows = _rows(seen, 0 if seen.one_part else WHOLE, 0)
             own = derive(seen.seed, "deciding", candidate.label)
-            asked, reasons = candidate, {}
+            asked, reasons = candidate, dict[str, str]()
             while True:
                 try:
                     found = deciding.decide(

@@ -148,4 +148,4 @@ class _Orders:
         import torch.distributed as dist
 
         address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        return dist.TCPStore(address, port, is_master=False)
+        return dist.TCPStore(address, port, is_master=False)  # type: ignore[attr-defined]

@@ -79,7 +79,7 @@ class Observer:
         self.signals, self.activations, self._sites, self._outputs = {}, {}, [], []
         hooks = [layer.register_forward_hook(self._look(name)) for name, layer in self.layers.items()]
         mode = _Functions(self._called)
-        mode.__enter__()
+        mode.__enter__()  # type: ignore[no-untyped-call]
         return hooks, mode
 
     def stop(self, begun: Any, answer: Any = None) -> None:

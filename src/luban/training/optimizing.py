@@ -41,7 +41,7 @@ def optimizer(module: nn.Module, how: Optimisation, learning_rate: float, *, low
             f"no optimiser is called '{how.optimizer}'. {did_you_mean(how.optimizer, [*found, 'sgd', 'muon'])}",
             where="train.optimizer",
         )
-    return found[name](groups, lr=learning_rate)  # type: ignore[no-any-return]
+    return found[name](groups, lr=learning_rate)
 
 
 def _groups(module: nn.Module, decay: float, learning_rate: float) -> list[dict[str, Any]]:

@@ -140,7 +140,7 @@ class Pool:
                     number = key.data
                     if number not in busy:
                         continue
-                    line = self._workers[number].stdout.readline()  # type: ignore[union-attr]
+                    line = self._workers[number].stdout.readline()
                     told = json.loads(line) if line else {}
                     if "say" in told:
                         self._say(told["say"])
@@ -154,7 +154,7 @@ class Pool:
                     else:
                         ready.unregister(key.fileobj)
                         self._died(number, unit)
-                        ready.register(self._workers[number].stdout, selectors.EVENT_READ, number)  # type: ignore[arg-type]
+                        ready.register(self._workers[number].stdout, selectors.EVENT_READ, number)
                         done(unit, 0.0)
                     if waiting and until.left() > 0:
                         unit = waiting.popleft()

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from luban.batch import Array, Inputs
+from luban.batch import Array, Inputs, Ragged, matrix
 from luban.core.seed import derive
 from luban.protocols import Examination
 from luban.training import forest
@@ -72,7 +72,7 @@ def labelled(examination: Examination) -> tuple[Array, Array, int]:
     Raises ValueError where fewer than `FEWEST` rows or only one class or value is left.
     """
     target = examination.train_target
-    if target is None or target.ndim != 1:
+    if target is None or isinstance(target, Ragged) or target.ndim != 1:
         raise ValueError("there is no single target column to learn from.")
     discrete = examination.task.name in DISCRETE
     known = np.flatnonzero(target >= 0 if discrete else np.isfinite(target))
@@ -96,8 +96,9 @@ def dense(inputs: Inputs, seed: int) -> Array:
 
     if not issparse(inputs):
         return standardised(np.asarray(inputs, dtype=np.float64))
-    if inputs.shape[1] <= WIDEST:
-        return standardised(inputs.toarray().astype(np.float64))
+    sparse = matrix(inputs)
+    if sparse.shape[1] <= WIDEST:
+        return standardised(sparse.toarray().astype(np.float64))
     from sklearn.decomposition import TruncatedSVD
 
     directions = TruncatedSVD(WIDEST, random_state=derive(seed, "probe", "directions"))
@@ -121,7 +122,7 @@ def plain(examination: Examination, columns: Sequence[str], *, both: bool = Fals
     wanted = set(columns)
     chosen = np.flatnonzero([name in wanted for name in examination.names])
     parts = [examination.unscaled, examination.unscaled_test] if both else [examination.unscaled]
-    taken = [part[:, chosen] for part in parts]
+    taken = [matrix(part)[:, chosen] for part in parts]
     return np.concatenate([part.toarray() if issparse(part) else part for part in taken]).astype(np.float64)
 
 

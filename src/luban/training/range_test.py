@@ -95,11 +95,11 @@ def learning_rate(
         below = " below what a constant answer loses" if least else ""
         why = f"the usual one: in a range test of {len(times)} steps the loss never fell{below}"
         return Tested(USUAL_RATE_OF_SGD if of_sgd else USUAL_RATE, why, sorted(times)[len(times) // 4])
-    below, most = (BELOW_OF_SGD, MOST_RATE_OF_SGD) if of_sgd else (BELOW, MOST_RATE)
-    chosen = float(np.clip(best / below, LEAST_RATE, most))
+    share, most = (BELOW_OF_SGD, MOST_RATE_OF_SGD) if of_sgd else (BELOW, MOST_RATE)
+    chosen = float(np.clip(best / share, LEAST_RATE, most))
     # Two digits: a rate that was measured to more would pretend.
     chosen = float(f"{chosen:.2g}")
-    told = f"1/{below} of {best:.1e}" if chosen < most else f"the most, below 1/{below} of {best:.1e}"
+    told = f"1/{share} of {best:.1e}" if chosen < most else f"the most, below 1/{share} of {best:.1e}"
     reason = f"{told}, where the loss was least in a range test of {len(times)} steps"
     # What else the machine does makes some steps slow; the limit of time is kept whatever they take.
     return Tested(chosen, reason, sorted(times)[len(times) // 4])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from luban.batch import Answers, Array
+from luban.batch import Answers, Array, PerRow
 from luban.core.seed import derive
 from luban.protocols import Metric, Task
 
@@ -36,7 +36,7 @@ class Selected:
 
 def select(
     outputs: Sequence[Array],
-    target: Array,
+    target: PerRow,
     metric: Metric,
     task: Task,
     *,
@@ -74,7 +74,7 @@ class _Judge:
     """Scores weighted models on rows; higher is better whatever the metric's direction."""
 
     outputs: Array
-    target: Array
+    target: PerRow
     weight: Array | None
     metric: Metric
     task: Task

@@ -6,7 +6,7 @@ Weights come together layer by layer, when they are needed, and go again (Zhao e
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from luban.core.errors import UsageError
 from luban.recipe.recipe import Train
@@ -98,4 +98,5 @@ def like(tensor: Tensor, pattern: Tensor) -> Tensor:
         return tensor
     from torch.distributed.tensor import distribute_tensor
 
-    return distribute_tensor(tensor.to(pattern.device), pattern.device_mesh, pattern.placements)
+    shared: Any = pattern
+    return distribute_tensor(tensor.to(pattern.device), shared.device_mesh, shared.placements)

@@ -65,7 +65,7 @@ class Tracing:
         trace.told = Told(clip=train.clip, accumulation=train.accumulate, steps=steps, settings=dict(recipe))
         # Nothing here switches a parameter off, or lets it begin later, but a setting: it is meant.
         parameters = module.named_parameters()
-        meant = [name for name, own in parameters if not own.requires_grad or getattr(own, "begins", 0.0)]
+        meant = [name for name, own in parameters if not own.requires_grad or bool(getattr(own, "begins", 0.0))]
         trace.parameters = program.parameters(module, [optimiser], meant)
         trace.loss_function = loss_function(work, train)
         trace.decay = train.weight_decay

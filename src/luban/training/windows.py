@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from luban.batch import Batch, Tensors
+from luban.batch import Batch, Tensors, dense
 from luban.core import registry
 from luban.forms.rescaled import NUMBERS, PART, anchors, split
 from luban.protocols import Form, Shape, Work
@@ -26,7 +26,7 @@ def inner(batch: Batch, work: Work) -> tuple[Batch, Work]:
     level, spread = anchors(anchor)
     target = batch.target
     if target is not None:
-        target = (target[:, :-1] - level[:, None]) / spread[:, None]
+        target = (dense(target)[:, :-1] - level[:, None]) / spread[:, None]
     return replace(batch, inputs=inputs, target=target), seen(work, isinstance(inputs, Tensors))
 
 

@@ -190,8 +190,9 @@ class Answerer:
             named = ["|".join(labels) for labels in named]
         columns: dict[str, list[Any] | Array] = {"prediction": named}
         if answers.probabilities is not None:
-            names = self.classes or tuple(str(number) for number in range(answers.probabilities.shape[1]))
-            columns |= {f"probability_{name}": answers.probabilities[:, i] for i, name in enumerate(names)}
+            shares = dense(answers.probabilities)
+            names = self.classes or tuple(str(number) for number in range(shares.shape[1]))
+            columns |= {f"probability_{name}": shares[:, i] for i, name in enumerate(names)}
         elif self.conformal is not None:
             columns["low"], columns["high"] = self.conformal.intervals(answers.prediction)
         return columns

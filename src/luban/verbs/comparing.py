@@ -65,7 +65,7 @@ def kept(
     frame = loader.take(prepared.frame, rows)
     found = spreads.reference(frame, prepared.schema, spread, strata)
     if tested is not None:
-        found = spreads.with_answers(found, said(tested.answers, task, classes), tested.target)
+        found = spreads.with_answers(found, said(tested.answers, task, classes), dense(tested.target))
         seen = [(tested.answers, tested.target), *([] if held_out is None else [held_out])]
         found = replace(found, confusion=_counted(seen, len(classes)) if task in ("binary", "multiclass") else None)
     if prepared.recipe.train.prior and target is not None:

@@ -89,7 +89,7 @@ def diagnose(
         not_run = tuple((line["condition"], line["reason"]) for line in evidence.get("not_run", []))
         result = Diagnosed(tuple(found.findings), not_run, {"bundle": str(found.path)})
     elif (log := logs.log_at(place, of_rows)) is not None:
-        seen, unseen, about = logs.examined(log, Path(place))
+        seen, unseen, about = logs.examined(log, Path(str(place)))
         result = Diagnosed(tuple(seen), tuple(unseen), about)
     elif against is not None:
         raise UsageError(

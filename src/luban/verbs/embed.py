@@ -79,7 +79,7 @@ def embed(
         schema = unlabelled.column_of(dataset, text, unlabelled.kind_of(from_))
         encoder = unlabelled.encoder(from_, schema, unlabelled.first_rows(dataset, schema))
     if find is not None:
-        assert coded is None, "an autoencoder is asked nothing"
+        assert not isinstance(encoder, codes.Codes), "an autoencoder is asked nothing"
         return Embedded({"question": find, "found": _nearest(encoder, dataset, find, top, console)})
     if out is None and stream is None:
         raise UsageError("vectors need a place.", where="luban embed", fix="--out vectors.parquet")

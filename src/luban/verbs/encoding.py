@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from luban.batch import Array
+from luban.batch import Array, dense, matrix
 from luban.collate import TABLE
 from luban.core import registry
 from luban.core.seed import derive
@@ -158,9 +158,9 @@ def stored_numbers(prepared: Prepared) -> float:
     """How many numbers an encoded row takes, on average."""
     if isinstance(prepared.task, Modelling):
         (column,) = prepared.schema.inputs
-        some = loader.take(prepared.frame, prepared.division.train[:1000], [column.name]).get_column(column.name)
-        return max(float(prepared.task.sizes(some).mean()) / BYTES, 1.0)
+        texts = loader.take(prepared.frame, prepared.division.train[:1000], [column.name]).get_column(column.name)
+        return max(float(dense(prepared.task.sizes(texts)).mean()) / BYTES, 1.0)
     if not prepared.preprocessor.sparse:
         return float(prepared.preprocessor.width)
     some = loader.take(prepared.frame, prepared.division.train[:1000])
-    return max(prepared.preprocessor.transform(some).nnz / len(some), 1.0)
+    return max(matrix(prepared.preprocessor.transform(some)).nnz / len(some), 1.0)

@@ -61,7 +61,7 @@ def evaluate(
     measurements = remeasuring.given(found, answered)
     if not measurements:
         raise DataError("no metric is defined on these rows.", where=answered.name, fix="give rows of several classes")
-    seen, not_run = [], []
+    seen, not_run = list[Finding](), list[tuple[str, str]]()
     if answered.looked is not None and not isinstance(answered.target, Ragged):
         some = answered.looked
         seen, not_run = judging_given.look(

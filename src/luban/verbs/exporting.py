@@ -52,8 +52,8 @@ def export(form: Form, training: Training) -> Exported:
         # A graph that would be refused when the bundle is opened is none; the model that was trained stays.
         return Exported(None, refused.message.rstrip("."))
     if compared.flips or compared.difference > CLOSE:
-        reason = f"its graph differs by {compared.difference:.1e}, with {compared.flips} other answers"
-        return Exported(None, reason, compared)
+        why = f"its graph differs by {compared.difference:.1e}, with {compared.flips} other answers"
+        return Exported(None, why, compared)
     return Exported(data, f"agrees with the form on {compared.rows:,} rows", compared)
 
 

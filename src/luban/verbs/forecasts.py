@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from luban.batch import Answers, Array
+from luban.batch import Answers, Array, dense
 from luban.core.errors import DataError
 from luban.data.check import conform
 from luban.recipe.recipe import Recipe
@@ -40,12 +40,13 @@ def ahead(answerer: Answerer, frame: pl.DataFrame, *, where: str = "the rows") -
     windows, recipe = latest(answerer, frame, where=where), _recipe(answerer)
     answers = answerer.said(windows)
     times = task.ahead(rows, answerer.schema, recipe)
-    horizon, count = answers.prediction.shape[1], len(windows)
+    said = dense(answers.prediction)
+    horizon, count = said.shape[1], len(windows)
     columns = [pl.Series("row", np.arange(count * horizon)), pl.concat(times)]
     group = answerer.schema.one("group")
     if group is not None:
         columns.append(windows[group.name].gather(np.repeat(np.arange(count), horizon)))
-    columns.append(pl.Series("prediction", answers.prediction.ravel()))
+    columns.append(pl.Series("prediction", said.ravel()))
     if answerer.conformal is not None:
         low, high = answerer.conformal.around(answers, _scale(windows, answerer.schema))
         columns += [pl.Series("low", low.ravel()), pl.Series("high", high.ravel())]
@@ -115,7 +116,7 @@ def pictures(
                 "series": _series_of(frame, schema, row),
                 "past": past.tolist(),
                 "truth": target[row, :-1].tolist(),
-                "prediction": answers.prediction[row].tolist(),
+                "prediction": dense(answers.prediction)[row].tolist(),
                 **ends,
             }
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from luban.batch import Array
+from luban.batch import Array, dense
 from luban.core.console import Console
 from luban.core.deadline import Deadline
 from luban.core.errors import TrainingError
@@ -111,13 +111,13 @@ def _score(prepared: Prepared, training: Training, form: Form) -> float:
     if prepared.task.name != "clustering":
         return 0.0
     inputs = training.batch.inputs[_some(training, "silhouette")]
-    return clusters.silhouette(inputs, form.outputs(inputs).argmax(axis=1))
+    return clusters.silhouette(inputs, dense(form.outputs(inputs)).argmax(axis=1))
 
 
 def _clusters(prepared: Prepared, training: Training, form: Form, best: Candidate) -> dict[str, Any]:
     """How many clusters there are, how stable they are, how large, and what sets each apart."""
     rows = np.flatnonzero(training.folds[0] == -1)
-    labels = form.outputs(training.batch.inputs[rows]).argmax(axis=1)
+    labels = dense(form.outputs(training.batch.inputs[rows])).argmax(axis=1)
     columns = [column.name for column in prepared.schema.inputs if column.kind in ("number", "boolean", "datetime")]
     some = _some(training, "described")
     frame = loader.take(prepared.frame, prepared.division.train[some], columns)
@@ -125,7 +125,7 @@ def _clusters(prepared: Prepared, training: Training, form: Form, best: Candidat
     values = {name: floats(frame[name]) for name in columns}
     stability = clusters.stability(training.batch, training.work, best, _some(training, "stability"), training.seed)
     test = training.batch.inputs[training.test[:LOOKED_AT]]
-    tested = clusters.silhouette(test, form.outputs(test).argmax(axis=1))
+    tested = clusters.silhouette(test, dense(form.outputs(test)).argmax(axis=1))
     return {
         "clusters": [
             {
@@ -143,8 +143,8 @@ def _clusters(prepared: Prepared, training: Training, form: Form, best: Candidat
 
 def _scores(training: Training, form: Form) -> dict[str, Any]:
     """The spread of the anomaly scores, so that one score can be told to be high."""
-    train = form.outputs(training.batch.inputs[_some(training, "scores")])[:, 0]
-    test = form.outputs(training.batch.inputs[training.test[:LOOKED_AT]])[:, 0]
+    train = dense(form.outputs(training.batch.inputs[_some(training, "scores")]))[:, 0]
+    test = dense(form.outputs(training.batch.inputs[training.test[:LOOKED_AT]]))[:, 0]
     levels = (0.5, 0.9, 0.95, 0.99)
     return {
         "scores": {

@@ -22,7 +22,7 @@ def begun_from(recipe: Recipe) -> dict[str, Any]:
 
     content = sorted(contents)[0]
     try:
-        place = naming.noted(content) if content.startswith(naming.BY_CONTENT) else naming.place(content)
+        place = naming.noted(content) if content.startswith(layout.BY_CONTENT) else naming.place(content)
     except UsageError:
         # Who trains says so; a bundle that is finished is answered without it.
         return {}

@@ -111,12 +111,12 @@ def tested(
     )
     coverage = None
     if chosen.conformal is not None and chosen.conformal.kind == "steps":
-        coverage = conformal.covered_steps(chosen.conformal, answers, rows.target)
+        coverage = conformal.covered_steps(chosen.conformal, answers, dense(rows.target))
     elif chosen.conformal is not None:
-        coverage = chosen.conformal.coverage(outputs, rows.target)
+        coverage = chosen.conformal.coverage(dense(outputs), dense(rows.target))
     if prepared.task.name == "forecasting":
         frame = loader.take(prepared.frame, encoding.test_rows(prepared))
-        pictures = forecasts.pictures(prepared.schema, frame, rows.target, answers, chosen.conformal)
+        pictures = forecasts.pictures(prepared.schema, frame, dense(rows.target), answers, chosen.conformal)
     elif prepared.task.name in (TEXTS, TAGS):
         frame = loader.take(prepared.frame, encoding.test_rows(prepared))
         pictures = texts.pictures(prepared.schema, frame, rows.target, answers, prepared.classes)
@@ -164,7 +164,7 @@ def cross_validated(
             [search.held_out_outputs(folder, training, m.candidate, repeat=repeat)[rows] for m in chosen.members],
         )
         if chosen.calibration is not None:
-            outputs = chosen.calibration.apply(outputs)
+            outputs = chosen.calibration.apply(dense(outputs))
         target, weight = training.batch.target, training.batch.weight
         assert target is not None, "held-out rows have a target"
         groups = groups_of(prepared)
@@ -186,13 +186,15 @@ def cross_validated(
 
 def _mean(measurements: list[Measurement], prepared: Prepared) -> Measurement:
     first = measurements[0]
-    means = {part: float(np.mean([getattr(m, part) for m in measurements])) for part in ("value", "low", "high")}
+    value, low, high = (
+        float(np.mean([getattr(each, part) for each in measurements])) for part in ("value", "low", "high")
+    )
     if prepared.validation is not None:
         how = f"on the validation rows that were given; {first.how}"
     else:
         count = prepared.recipe.split.folds
         how = f"{len(measurements)} x {count}-fold cross-validation, mean of the partitions; {first.how}"
-    return replace(first, **means, how=how)
+    return replace(first, value=value, low=low, high=high, how=how)
 
 
 def groups_of(prepared: Prepared) -> Array | None:

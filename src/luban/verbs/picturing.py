@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from luban.batch import Answers, Array
+from luban.batch import Answers, Array, PerRow, dense
 from luban.protocols import Task
 
 DRAWN = 500
@@ -16,14 +16,14 @@ BINS = 10
 DISCRETE = ("binary", "multiclass")
 
 
-def pictures(task: Task, classes: tuple[str, ...], target: Array, answers: Answers) -> dict[str, Any]:
+def pictures(task: Task, classes: tuple[str, ...], target: PerRow, answers: Answers) -> dict[str, Any]:
     """What is drawn of the answers to rows; nothing for a task without a picture of its own."""
     if task.name in DISCRETE and answers.probabilities is not None:
         confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-        np.add.at(confusion, (target, answers.prediction), 1)
-        return {"confusion": confusion.tolist(), "curve": _curve(task, target, answers.probabilities)}
+        np.add.at(confusion, (dense(target), dense(answers.prediction)), 1)
+        return {"confusion": confusion.tolist(), "curve": _curve(task, dense(target), dense(answers.probabilities))}
     if task.name == "regression":
-        points = np.stack([answers.prediction, target], axis=1)
+        points = np.stack([dense(answers.prediction), dense(target)], axis=1)
         drawn = points[np.linspace(0, len(points) - 1, min(DRAWN, len(points))).astype(np.int64)]
         return {"residuals": {"points": [[float(a), float(b)] for a, b in drawn]}}
     return {}

@@ -327,9 +327,9 @@ def _set_aside(
             )
     if not (named == "train").any():
         raise DataError("no row is one to train on.", where=f"{dataset.where}, column '{column.name}'")
-    own = np.flatnonzero((named == "test").to_numpy())
+    of_test = np.flatnonzero((named == "test").to_numpy())
     validates = np.concatenate([np.flatnonzero((named == "validation").to_numpy()), validates])
-    return np.concatenate([own, tests]), validates, len(own) > 0
+    return np.concatenate([of_test, tests]), validates, len(of_test) > 0
 
 
 def _divided(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from luban.batch import Answers
+from luban.batch import Answers, ragged
 from luban.core.console import Console
 from luban.core.deadline import Deadline
 from luban.core.errors import DataError, ResourceError, TrainingError, UsageError
@@ -239,10 +239,11 @@ def _corpus(prepared: Prepared, training: Training, asked: Candidate, target: An
     seen = training.seen_by(asked)
     ((_, rows),) = seen.batch.inputs.parts.items()  # type: ignore[union-attr]
     ((_, shape),) = seen.work.shapes.items()
-    tested = int(rows.lengths[training.test].sum())
+    lengths = ragged(rows).lengths
+    tested = int(lengths[training.test].sum())
     return {
         "vocabulary": int(shape.size[0]),
-        "train_tokens": int(rows.lengths.sum()) - tested,
+        "train_tokens": int(lengths.sum()) - tested,
         "test_tokens": tested,
         "test_bytes": int(target.sum()),
     }

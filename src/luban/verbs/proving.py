@@ -38,9 +38,7 @@ def effect(before: Prepared, after: Prepared) -> Shown:
     """
     rows = np.intersect1d(before.division.train, after.division.train)
     rows = sampled(rows, MOST, derive(before.recipe.seed, "effect"))
-    target = before.target
-    assert target is not None, "an effect needs a target"
-    target = target[rows]
+    target = dense(before.target)[rows]
     numbers = np.searchsorted(before.division.train, rows)
     fold = division.folds(
         before.division, before.target, before.task, FOLDS, derive(before.recipe.seed, "effect", "folds")
@@ -64,7 +62,7 @@ def _held_out(prepared: Prepared, rows: Array, target: Array, fold: Array) -> Ar
         seen = fold < held_out if (fold == -1).any() else fold != held_out
         seed = derive(prepared.recipe.seed, "effect", held_out)
         form = fit_candidate(batch.take(seen), work, QUICK, seed=seed, threads=1)
-        outputs[fold == held_out] = form.outputs(inputs[fold == held_out])
+        outputs[fold == held_out] = dense(form.outputs(inputs[fold == held_out]))
     return outputs
 
 

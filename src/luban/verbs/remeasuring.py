@@ -271,7 +271,10 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
 
 def _located(bundle: Bundle) -> Recipe:
     """The recipe of a bundle, in which a tokenizer that it names by its content is the one that lies in the bundle."""
-    recipe, own = bundle.recipe, bundle.path / "model" / given_tokenizer.NAME
+    recipe = bundle.recipe
+    if bundle.path is None:
+        return recipe
+    own = bundle.path / "model" / given_tokenizer.NAME
     if not recipe.features.tokenizer.startswith(given_tokenizer.BY_CONTENT) or not own.is_file():
         return recipe
     if given_tokenizer.BY_CONTENT + fingerprint.of_bytes(given_tokenizer.read(str(own))) != recipe.features.tokenizer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -56,7 +56,8 @@ class Encoder:
 
     @property
     def width(self) -> int:
-        return int(self.network.module.head.in_features)
+        module: Any = self.network.module
+        return int(module.head.in_features)
 
     def of_rows(self, rows: pl.DataFrame) -> Array:
         """(rows, width) of length 1, of the column that it reads."""
@@ -109,7 +110,7 @@ def found(name: str, *, online: bool, console: Console) -> None:
     from luban.verbs import licensing
 
     store.check(name)
-    if not name.startswith(naming.BY_CONTENT):
+    if not name.startswith(layout.BY_CONTENT):
         place = naming.place(name, online=online)
         if place.is_dir() and (place / layout.CONFIG).is_file():
             licensing.tell(layout.licence(place), console)
@@ -121,11 +122,11 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
     labels: `name` or `name=description`. text: the column that is read; the only one with texts where nothing is said.
     Raises UsageError for a name, a label or a column that is none.
     """
-    from luban.origins import contrastive, entailment, naming
+    from luban.origins import contrastive, entailment, layout, naming
     from luban.verbs import choosing_labels
 
     phrases = described(labels)
-    place = None if name.startswith(naming.BY_CONTENT) else naming.place(name)
+    place = None if name.startswith(layout.BY_CONTENT) else naming.place(name)
     if place is not None and contrastive.is_one(place):
         return choosing_labels.of_images(place, phrases, column_of(dataset, text, "image"))
     if place is not None and entailment.is_one(place):

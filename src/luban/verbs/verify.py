@@ -60,7 +60,7 @@ def verify(bundle: Bundle | str | Path, data: Any, *, console: Console = SILENT)
         )
     again, prints = remeasuring.again(found, data, console=console)
     figures = {measurement.name: measurement for measurement in again}
-    checks = []
+    checks: list[dict[str, Any]] = []
     for before in recorded:
         now = figures.get(before.name)
         agrees = now is not None and all(

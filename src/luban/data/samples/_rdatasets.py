@@ -83,7 +83,7 @@ def document(data: bytes) -> Any:
         elif kind == "MEMOIZE":
             memo.append(stack[-1])
         elif kind in ("BINGET", "LONG_BINGET"):
-            stack.append(memo[argument])
+            stack.append(memo[int(str(argument))])
         elif kind == "TUPLE":
             stack.append(tuple(since_mark()))
         elif kind in _TUPLES:
@@ -160,8 +160,8 @@ def _array(call: Any) -> np.ndarray[Any, Any]:
         if isinstance(values, list):
             flat = np.empty(len(values), dtype=object)
             flat[:] = values
-            return flat.reshape(shape, order=order)  # type: ignore[call-overload,no-any-return]
-        return np.frombuffer(bytes(values), dtype=_dtype(dtype)).reshape(shape, order=order)  # type: ignore[call-overload,no-any-return]
+            return flat.reshape(shape, order=order)  # type: ignore[call-overload]
+        return np.frombuffer(bytes(values), dtype=_dtype(dtype)).reshape(shape, order=order)  # type: ignore[call-overload]
     raise _surprise(f"{getattr(call, 'name', type(call).__name__)} stands where an array is expected")
 
 

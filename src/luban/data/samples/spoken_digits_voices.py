@@ -97,7 +97,8 @@ def on_a_line(sound: Array, chance: np.random.Generator) -> Array:
     of zeros."""
     before, behind = (int(chance.uniform(*PAUSES) * RATE) for _ in range(2))
     louder = sound * chance.uniform(*LOUDNESS)
-    noise = math.exp(chance.uniform(*map(math.log, NOISE)))
+    low, high = map(math.log, NOISE)
+    noise = math.exp(chance.uniform(low, high))
     padded = np.concatenate([np.zeros(before), louder, np.zeros(behind)])
     return padded + chance.normal(size=len(padded)) * noise
 

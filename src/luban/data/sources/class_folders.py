@@ -101,7 +101,8 @@ def _found(path: Path) -> tuple[list[_File], list[tuple[Path, str]]]:
     parts = named if len(set(named.values())) > 1 and any(_inner(folder) for folder in named) else {}
     files: list[_File] = []
     left: list[tuple[Path, str]] = []
-    for top, part in (parts or {path: None}).items():
+    tops: Mapping[Path, str | None] = parts or {path: None}
+    for top, part in tops.items():
         for folder in _inner(top):
             if folder.name.lower() in UNLABELLED and part is not None:
                 left += [(file, "in a folder of files without a class") for file in _files(folder)]

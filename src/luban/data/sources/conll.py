@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, cast, final
+from typing import final
 
 import polars as pl
 
@@ -106,7 +106,7 @@ def _pair(parts: list[str], conllu: bool, path: Path, number: int) -> tuple[str,
 def _lines(path: Path, encoding: str) -> Iterator[str]:
     with (
         _plain.opened(path) as file,
-        io.TextIOWrapper(cast(IO[bytes], file), encoding=encoding, errors="replace") as lines,
+        io.TextIOWrapper(file, encoding=encoding, errors="replace") as lines,
     ):
         yield from lines
 

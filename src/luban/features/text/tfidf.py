@@ -43,7 +43,7 @@ class Text:
     def fit(self, values: pl.Series, settings: Features) -> State:
         """The terms in most texts, at most `text_terms` of each kind, and how rare each is."""
         texts = _learned_from(_texts(values))
-        terms, arrays = {}, {}
+        terms, arrays = dict[str, list[str]](), {}
         for kind in _KINDS:
             counts, whole = _count(texts, kind)
             # What is in one text only teaches nothing about others, unless there is nothing else.

@@ -11,8 +11,8 @@ def cut(values: pl.Series) -> pl.Series:
     >>> cut(pl.Series(["Ulm  is old", "", None])).to_list(), cut(pl.Series([["New York", "is"]])).to_list()
     ([['Ulm', 'is', 'old'], [], None], [['New York', 'is']])
     """
-    if isinstance(values.dtype, pl.List | pl.Array) and not values.dtype.inner.is_nested():  # type: ignore[union-attr]
-        lists = values.cast(pl.List(values.dtype.inner)).cast(pl.List(pl.String), strict=False)  # type: ignore[union-attr]
+    if isinstance(values.dtype, pl.List | pl.Array) and not values.dtype.inner.is_nested():
+        lists = values.cast(pl.List(values.dtype.inner)).cast(pl.List(pl.String), strict=False)
         return lists.list.eval(pl.element().fill_null(""))
     if values.dtype.is_nested() or values.dtype in (pl.Binary, pl.Object):
         return pl.Series(values.name, [None] * len(values), dtype=pl.List(pl.String))

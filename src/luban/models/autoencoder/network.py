@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import prod
-from typing import Any, final
+from typing import Any, cast, final
 
 import torch
 from torch import Tensor, nn
@@ -76,14 +76,15 @@ class Reconstruction(nn.Module):
     def decode(self, code: Tensor) -> list[Tensor]:
         """What is drawn from codes (rows, code): each part, standardised."""
         parts = self.from_code(code).split(self.widths, dim=1)
-        return [way.back(part) for way, part in zip(self.ways, parts, strict=True)]
+        ways: Any = self.ways
+        return [way.back(part) for way, part in zip(ways, parts, strict=True)]
 
     def reconstruct(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Each part by name as it is drawn again, in its own units."""
-        drawn = self.decode(self.encode(inputs))
+        drawn, standards = self.decode(self.encode(inputs)), cast("Iterable[Standardise]", self.read)
         return {
             name: part * read.spread + read.center
-            for name, part, read in zip(self.names, drawn, self.read, strict=True)
+            for name, part, read in zip(self.names, drawn, standards, strict=True)
         }
 
     def score(self, inputs: Mapping[str, Tensor]) -> Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, final
+from typing import Any, cast, final
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -58,16 +59,17 @@ class AttendingPair(nn.Module):
         before = states.before or self._at_first(states)
         step = self._begun(token[:, None], before[0].shape[2])
         after: list[Tensor] = []
-        for number, block in enumerate(self.blocks):
+        for number, block in enumerate(cast("Iterable[Block]", self.blocks)):
             keys, values, *memory = before[KEPT * number : KEPT * (number + 1)]
-            step, kept = block.next(step, (keys, values), tuple(memory), states.own)
+            step, kept = block.next(step, (keys, values), (memory[0], memory[1]), states.own)
             after += [*kept, *memory]
         return self._outputs(step, states)[:, 0], replace(states, before=tuple(after))
 
     def _at_first(self, states: States) -> tuple[Tensor, ...]:
         """What the blocks keep before the first step: no step, and what was read."""
         found: list[Tensor] = []
-        for block in self.blocks:
+        for block in cast("Iterable[Block]", self.blocks):
+            assert block.cross is not None, "each block reads the memory"
             memory = block.cross.kept(states.memory)
             found += [*(part[:, :, :0] for part in memory), *memory]
         return tuple(found)

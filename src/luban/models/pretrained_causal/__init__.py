@@ -156,7 +156,7 @@ class PretrainedCausal:
             weights = {**weights, **self._whole(weights, settings)}
         return _adapters.merged(weights, settings.alpha / settings.rank), plain
 
-    def _whole(self, weights: Mapping[str, Tensor], settings: Settings) -> dict[str, Tensor]:
+    def _whole(self, weights: Mapping[str, Tensor], settings: _causal.Beginning) -> dict[str, Tensor]:
         """The matrices that were kept in 8 bits, as they are in the file: what was learned is put into these."""
         assert settings.origin is not None
         from luban.origins import causal

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Iterable
+from typing import cast, final
 
 from torch import Tensor, nn
 
@@ -64,8 +65,9 @@ class ResidualEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.axes = 2 if shape.kind == "image" else 1
-        self.read: nn.Module = Standardise(shape, after=2) if self.axes == 2 else Steps(shape, embedding)
-        channels = shape.size[0] if self.axes == 2 else self.read.width
+        steps = Steps(shape, embedding) if self.axes == 1 else None
+        self.read: nn.Module = steps or Standardise(shape, after=2)
+        channels = steps.width if steps else shape.size[0]
         self.stem = convolution(self.axes, channels, width, 3, activation, bias=False)
         self.stem_norm = Normalise("batch", width, self.axes)
         self.activation = ACTIVATIONS[activation]()
@@ -87,7 +89,7 @@ class ResidualEncoder(nn.Module):
         own = own_steps(lengths, values.shape[1])
         steps = self.read(values, own).transpose(1, 2)
         steps = masked(self.activation(self.stem_norm(self.stem(steps), own)), own)
-        for block in self.blocks:
+        for block in cast("Iterable[ResidualBlock]", self.blocks):
             lengths = (lengths + block.stride - 1) // block.stride
             own = own_steps(lengths, (steps.shape[2] + block.stride - 1) // block.stride)
             steps = block(steps, own)
