@@ -306,6 +306,7 @@ ELSEWHERE = {
     ("pretrained-image", "layer_decay"),
     ("gpt", "context"),
     ("bert", "whole_words"),
+    ("bert", "begins"),
     ("pretrained-text", "alpha"),
     ("pretrained-text", "frozen"),
     ("pretrained-text", "layer_decay"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
-from luban.batch import Array, Batch
+from luban.batch import Array, Batch, Inputs
 from luban.protocols.features import Shape
 from luban.protocols.forms import Form
 from luban.recipe.recipe import Candidate, Section
@@ -165,6 +165,16 @@ class Pretrained(Customary, Protocol):
         begins later the share of the steps before that as `begins`.
         Raises UsageError where the weights are not found, BundleError where they do not fit.
         """
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """An architecture whose weights may begin from what can be counted in the rows, before the first step."""
+
+    Settings: ClassVar[type[Section]]
+
+    def begin_from(self, module: nn.Module, inputs: Inputs, settings: Section) -> None:
+        """Puts what these rows tell in the place of fresh weights. The same rows give the same weights."""
 
 
 @runtime_checkable

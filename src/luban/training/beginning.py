@@ -1,4 +1,6 @@
-"""Where the training of a network begins: fresh weights, or those of a pretrained model, and what is usual then."""
+"""Where the training of a network begins: fresh weights, those that counts of its rows tell, or those of a pretrained
+model, and what is usual then.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +10,33 @@ from typing import TYPE_CHECKING, Any
 
 from luban.core import registry
 from luban.forms.network import build
-from luban.protocols import Adapting, Customary, Pretrained, Work
+from luban.protocols import Adapting, Counting, Customary, Pretrained, Work
 from luban.recipe.recipe import Candidate
 from luban.training import allocating
+from luban.training.gathering import Rows
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def begun(candidate: Candidate, work: Work) -> nn.Module:
-    """The network of a candidate with the weights that its training begins with, drawn from torch's random state."""
-    model = pretrained(candidate)
+def begun(candidate: Candidate, work: Work, rows: Rows | None = None) -> nn.Module:
+    """The network of a candidate with the weights that its training begins with, drawn from torch's random state.
+
+    rows: those of the training, from which an architecture that counts begins; None where other weights follow, or none
+    that were counted are needed.
+    """
+    model, kind = pretrained(candidate), registry.find("models", candidate.model)
     if model is not None:
         # A network that was watched is part of a circle: another large one has room when those are looked for.
         gc.collect()
         allocating.give_back()
     module = build(candidate.model, candidate.settings, work)
     if model is not None:
-        model.begin(module, registry.find("models", candidate.model).Settings.model_validate(candidate.settings))
+        model.begin(module, kind.Settings.model_validate(candidate.settings))
         # What was drawn is not needed: the C library would keep its place.
         allocating.give_back()
+    elif rows is not None and isinstance(kind, Counting):
+        kind.begin_from(module, rows.inputs[rows.train], kind.Settings.model_validate(candidate.settings))
     return module
 
 

@@ -99,12 +99,14 @@ def fit(
     rows = rows_of(batch, work, task, train, seed)
     if isinstance(train.threads, int) and team.size == 1:
         torch.set_num_threads(train.threads)
+    checkpoints = Checkpoints(folder) if folder is not None else None
+    saved = checkpoints.latest() if checkpoints is not None else None
     torch.manual_seed(derive(seed, "weights"))
-    module = begun(candidate, work)
+    module = begun(candidate, work, rows if saved is None else None)
     torch.manual_seed(derive(seed, "training", team.rank))
     with allocating.kept() as stepped:
         progress = _train(
-            module, work, rows, train, task, seed, folder, until, tell, interrupted, team,
+            module, work, rows, train, task, seed, checkpoints, saved, until, tell, interrupted, team,
             Trace() if trace is None else trace, recipe or {}, pause, by_time, stepped,
         )  # fmt: skip
     settings, whole = plain(
@@ -134,7 +136,8 @@ def _train(
     train: Train,
     task: Task,
     seed: int,
-    folder: Path | None,
+    checkpoints: Checkpoints | None,
+    saved: Saved | None,
     until: float | None,
     tell: Tell,
     interrupted: Callable[[], bool],
@@ -166,8 +169,6 @@ def _train(
     closely = pausing.watched(steps, train.batch_size) if pause is not None else {}
     if how:
         tell({"processes": team.size, "how": how})
-    checkpoints = Checkpoints(folder) if folder is not None else None
-    saved = checkpoints.latest() if checkpoints is not None else None
     if saved is not None:
         progress = held.restore(saved)
         # Where it was looked at, it only paused.
@@ -175,7 +176,7 @@ def _train(
             tell({"continues": progress.step, "epoch": progress.epoch})
     team.check_alike(progress.step)
     writing = Writing(checkpoints, train.checkpoint_seconds, team)
-    good = Writing(Checkpoints(folder / GOOD) if folder is not None else None, 0.0, team)
+    good = Writing(Checkpoints(checkpoints.folder / GOOD) if checkpoints is not None else None, 0.0, team)
     # Several processes would have to look at one clock.
     planning = Planning(train, steps, until if by_time and team.size == 1 else None, progress, tell)
     epochs = math.inf if planning.counted else train.epochs

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
-from luban.batch import Array
+from luban import collate
+from luban.batch import Array, Inputs, Ragged
 from luban.models import _language, _networks
 from luban.models._language import Dimensions
 from luban.protocols import Entry, Work
@@ -16,8 +17,10 @@ from luban.recipe.recipe import Section
 if TYPE_CHECKING:
     from torch import nn
 
-RATE = 5e-3
+RATE = 3e-3
 """The learning rate; small networks bear more than large ones, which take 1e-4."""
+SLOWER = 0.3
+"""The share of it that embeddings take which begin from counts: they have less to find, by trial."""
 
 
 class Settings(_language.LanguageSettings):
@@ -34,6 +37,9 @@ class Settings(_language.LanguageSettings):
     are known; in the others `masked` says how many. A small network learns more of it in the same time, by trial."""
     whole_words: bool = False
     """Whether all tokens of a word are chosen together."""
+    begins: Literal["counts", "random"] | None = None
+    """Whether embeddings and first heads begin from counts of which tokens stand near each other in what is learned, or
+    are drawn. A fit decides it where nothing is said; `classic` layers are drawn."""
 
 
 @final
@@ -56,6 +62,16 @@ class Bert:
     def declines(self, work: Work) -> str | None:
         return _language.declines(work)
 
+    def sized(
+        self, settings: Section, work: Work, length: float, seconds: float | None
+    ) -> tuple[Mapping[str, Any], str]:
+        assert isinstance(settings, Settings)
+        if settings.begins is not None:
+            return {}, ""
+        if settings.style == "classic":
+            return {"begins": "random"}, "no layer of this style looks beside a token from the start"
+        return {"begins": "counts"}, "counts tell in seconds what stands near what, which takes minutes to learn"
+
     def build(self, work: Work, settings: Section) -> nn.Module:
         assert isinstance(settings, Settings)
         from luban.models.bert.network import MaskedLanguageModel
@@ -63,7 +79,22 @@ class Bert:
         ((name, _),) = _networks.shapes(work).items()
         begins = _language.begins(work) if settings.whole_words else None
         found = config(settings, _language.vocabulary(work))
-        return MaskedLanguageModel(name, found, settings.masked, begins, between=settings.between)
+        module = MaskedLanguageModel(name, found, settings.masked, begins, between=settings.between)
+        if settings.begins == "counts":
+            module.embedding.rate = SLOWER  # type: ignore[attr-defined]
+        return module
+
+    def begin_from(self, module: nn.Module, inputs: Inputs, settings: Section) -> None:
+        assert isinstance(settings, Settings)
+        if settings.begins != "counts":
+            return
+        from luban.models.bert import counts
+        from luban.models.bert.network import MaskedLanguageModel
+
+        assert isinstance(module, MaskedLanguageModel)
+        ((_, blocks),) = collate.parts(inputs).items()
+        assert not isinstance(blocks, Ragged), "texts come as blocks"
+        counts.begin(module, blocks)
 
     def rate(self) -> tuple[float, str]:
         return RATE, "the usual one of small language models, for which a range test is too short"
@@ -98,6 +129,8 @@ def config(settings: Settings, vocabulary: int) -> dict[str, Any]:
     >>> config(Settings(size="small", style="classic"), 300)["intermediate_size"]
     1024
     """
+    if settings.style == "classic" and settings.begins == "counts":
+        raise ValueError("layers of the style 'classic' cannot begin from counts")
     sizes = _language.dimensions(settings, lambda sizes: weights(sizes, vocabulary, settings))
     found: dict[str, Any] = {
         "vocab_size": vocabulary,

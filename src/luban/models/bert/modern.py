@@ -11,6 +11,7 @@ to the place that is to be looked at, as rotary places turn what stands there.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -26,14 +27,14 @@ PAIRS, SHARPNESS = 4, 3.0
 
 
 @torch.no_grad()
-def begin(body: Any) -> None:
-    """Lets heads of the first layers look beside each token."""
+def begin(body: Any, beside: Sequence[Sequence[int]] = BESIDE) -> None:
+    """Lets heads of the first layers look beside each token. beside: at which distances, by layer and head."""
     table = body.embeddings.tok_embeddings.weight
     width = table.shape[1]
     length = table[:, PLACE + 1 :].square().sum(dim=1).mean().sqrt()
     table[:, PLACE] = length * (SHARE / math.sqrt(1 - SHARE**2))
     place = body.embeddings.norm(table)[:, PLACE].mean()
-    for layer, distances in zip(body.layers, BESIDE, strict=False):
+    for layer, distances in zip(body.layers, beside, strict=False):
         attention = layer.attn
         heads, size = width // attention.head_dim, attention.head_dim
         slow = torch.arange(size // 2) >= PAIRS

@@ -49,7 +49,7 @@ class MaskedLanguageModel(nn.Module):
         tokens = inputs[self.name].long()
         chosen = self.chosen(tokens)
         states = self._chosen(self.hidden(tokens, chosen), chosen)
-        return of_rows(nats(self._head(states), self._embedding, tokens[chosen], self.bias), chosen)
+        return of_rows(nats(self._head(states), self.embedding, tokens[chosen], self.bias), chosen)
 
     def chosen(self, tokens: Tensor) -> Tensor:
         """(rows, steps) which tokens are to be filled; never a mark."""
@@ -112,7 +112,7 @@ class MaskedLanguageModel(nn.Module):
 
         tokens: (rows, steps) with MASK where they are hidden. own: which are no padding. wanted: (chosen,).
         """
-        outputs = functional.linear(self._head(self._chosen(tokens, chosen, own)), self._embedding, self.bias).float()
+        outputs = functional.linear(self._head(self._chosen(tokens, chosen, own)), self.embedding, self.bias).float()
         return functional.cross_entropy(outputs, wanted, reduction="none"), outputs.argmax(dim=1) == wanted
 
     def _head(self, states: Tensor) -> Tensor:
@@ -120,6 +120,7 @@ class MaskedLanguageModel(nn.Module):
         return found
 
     @property
-    def _embedding(self) -> Tensor:
-        weight: Tensor = self.body.get_input_embeddings().weight
+    def embedding(self) -> nn.Parameter:
+        """(vocabulary, width) the vectors of tokens, by which they are read and said."""
+        weight: nn.Parameter = self.body.get_input_embeddings().weight
         return weight
