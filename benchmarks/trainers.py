@@ -222,6 +222,7 @@ def luban_curve(case: training.Case, seed: int, bfloat16: bool) -> Curve:
     from luban.core.errors import Interrupted
     from luban.recipe.recipe import Candidate
     from luban.training import gradient
+    from luban.training.loop import Asked
 
     curve: Curve = []
     started = time.process_time()
@@ -232,10 +233,8 @@ def luban_curve(case: training.Case, seed: int, bfloat16: bool) -> Curve:
 
     candidate, batch = Candidate(model=case.model, settings=case.settings), Batch(case.inputs, case.target)
     with contextlib.suppress(Interrupted):
-        gradient.fit(
-            batch, case.work, candidate, train_of_texts(bfloat16), seed=seed, tell=tell,
-            interrupted=lambda: math.isfinite(reached(curve)),
-        )  # fmt: skip
+        asked = Asked(train_of_texts(bfloat16), seed, tell=tell, interrupted=lambda: math.isfinite(reached(curve)))
+        gradient.fit(batch, case.work, candidate, asked)
     return curve
 
 

@@ -102,11 +102,12 @@ def by_luban(case: Case, epochs: int, seed: int) -> float:
     from luban.batch import Batch
     from luban.recipe.recipe import Candidate
     from luban.training import gradient
+    from luban.training.loop import Asked
 
     lines: list[Any] = []
     batch, candidate = Batch(case.inputs, case.target), Candidate(model=case.model, settings=case.settings)
     started = time.process_time()
-    gradient.fit(batch, case.work, candidate, train_of(case, epochs), seed=seed, tell=lines.append)
+    gradient.fit(batch, case.work, candidate, Asked(train_of(case, epochs), seed, tell=lines.append))
     return time.process_time() - started
 
 

@@ -74,6 +74,7 @@ def by_luban(known: Texts, size: int, bfloat16: bool, seed: int) -> float:
     from luban.protocols import Shape, Work
     from luban.recipe.recipe import Candidate, Train
     from luban.training import deciding, gradient
+    from luban.training.loop import Asked
 
     origin = naming.find("minilm")
     places = {number: place for place, number in reversed(list(enumerate(origin.marks)))}
@@ -89,7 +90,7 @@ def by_luban(known: Texts, size: int, bfloat16: bool, seed: int) -> float:
     )  # fmt: skip
     decided = deciding.sizes_of(Batch(inputs, known.target), work, candidate, asked)
     began = time.process_time()
-    gradient.fit(Batch(inputs, known.target), work, candidate, decided, seed=seed)
+    gradient.fit(Batch(inputs, known.target), work, candidate, Asked(decided, seed))
     return time.process_time() - began
 
 

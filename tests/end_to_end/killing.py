@@ -26,6 +26,7 @@ from luban.features.text.byte_pairs import LONGEST_PIECE
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import gradient
+from luban.training.loop import Asked
 from luban.training.writing import LETTERS, TASK
 
 TABLE, IMAGE = Shape("vector", (8,)), Shape("image", (1, 12, 12), 1, (100.0,), (60.0,))
@@ -66,7 +67,7 @@ def train(name: str, folder: Path | None, result: Path) -> None:
     if name == "encoder-decoder":
         words = [f"{'ab'[i % 2] * (1 + i % 5)} {'c' * (i % 4)}" for i in range(320)]
         batch, work = Batch(inputs, Ragged.of_texts(words)), Work(TASK, 1, 320, 0, shapes={"x": shape})
-    form = gradient.fit(batch, work, Candidate(model=name, settings=settings), TRAIN, seed=0, folder=folder).form
+    form = gradient.fit(batch, work, Candidate(model=name, settings=settings), Asked(TRAIN, 0, folder=folder)).form
     state = form.state()
     weights = b"".join(key.encode() + np.ascontiguousarray(state.arrays[key]).tobytes() for key in sorted(state.arrays))
     result.write_text(fingerprint.of_bytes(weights))

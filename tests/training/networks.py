@@ -10,6 +10,7 @@ from luban.batch import Batch
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import gradient
+from luban.training.loop import Asked
 
 CANDIDATE = Candidate(model="mlp", settings={"units": [16]})
 
@@ -33,7 +34,8 @@ def decided(**changes: Any) -> Train:
 
 
 def train(batch: Batch, work: Work, how: Train, **options: Any) -> gradient.Trained:
-    return gradient.fit(batch, work, options.pop("candidate", CANDIDATE), how, seed=options.pop("seed", 0), **options)
+    candidate = options.pop("candidate", CANDIDATE)
+    return gradient.fit(batch, work, candidate, Asked(how, options.pop("seed", 0), **options))
 
 
 def same(one: gradient.Trained, other: gradient.Trained) -> bool:

@@ -17,6 +17,7 @@ from luban.models.bert.network import MaskedLanguageModel
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate
 from luban.training import gradient
+from luban.training.loop import Asked
 from training.networks import decided
 
 SIZE, CONTEXT = 40, 16
@@ -162,7 +163,7 @@ def test_a_training_that_begins_from_counts_and_is_stopped_ends_with_the_same_we
     how = decided(optimizer="muon", schedule="trapezoid", epochs=2, batch_size=8)
 
     def fitted(**options: object) -> dict[str, Array]:
-        form = gradient.fit(batch, WORK, candidate, how, seed=0, **options).form  # type: ignore[arg-type]
+        form = gradient.fit(batch, WORK, candidate, Asked(how, 0, **options)).form  # type: ignore[arg-type]
         return dict(form.network.weights)
 
     whole, stops = fitted(), 0

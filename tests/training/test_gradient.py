@@ -15,7 +15,8 @@ from luban.core.errors import Interrupted, TrainingError
 from luban.forms.network import build
 from luban.recipe.optimisation import Optimisation
 from luban.recipe.recipe import Candidate
-from luban.training import gathering, gradient
+from luban.training import gathering
+from luban.training.progress import Progress
 from training.networks import CANDIDATE, decided, same, table, train
 
 
@@ -255,10 +256,10 @@ def test_signals_are_dense_at_first_and_then_rare(rows):
 
 
 def test_progress_survives_its_own_json():
-    fresh = gradient.Progress()
-    assert gradient.Progress.from_json(fresh.to_json()) == fresh
-    later = gradient.Progress(epoch=3, place=2, step=50, loss=1.5, best_loss=0.25, best_epoch=2, ended="patience")
-    assert gradient.Progress.from_json(later.to_json()) == later
+    fresh = Progress()
+    assert Progress.from_json(fresh.to_json()) == fresh
+    later = Progress(epoch=3, place=2, step=50, loss=1.5, best_loss=0.25, best_epoch=2, ended="patience")
+    assert Progress.from_json(later.to_json()) == later
 
 
 ELSEWHERE = {

@@ -30,6 +30,7 @@ from luban.protocols import Form, Shape, Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import gradient
 from luban.training.distributed import ALONE, Team, together
+from luban.training.loop import Asked
 
 EPOCHS = 4
 CASES: dict[str, dict[str, Any]] = {
@@ -92,11 +93,13 @@ def train(case: str, folder: Path, team: Team) -> dict[str, Any]:
         batch,
         work,
         NORMED if normed else PERCEPTRON,
-        Train.model_validate({**how, **CASES[case]}),
-        seed=int(case[-1]) if normed else 3,
-        folder=folder / f"{case}-{team.size}",
-        tell=tell,
-        team=team,
+        Asked(
+            Train.model_validate({**how, **CASES[case]}),
+            seed=int(case[-1]) if normed else 3,
+            folder=folder / f"{case}-{team.size}",
+            tell=tell,
+            team=team,
+        ),
     )
     weights = found.form.weights
     return {

@@ -129,7 +129,7 @@ class NetworkFit:
 
     def good(self) -> Saved | None:
         """The state at the last mark at which no fault was seen, where there is one."""
-        from luban.training.gradient import GOOD
+        from luban.training.loop import GOOD
 
         return Checkpoints(self._states(self.choices()) / GOOD).latest() if self.resumes else None
 
@@ -154,7 +154,7 @@ class NetworkFit:
     ) -> Trained:
         """The trained network; its checkpoints are found again. Steps that do not fit into memory are halved.
 
-        trace, pause: see `gradient.fit`.
+        trace, pause: see `loop.Asked`.
 
         Raises ResourceError where one row does not fit. Among several processes it raises what memory ran out with,
         and whoever starts them again finds steps that are halved.
@@ -174,27 +174,26 @@ class NetworkFit:
         self, choices: Choices, interrupted: Callable[[], bool], team: Team, trace: Trace | None, pause: Pause | None
     ) -> Trained:
         from luban.training import gradient, tracing
+        from luban.training.loop import Asked
 
         def tell(line: Mapping[str, Any]) -> None:
             if team.leads and self.resumes:
                 self.folder.tell({"unit": self.unit.name, **line})
 
-        return gradient.fit(
-            self.rows(),
-            self.training.work,
-            self.unit.candidate,
+        asked = Asked(
             choices.train,
-            seed=self.seed,
+            self.seed,
             folder=self._states(choices) if self.resumes else None,
             until=self.until,
             tell=tell,
             interrupted=interrupted,
             team=team,
-            trace=trace,
+            trace=Trace() if trace is None else trace,
             pause=pause,
             recipe=tracing.settings(self.unit.candidate, choices),
             by_time="steps" in choices.reasons,
         )
+        return gradient.fit(self.rows(), self.training.work, self.unit.candidate, asked)
 
 
 _ROWS: weakref.WeakValueDictionary[tuple[Training, int, int], Batch] = weakref.WeakValueDictionary()
@@ -224,7 +223,7 @@ class Trainer(Protocol):
         trace: Trace | None = None,
         pause: Pause | None = None,
     ) -> Trained:
-        """The trained network. trace, pause: see `gradient.fit`."""
+        """The trained network. trace, pause: see `loop.Asked`."""
 
 
 def alone(
