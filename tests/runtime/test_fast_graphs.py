@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from luban import collate
@@ -46,13 +47,72 @@ def drawn(network: Network) -> bytes:
 
 
 def test_a_fused_graph_says_the_same(network: Network, drawn: bytes) -> None:
-    kinds = Counter(node.op_type for node in fusing.fused(onnx.load_model_from_string(drawn)).graph.node)
-    assert kinds["MultiHeadAttention"] == WIDE["num_hidden_layers"]
+    kinds = kinds_of(fusing.fused(onnx.load_model_from_string(drawn)))
+    # One with its mask and one without, of which one is run; the mask is looked at once.
+    assert kinds["MultiHeadAttention"] == 2 * kinds["If"] == 2 * WIDE["num_hidden_layers"]
+    assert kinds["ReduceMax"] == 1
     assert kinds["Gelu"] == WIDE["num_hidden_layers"]
     assert not kinds["IsNaN"] + kinds["Erf"]
     answer = answering.from_onnx(drawn, width=network.width, shapes=SHAPES)
     rows = texts(50)
     np.testing.assert_allclose(answer(rows), network.outputs(rows), atol=1e-5)
+
+
+def kinds_of(model: onnx.ModelProto) -> Counter[str]:
+    nodes = list(model.graph.node)
+    inner = [each for node in nodes for attribute in node.attribute for each in attribute.g.node]
+    return Counter(node.op_type for node in [*nodes, *inner])
+
+
+def leaves_out(drawn: bytes, lengths: list[int]) -> bool:
+    """Whether attention reads its mask, for rows of these lengths."""
+    model = fusing.fused(onnx.load_model_from_string(drawn))
+    (asked,) = {node.input[0] for node in model.graph.node if node.op_type == "If"}
+    model.graph.output.append(onnx.helper.make_tensor_value_info(asked, onnx.TensorProto.BOOL, []))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    tokens = np.full((len(lengths), max(lengths)), 7)
+    return bool(session.run([asked], {"text": tokens, "text.lengths": np.array(lengths)})[0])
+
+
+def test_a_mask_is_read_where_it_leaves_something_out(drawn: bytes) -> None:
+    assert leaves_out(drawn, [9, 8])
+    assert not leaves_out(drawn, [9, 9])
+    assert not leaves_out(drawn, [5])
+
+
+def test_an_answer_is_the_same_without_the_mask(network: Network, drawn: bytes) -> None:
+    answer = answering.from_onnx(drawn, width=network.width, shapes=SHAPES)
+    words = np.random.default_rng(5).integers(5, 133, 9).astype(np.int32)
+    alone = answer(Tensors({"text": Ragged.of([words])}))
+    beside = answer(Tensors({"text": Ragged.of([words, words[:8]])}))
+    np.testing.assert_allclose(alone[0], beside[0], atol=1e-6)
+
+
+def test_a_rounded_layer_is_what_whole_numbers_give() -> None:
+    random = np.random.default_rng(2)
+    weight, rows = (random.normal(size=size).astype(np.float32) for size in ((160, 128), (30, 160)))
+    nodes = [
+        onnx.helper.make_node("MatMul", ["x", "w"], ["product"]),
+        onnx.helper.make_node("Gelu", ["product"], ["y"], domain=fusing.DOMAIN),
+    ]
+    ends = [
+        [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None, width])]
+        for name, width in (("x", 160), ("y", 128))
+    ]
+    made = onnx.helper.make_graph(nodes, "layer", *ends, [onnx.numpy_helper.from_array(weight, "w")])
+    sets = [onnx.helper.make_operatorsetid("", 18), onnx.helper.make_operatorsetid(fusing.DOMAIN, 1)]
+    rounded = quantizing.quantized(onnx.helper.make_model(made, opset_imports=sets, ir_version=9))
+    assert kinds_of(rounded)["FastGelu"] == 1
+    session = onnxruntime.InferenceSession(rounded.SerializeToString(), providers=["CPUExecutionProvider"])
+    said = session.run(None, {"x": rows})[0]
+
+    numbers, scales = quantizing.rows_of(weight.T)
+    step = (max(rows.max(), 0) - min(rows.min(), 0)) / np.float32(255)
+    zero = np.rint(-rows.min() / step)
+    whole = np.clip(np.rint(rows / step) + zero, 0, 255) - zero
+    product = (whole.astype(np.int64) @ numbers.T.astype(np.int64)) * step * scales
+    wanted = product / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (product + 0.044715 * product**3)))
+    np.testing.assert_allclose(said, wanted, atol=1e-4, rtol=1e-4)
 
 
 def test_a_rounded_graph_says_nearly_the_same(network: Network, drawn: bytes) -> None:
