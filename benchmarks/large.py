@@ -16,7 +16,10 @@ inference-onnxruntime (CPU of `transformers.pipeline` as it comes, of it with ba
 sorted batches of the same fused graph, over that of luban), inference-onnxruntime-exported (of that loop with the graph
 as torch's exporter writes it), inference-pipeline-int8 and inference-pipeline-32-int8 (over luban's in int8),
 inference-difference (largest of a probability), inference-int8-changed and inference-int8-loss (texts that get another
-class, and accuracy that is lost).
+class, and accuracy that is lost), inference-of-peak and inference-int8-of-peak (the share of luban's CPU that the
+products of these texts take at the peak of the core, which is measured beside), inference-pipeline-at-peak,
+inference-pipeline-32-at-peak and inference-pipeline-32-int8-at-peak (the ratios if luban took no other time: what can
+be had at most), inference-pipeline-32-padding (the share of padding in the tokens of batches of 32).
 
 Figures of fine-tuning MiniLM (`tuning.py`): tuning-default and tuning-best (CPU of Hugging Face's Trainer, as it comes
 and with its best flags, over that of luban).

@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 
 import harness
+import peak
 from luban.evidence.intervals import proportion_difference
 
 LABELLED, ANSWERED, TIMED = 300, 600, 160
 QUICK_LABELLED, QUICK_ANSWERED, QUICK_TIMED = 20, 24, 24
+JUDGED, QUICK_JUDGED = 100, 24
 LONGEST = 256
 MOST_TOKENS = 256
 """Tokens of a batch of the loop that luban's answers are compared with, padding included."""
@@ -36,7 +38,15 @@ GOALS: dict[str, float | None] = {
     "inference-onnxruntime-exported": None,
 }
 PARITY = ("inference-difference", "inference-int8-changed", "inference-int8-loss")
-NAMES = (*GOALS, *PARITY)
+PEAK = (
+    "inference-of-peak",
+    "inference-int8-of-peak",
+    "inference-pipeline-at-peak",
+    "inference-pipeline-32-at-peak",
+    "inference-pipeline-32-int8-at-peak",
+    "inference-pipeline-32-padding",
+)
+NAMES = (*GOALS, *PARITY, *PEAK)
 CLOSE = 1e-4
 """How far a probability in float32 may lie from that of the pipeline."""
 
@@ -45,10 +55,12 @@ Run = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Served:
-    """What answers, by name; each takes the same texts."""
+    """What answers, by name; each takes the same texts. lengths: their tokens. body: the settings of the encoder."""
 
     runs: dict[str, Run]
     how: str
+    lengths: Any
+    body: Any
 
 
 def figures(options: harness.Options) -> list[harness.Figure]:
@@ -85,18 +97,27 @@ def _inference(place: Path, options: harness.Options) -> list[harness.Figure]:
     sizes = (QUICK_LABELLED, QUICK_ANSWERED, QUICK_TIMED) if options.quick else (LABELLED, ANSWERED, TIMED)
     labelled, answered, timed = sizes
     table = texts(options.seed)
-    known, judge, others = table[:labelled], table[-100:], table[labelled : labelled + answered]
-    settings = {"train.epochs": 1 if options.quick else 3, "features.longest": LONGEST}
+    known, others = table[:labelled], table[labelled : labelled + answered]
+    judge = table[-(QUICK_JUDGED if options.quick else JUDGED) :]
+    settings: dict[str, Any] = {"train.epochs": 1 if options.quick else 3, "features.longest": LONGEST}
+    if options.quick:
+        # What is answered by is as large however it was tuned.
+        settings["model.pretrained-text.tune"] = "head"
     bundle = luban.fit(
         known, "topic", from_="minilm", model="pretrained-text", validation=judge, set=settings, repair="off",
         column={"text": "text"}, seed=options.seed, threads=1, out=place / "tuned.luban",
     )  # fmt: skip
     harness.say("fine-tuned")
+    return compared(bundle, others, timed, QUICK_ROUNDS if options.quick else ROUNDS)
+
+
+def compared(bundle: Any, others: Any, timed: int, rounds: int) -> list[harness.Figure]:
+    """The figures of a fine-tuned bundle. others: rows that it did not see, of which the first `timed` are timed."""
     few = others[:timed].select("text")
     served = _served(bundle, few)
     seconds: dict[str, list[float]] = {name: [] for name in served.runs}
     said = {name: run() for name, run in served.runs.items()}
-    for number in range(QUICK_ROUNDS if options.quick else ROUNDS):
+    for number in range(rounds):
         names = list(seconds)
         for name in names if number % 2 else reversed(names):
             began = time.process_time()
@@ -114,7 +135,34 @@ def _inference(place: Path, options: harness.Options) -> list[harness.Figure]:
         found.append(harness.Figure(name, float(np.median(ratios)), ratios[0], ratios[-1], judged, how))
     how = f"largest difference of a probability from the pipeline's, float32, {timed} texts"
     found.append(harness.Figure("inference-difference", difference, goal=("<=", CLOSE), how=how))
-    return [*found, *_parity(bundle, others)]
+    return [*found, *_parity(bundle, others), *_beside_peak(served, seconds)]
+
+
+def _beside_peak(served: Served, seconds: dict[str, list[float]]) -> list[harness.Figure]:
+    """What is left to be had: how much of the time is products at the core's peak, and the ratios if all of it were."""
+    body = served.body
+    needed = peak.work(served.lengths, body.num_hidden_layers, body.hidden_size, body.intermediate_size)
+    exact, whole = peak.measured(body.hidden_size, body.intermediate_size)
+    least, least_int8 = needed.least(exact), needed.least(exact, whole)
+    took = {name: float(np.median(each)) for name, each in seconds.items()}
+    told = f"peak of the core {exact / 1e9:.0f} thousand million operations a second in float32"
+    with_int8 = f"{told}, {whole / 1e9:.0f} in int8"
+    if_all = "if luban took no time but for products at the core's peak"
+    lengths = served.lengths
+    batches = [lengths[first : first + 32] for first in range(0, len(lengths), 32)]
+    padded = sum(len(batch) * int(batch.max()) for batch in batches)
+    values = {
+        "inference-of-peak": (least / took["luban"], f"share of luban's CPU that products at peak take; {told}"),
+        "inference-int8-of-peak": (least_int8 / took["luban-int8"], f"the same in int8; {with_int8}"),
+        "inference-pipeline-at-peak": (took["pipeline"] / least, f"CPU of pipeline / luban's {if_all}; {told}"),
+        "inference-pipeline-32-at-peak": (took["pipeline-32"] / least, f"the same of pipeline-32; {told}"),
+        "inference-pipeline-32-int8-at-peak": (took["pipeline-32"] / least_int8, f"the same, in int8; {with_int8}"),
+        "inference-pipeline-32-padding": (
+            1 - float(lengths.sum()) / padded,
+            "share of padding in the tokens of batches of 32 texts as they come",
+        ),
+    }  # fmt: skip
+    return [harness.Figure(name, value, how=how) for name, (value, how) in values.items()]
 
 
 def _served(bundle: Any, few: Any) -> Served:
@@ -140,7 +188,7 @@ def _served(bundle: Any, few: Any) -> Served:
         "onnxruntime": _bare(bundle.stored.runtime, tokenizer, listed, exported=False),
         "onnxruntime-exported": _bare(bundle.stored.runtime, tokenizer, listed, exported=True),
     }
-    return Served(runs, how)
+    return Served(runs, how, lengths, network.config)
 
 
 def classifier(classes: int) -> Any:

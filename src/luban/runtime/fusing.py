@@ -45,6 +45,9 @@ def fused(model: onnx.ModelProto) -> onnx.ModelProto:
     result.CopyFrom(model)
     del result.graph.node[:]
     result.graph.node.extend(kept)
+    read = {name for node in kept for name in _reads(node)}
+    del result.graph.initializer[:]
+    result.graph.initializer.extend(tensor for tensor in model.graph.initializer if tensor.name in read)
     result.opset_import.append(helper.make_operatorsetid(DOMAIN, 1))
     return result
 
@@ -169,7 +172,7 @@ class _Graph:
 def _attention(parts: list[str], mask: str, out: str, width: int, settings: dict[str, Any]) -> list[Any]:
     """The one node for an attention, which takes its mask only where it leaves something out.
 
-    A mask of rows that are equally long is zeros, and to add them takes a fifth of the attention's time.
+    A mask of rows that are equally long is zeros, and to add them takes a sixth of the attention's time.
     """
     sizes, largest, asked = f"{mask}/sizes", f"{mask}/largest", f"{mask}/leaves-out"
     branches = {}
