@@ -7,14 +7,12 @@ A column without one has bars, as whole columns have.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from luban.core.version import VERSION
 from luban.protocols import Cut
-from luban.reports import overall
+from luban.reports import overall, templates
 from luban.reports.charts._svg import finite
 from luban.reports.charts.importance import importance as importance_picture
 from luban.reports.drawing import BARS, ROWS, drawn
@@ -23,7 +21,6 @@ from luban.reports.view import Document, listed, mapping
 
 Pictures = Mapping[tuple[int, str], Cut]
 """How the values of columns were cut, by the number of the row in the data and the name of the column."""
-HERE = Path(__file__).parent
 SCOPE = ".luban-explanations"
 _OF = {
     "probability": "the probability of {}",
@@ -40,21 +37,20 @@ def page(document: Document, pictures: Pictures | None = None, *, name: str = "t
     document: what `luban explain` prints, `explanations` and, where they are there, `importance`.
     pictures: how values were cut that are made of pieces. name: of the bundle.
     """
-    return _rendered(document, pictures or {}, whole=True, name=name, style=_style())
+    return _rendered(document, pictures or {}, whole=True, name=name, style=templates.style())
 
 
 def fragment(document: Document, pictures: Pictures | None = None) -> str:
     """The same within another page, such as a notebook: its style touches nothing but itself."""
-    style = _style().replace(":root", "&").replace("\nbody {", "\n& {").replace("html {", "& {")
+    style = templates.style().replace(":root", "&").replace("\nbody {", "\n& {").replace("html {", "& {")
     return _rendered(document, pictures or {}, whole=False, name="", style=f"{SCOPE} {{\n{style}}}\n")
 
 
 def _rendered(document: Document, pictures: Pictures, *, whole: bool, name: str, style: str) -> str:
     explanations = listed(document, "explanations")
-    template: Any = _template()
     many = _overall(document) if "dependence" in document else None
     return str(
-        template.render(
+        templates.template("explaining.html").render(
             whole=whole,
             name=text(name, 80),
             style=style,
@@ -151,17 +147,3 @@ def _importance(columns: Sequence[Document]) -> dict[str, Any] | None:
         for one in columns[:ROWS]
     ]
     return {"picture": importance_picture("importance", "What matters", columns[:BARS]), "rows": rows}
-
-
-def _style() -> str:
-    return "".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "explaining.css"))
-
-
-@functools.cache
-def _template() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("explaining.html")

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-from pathlib import Path
 from typing import Any
 
 from luban.recipe.document import to_yaml
-from luban.reports import explaining, figures, repairing, sections, telling
+from luban.reports import explaining, figures, repairing, sections, telling, templates
 from luban.reports.curves import learning
 from luban.reports.numbers import count, text, title
 from luban.reports.usage import usage
 from luban.reports.view import View, listed, mapping
 
-HERE = Path(__file__).parent
-
 
 def render(view: View) -> str:
     """The page of a bundle. Whatever comes from data is escaped, and the page's policy forbids scripts on top."""
     tested = view.measurements("test", "given")
-    template: Any = _template()
     return str(
-        template.render(
+        templates.template("page.html").render(
             name=text(view.name, 80),
-            style="".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "explaining.css")),
+            style=templates.style(),
             version=view.version,
             question=telling.question(view.task, view.target, view.classes, view.evaluation.get("positive")),
             headline=figures.figures([view.headline])[0] if view.headline else None,
@@ -80,17 +75,3 @@ def _stories(view: View) -> list[dict[str, Any]]:
         }
         for place, story in enumerate(telling.stories(findings, listed(view.document("repairs"), "repairs")))
     ]
-
-
-@functools.cache
-def _template() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html")

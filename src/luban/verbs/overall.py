@@ -16,7 +16,7 @@ from luban.core.console import SILENT, Console
 from luban.core.errors import UsageError
 from luban.core.seed import derive
 from luban.data import encoders, loader, values
-from luban.evidence.overview import Overview
+from luban.evidence.overview import Dependence, Overview
 from luban.explainers import _dependence, _surrogate
 from luban.protocols import Metric, Pieced
 from luban.training import importance as permuting
@@ -112,16 +112,7 @@ def explain_overall(
         )  # fmt: skip
         advance(2, "how answers follow columns")
         ranked = _ranked(looked, importance, {each.unit: each.value for each in shares.units})
-        some = sampled(np.arange(len(looked.frame)), FOLLOWED, derive(seed, "followed"))
-        followed = []
-        for column in ranked[:DRAWN]:
-            places = looked.places[column]
-            places = None if places is None else places[some]
-            told = _dependence.dependence(looked.score, looked.frame[some], column, places)
-            if isinstance(told, str):
-                declined.append((f"dependence on '{column}'", told))
-            else:
-                followed.append(told)
+        followed = _followed(looked, ranked[:DRAWN], declined)
         advance(3, "pairs of columns")
         paired = [each.column for each in followed[:PAIRED]]
         pairs = _dependence.interactions(looked.score, looked.frame, paired, seed=seed)
@@ -189,6 +180,22 @@ def _looked(
         if not isinstance(part.feature, Pieced)
     }
     return _Looked(bundle, frame, state, places, target, why, calls, seed), dataset.rows
+
+
+def _followed(looked: _Looked, columns: Sequence[str], declined: list[tuple[str, str]]) -> list[Dependence]:
+    """How the answer follows each of these columns, over some of the rows."""
+    some = sampled(np.arange(len(looked.frame)), FOLLOWED, derive(looked.seed, "followed"))
+    found = []
+    for column in columns:
+        places = looked.places[column]
+        told = _dependence.dependence(
+            looked.score, looked.frame[some], column, None if places is None else places[some]
+        )
+        if isinstance(told, str):
+            declined.append((f"dependence on '{column}'", told))
+        else:
+            found.append(told)
+    return found
 
 
 def _places(column: pl.Series) -> Array | None:
