@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 import torch
 
@@ -108,3 +110,33 @@ def test_states_are_written_when_their_time_has_come(tmp_path):
     always.wait()
     assert made.latest().step == 2
     Writing(None, 0.0).at_epoch(lambda: pytest.fail("nothing is kept"))
+
+
+def test_a_file_is_what_the_library_writes_and_is_in_memory_once(tmp_path):
+    from safetensors.torch import save
+
+    weights = {"b": torch.arange(6, dtype=torch.float32).reshape(2, 3), "a": torch.tensor(3, dtype=torch.int64)}
+    made = Checkpoints(tmp_path)
+    made.write(Saved(4, {"epoch": 1}, weights))
+    made.wait()
+    (path,) = tmp_path.iterdir()
+    assert path.read_bytes() == save(weights, metadata={"luban": '{"step": 4, "values": {"epoch": 1}}'})
+    # Traced by hand: of 64 MB only the copy that was taken stands beside the tensor while it is written.
+    large = torch.zeros(16 << 20)
+    tracemalloc.start()
+    made.write(Saved(5, {}, {"large": large}))
+    made.wait()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
+    assert made.latest().tensors["large"].shape == large.shape
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.bool, torch.int8])
+def test_types_that_no_array_has_come_back_as_they_were(kind, tmp_path):
+    own = {"matrix": torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]).to(kind), "one": torch.tensor(1.0).to(kind)}
+    made = Checkpoints(tmp_path)
+    made.write(Saved(1, {}, own))
+    made.wait()
+    found = made.latest().tensors
+    assert all(torch.equal(found[name], tensor) and found[name].dtype == kind for name, tensor in own.items())

@@ -12,7 +12,7 @@ from luban.batch import Batch, Ragged, Tensors
 from luban.core.errors import UsageError
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Train
-from luban.training import computing, deciding, duration, range_test
+from luban.training import computing, deciding, duration, gathering, range_test
 from training.networks import CANDIDATE, table
 
 OPEN = ("epochs", "batch_size", "learning_rate", "augment", "precision", "device", "patience", "threads", "stopping")
@@ -193,3 +193,16 @@ def test_texts_lose_words_and_tables_stay():
     assert few.train.augment == {}
     assert "in 9 epochs" in few.reasons["augment"]
     assert deciding.decide(*table(), CANDIDATE, Train(epochs=1, learning_rate=0.1), seed=0).train.augment == {}
+
+
+def test_the_time_that_is_thought_of_ends_where_the_training_ends():
+    rows = gathering.Rows(np.zeros((90, 2)), np.zeros(90), None, np.arange(90), np.arange(0))
+
+    def seconds(**changes: object) -> float:
+        train = Train(epochs=10, batch_size=10, accumulate=3, **changes)
+        return duration.seconds(train, rows, 9, 0.5, None)
+
+    assert seconds() == 10 * 9 * 0.5
+    assert seconds(until_epoch=4) == 4 * 9 * 0.5
+    assert seconds(until_step=5) == 5 * 3 * 0.5
+    assert seconds(until_epoch=20, until_step=900) == seconds()

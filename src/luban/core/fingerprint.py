@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,18 @@ CHUNK = 1 << 20
 
 def of_bytes(data: bytes | bytearray | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def of_pieces(pieces: Iterable[bytes | bytearray | memoryview]) -> str:
+    """The fingerprint of bytes that come in pieces.
+
+    >>> of_pieces([b"a", b"b"]) == of_bytes(b"ab")
+    True
+    """
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def of_file(path: Path) -> str:

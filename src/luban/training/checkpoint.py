@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from luban import arrays
+from luban.arrays import Arrays
 from luban.core import files, fingerprint
 from luban.training import sharding
 from luban.training.distributed import ALONE, Team
@@ -70,15 +72,14 @@ class Checkpoints:
             raise error
 
     def _write(self, saved: Saved) -> None:
-        from safetensors.torch import save
-
         try:
             with files.storage_errors(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)
-            document = {"step": saved.step, "values": saved.values}
-            tensors = {name: tensor.contiguous() for name, tensor in saved.tensors.items()}
-            data = save(tensors, metadata={"luban": json.dumps(document, allow_nan=False)})
-            files.write(self.folder / f"{saved.step}-{fingerprint.of_bytes(data)[:16]}{_ENDING}", data)
+            content = _content(saved)
+            name = f"{saved.step}-{fingerprint.of_pieces(content)[:16]}{_ENDING}"
+            # Piece by piece: what is written is in memory once, as the copy that was taken.
+            with files.new_file(self.folder / name) as made, made.open("wb") as file:
+                arrays.write(file, content)
             for old in sorted(self.folder.glob(f"*{_ENDING}"), key=_step)[:-KEPT]:
                 old.unlink(missing_ok=True)
         # It belongs to the thread that trains.
@@ -139,19 +140,41 @@ def _step(path: Path) -> int:
     return int(number) if number.isdigit() else -1
 
 
+def _content(saved: Saved) -> Arrays:
+    """The state as a file. Tensors of types that no array has lie there as bytes, with what they are beside them."""
+    import torch
+
+    odd: dict[str, tuple[str, list[int]]] = {}
+    found = {}
+    for name, tensor in saved.tensors.items():
+        own = tensor.contiguous()
+        kind = str(own.dtype).removeprefix("torch.")
+        if kind not in arrays.TYPES:
+            odd[name] = (kind, list(own.shape))
+            own = own.reshape(-1).view(torch.uint8)
+        found[name] = own.cpu().numpy()
+    document = {"step": saved.step, "values": saved.values, **({"odd": odd} if odd else {})}
+    return Arrays(found, {"luban": json.dumps(document, allow_nan=False)})
+
+
 def _read(path: Path) -> Saved | None:
     """The state in a file; None where its bytes are not those that were written."""
     from safetensors import safe_open
 
-    if fingerprint.of_bytes(path.read_bytes())[:16] != path.name.removesuffix(_ENDING).partition("-")[2]:
+    if fingerprint.of_file(path)[:16] != path.name.removesuffix(_ENDING).partition("-")[2]:
         return None
     with safe_open(path, framework="pt") as file:
         document = json.loads(file.metadata()["luban"])
-        return Saved(document["step"], document["values"], _tensors(file))
+        return Saved(document["step"], document["values"], _tensors(file, document.get("odd", {})))
 
 
-def _tensors(file: Any) -> dict[str, Tensor]:
-    return {name: file.get_tensor(name) for name in list(file.keys())}
+def _tensors(file: Any, odd: Mapping[str, tuple[str, list[int]]]) -> dict[str, Tensor]:
+    import torch
+
+    found: dict[str, Tensor] = {name: file.get_tensor(name) for name in list(file.keys())}
+    for name, (kind, shape) in odd.items():
+        found[name] = found[name].view(getattr(torch, kind)).reshape(shape)
+    return found
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

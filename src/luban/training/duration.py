@@ -61,6 +61,11 @@ def seconds(train: Train, rows: gathering.Rows, parts: int, each: float, limit: 
         return limit
     assert isinstance(train.epochs, int), "the number of epochs is decided"
     count = train.steps * train.accumulate if train.steps is not None else train.epochs * parts
+    # A recipe that a run with less time recorded ends before it is planned to end.
+    if train.until_epoch is not None:
+        count = min(count, train.until_epoch * parts)
+    if train.until_step is not None:
+        count = min(count, train.until_step * train.accumulate)
     # Rows that say when to stop are passed forwards only, which is a third of a step.
     looking = 1 + len(rows.stopping) / max(3 * len(rows.train), 1)
     found = count * each * looking

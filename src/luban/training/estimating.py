@@ -37,8 +37,8 @@ SHARE = 0.9
 """Share of the free memory of the machine that a training may plan for."""
 REMEMBERED = {"sgd": 1, "muon": 1, "adam": 2, "adamw": 2}
 """Numbers that an optimiser remembers of each weight; of others two are thought."""
-WRITTEN = 2
-"""How often what a checkpoint holds is in memory once more: its copy, and the bytes that are written."""
+WRITTEN = 1
+"""How often what a checkpoint holds is in memory once more: its copy, from which it is written piece by piece."""
 SPARE = 2.0
 """How many times what torch keeps the activations of a step take: what is calculated between them, and holes in the
 heap. By trial with a language model of 135 million weights, where it was 1.9 in a fresh process.
