@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from luban.core.errors import UsageError
+from luban.verbs.embed import embed
 from luban.verbs.predict import predict
 from origins import tiny
 from verbs.program import luban
@@ -195,3 +196,46 @@ def test_a_folder_that_is_not_taken_is_refused(file: str, changes: dict[str, Any
     with pytest.raises(UsageError, match=told) as raised:
         predict(None, pl.DataFrame({"image": [str(files[0])]}), from_=str(folder), labels=LABELS, text="image")
     assert file in str(raised.value.where)
+
+
+def test_words_find_images_and_images_find_texts_as_transformers_compares_them(tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
+
+    folder, files = towers(tmp_path / "clip"), photographs(tmp_path / "images")
+    model = CLIPModel.from_pretrained(folder).eval()
+    tokens = AutoTokenizer.from_pretrained(folder)(PHRASES, padding=True, return_tensors="pt")
+    tokens = {name: tokens[name] for name in ("input_ids", "attention_mask")}
+    pixels = CLIPImageProcessorPil.from_pretrained(folder)([Image.open(file) for file in files], return_tensors="pt")
+    with torch.inference_mode():
+        said = model(**tokens, **pixels)
+        near = (said.logits_per_image / model.logit_scale.exp()).numpy()
+        alike = (said.image_embeds @ said.image_embeds.T).numpy()
+    images = {"image": [str(file) for file in files]}
+    for number, phrase in enumerate(PHRASES):
+        found = embed(images, from_=str(folder), find=phrase, top=4, text="image").document["found"]
+        assert [line["row"] for line in found] == np.argsort(-near[:, number], kind="stable").tolist()
+        assert [line["similarity"] for line in found] == pytest.approx(np.sort(near[:, number])[::-1], abs=1e-5)
+    found = embed(images, from_=str(folder), find=str(files[2]), top=2, text="image").document["found"]
+    assert found[0]["row"] == 2 and found[0]["similarity"] == pytest.approx(1.0, abs=1e-5)
+    assert found[1]["similarity"] == pytest.approx(np.sort(alike[2])[-2], abs=1e-5)
+    texts = embed({"said": PHRASES}, from_=str(folder), find=str(files[1]), top=3, text="said").document["found"]
+    assert [line["row"] for line in texts] == np.argsort(-near[1], kind="stable").tolist()
+
+
+def test_the_command_finds_and_writes_what_two_towers_say_of_a_folder(tmp_path: Path) -> None:
+    towers(tmp_path / "clip")
+    (tmp_path / "images").mkdir()
+    for name in ("a", "b"):
+        photographs(tmp_path / "images" / name)
+    asked = ("embed", "images", "--from", "clip")
+    first, second = (luban(*asked, "--find", words, "--json").document["found"] for words in ("zzz", "goal match"))
+    assert len(first) == 5 and [line["similarity"] for line in first] != [line["similarity"] for line in second]
+    table = pl.read_csv(luban(*asked).out)
+    assert table.shape == (8, 13)
+    assert np.linalg.norm(table.drop("row").to_numpy(), axis=1) == pytest.approx(np.ones(8), abs=1e-5)
+    (tmp_path / "noise.txt").write_text("no image")
+    refused = luban(*asked, "--find", "noise.txt")
+    assert refused.code == 2 and "--find picture.jpg, or a text" in refused.told
+    Path("images/b/1.png").write_bytes(b"no image")
+    assert luban(*asked, "--find", "goal").code == 3

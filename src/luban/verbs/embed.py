@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from luban.batch import Array
+    from luban.data.dataset import Dataset
     from luban.verbs.codes import Codes
+    from luban.verbs.towers import Towers
     from luban.verbs.unlabelled import Encoder
 
 AT_ONCE = 1_024
@@ -56,18 +58,19 @@ def embed(
 
     from_: the pretrained model; or the bundle of an autoencoder, whose codes of whole rows are given as they are.
     text: the column that it reads; the only one of its kind where nothing is said.
-    find: a question, or the file of an image: instead of vectors, the `top` rows nearest to it, the nearest first.
+    find: a question, or the file of an image: instead of vectors, the `top` rows nearest to it, the nearest first. Two
+        towers (CLIP) find images by words, and texts by an image.
     out: a file with `row`, or the id column, and `v0`, `v1`, ...; a parquet file has one column `vector` instead.
     stream: where CSV goes instead. online: whether the hub may be asked for the model.
 
     Raises UsageError for an unknown encoder or column, DataError, ResourceError.
     """
     from luban.data.open import open_dataset
-    from luban.verbs import codes, unlabelled
+    from luban.verbs import codes, towers, unlabelled
 
     if threads is not None:
         require("torch", extra="nets", purpose="reading rows by a pretrained model").set_num_threads(threads)
-    encoder: Encoder | Codes
+    encoder: Encoder | Codes | Towers
     coded = codes.found(from_)
     if coded is not None:
         encoder = coded
@@ -76,8 +79,7 @@ def embed(
     else:
         unlabelled.found(from_, online=online, console=console)
         dataset = open_dataset(data, console=console)
-        schema = unlabelled.column_of(dataset, text, unlabelled.kind_of(from_))
-        encoder = unlabelled.encoder(from_, schema, unlabelled.first_rows(dataset, schema))
+        encoder = towers.of(from_, dataset, text) or _single(from_, dataset, text)
     if find is not None:
         assert not isinstance(encoder, codes.Codes), "an autoencoder is asked nothing"
         return Embedded({"question": find, "found": _nearest(encoder, dataset, find, top, console)})
@@ -96,6 +98,14 @@ def embed(
     return Embedded({"rows": written.rows, "width": encoder.width, **({} if out is None else {"out": str(out)})})
 
 
+def _single(name: str, dataset: Dataset, text: str | None) -> Encoder:
+    """The encoder of this name, of texts or of images."""
+    from luban.verbs import unlabelled
+
+    schema = unlabelled.column_of(dataset, text, unlabelled.kind_of(name))
+    return unlabelled.encoder(name, schema, unlabelled.first_rows(dataset, schema))
+
+
 def _refuse_questions(text: str | None, find: str | None) -> None:
     """Raises UsageError for what an autoencoder, which reads whole rows, is not asked."""
     for option, value in (("--text", text), ("--find", find)):
@@ -103,7 +113,9 @@ def _refuse_questions(text: str | None, find: str | None) -> None:
             raise UsageError("an autoencoder reads whole rows.", where=option, fix="leave it out")
 
 
-def _parts(encoder: Encoder | Codes, dataset: Any, console: Console) -> Iterator[tuple[pl.DataFrame, int, Array]]:
+def _parts(
+    encoder: Encoder | Codes | Towers, dataset: Any, console: Console
+) -> Iterator[tuple[pl.DataFrame, int, Array]]:
     """Some rows, the number of the first of them, and their vectors."""
     from luban.data import loader
 
@@ -125,10 +137,11 @@ def _table(rows: pl.DataFrame, first: int, vectors: Array, kind: str) -> pl.Data
     return pl.DataFrame([numbers, pl.Series("vector", narrow)])
 
 
-def _nearest(encoder: Encoder, dataset: Any, question: str, top: int, console: Console) -> list[dict[str, Any]]:
+def _nearest(
+    encoder: Encoder | Towers, dataset: Any, question: str, top: int, console: Console
+) -> list[dict[str, Any]]:
     """The nearest rows; of equally near ones the first."""
-    _check_question(encoder, question)
-    asked = encoder.vectors([question])[0]
+    asked = _asked(encoder, question)
     found: list[tuple[float, int, str]] = []
     for rows, first, vectors in _parts(encoder, dataset, console):
         near = vectors @ asked
@@ -138,17 +151,22 @@ def _nearest(encoder: Encoder, dataset: Any, question: str, top: int, console: C
     return [{"row": row, "similarity": value, "text": text[:MOST_SHOWN]} for value, row, text in found]
 
 
-def _check_question(encoder: Encoder, question: str) -> None:
-    """Raises UsageError where a question to images is no image that can be read."""
+def _asked(encoder: Encoder | Towers, question: str) -> Array:
+    """The vector of a question. Raises UsageError where one to images, by what reads nothing else, is no image."""
     import polars as pl
 
-    if encoder.schema.inputs[0].kind == "text":
-        return
-    reason = registry.find("features", "image").problems(pl.Series([question]))[0]
-    if reason is not None:
-        raise UsageError(
-            f"what is looked for among images is an image, and {reason}.", where="--find", fix="--find picture.jpg"
-        )
+    from luban.verbs.towers import Towers
+
+    if isinstance(encoder, Towers):
+        return encoder.asked(question)
+    if encoder.schema.inputs[0].kind != "text":
+        reason = registry.find("features", "image").problems(pl.Series([question]))[0]
+        if reason is not None:
+            raise UsageError(
+                f"what is looked for among images is an image, and {reason}.", where="--find", fix="--find picture.jpg"
+            )
+    found: Array = encoder.vectors([question])[0]
+    return found
 
 
 def _told(value: Any) -> str:
