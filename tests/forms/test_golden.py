@@ -54,7 +54,7 @@ def test_a_piece_near_the_words_of_a_question_is_what_it_was_then() -> None:
     texts = {"context": "The mill stands in Ulm. A ferry goes to Bonn.", "question": "Where does the ferry go?"}
     rows = Tensors({name: tokens.encode(pl.Series([text]), LETTERS) for name, text in texts.items()})
     found = registry.find("forms", kind).rebuild(state).outputs(rows)
-    assert found.values.tolist() == [40.0, 0.0, *b"Bonn"]
+    assert found.values.tolist() == [40.0, 0.0, 0.0, *b"Bonn"]
 
 
 def test_counts_of_tokens_of_then_say_what_they_did() -> None:

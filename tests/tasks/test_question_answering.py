@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,9 @@ from luban.forms import _reading
 from luban.forms.spans import Spans
 from luban.protocols import State, Work
 from luban.recipe.recipe import Candidate, Features, Recipe
-from luban.spans import OUTSIDE, packed, pieces, places
+from luban.spans import OUTSIDE, absent, packed, pieces, places, settled
 from luban.tasks import _losses
-from luban.training import spanning
+from luban.training import calibration, spanning, threshold
 from luban.training.fitting import fit_candidate
 from luban.verbs.predict import predict
 from luban.verbs.preparing import Given, prepare
@@ -302,9 +302,124 @@ def test_where_no_answer_is_likelier_it_answers_nothing():
     assert again.nothing and again.outputs(spanning.letters(new)).values.tolist() == pytest.approx(
         found.outputs(spanning.letters(new)).values.tolist()
     )
+    assert (absent(found.outputs(spanning.letters(new))) > 0).all()
+    assert set(TASK.answers(found.outputs(spanning.letters(new)), -1.0).prediction.texts()) == {""}
+    assert "" not in TASK.answers(found.outputs(spanning.letters(new)), 1.0).prediction.texts()
     always = replace(found, nothing=False)
     assert "nothing" not in always.state().values
     assert "" not in TASK.answers(always.outputs(spanning.letters(new))).prediction.texts()
     told = State({**found.state().values, "nothing": 1}, found.state().arrays, found.state().parts)
     with pytest.raises(BundleError, match="neither true nor false"):
         Spans.rebuild(told)
+
+
+def silences(share: float, rows: int = 400, seed: int = 0) -> tuple[Ragged, Ragged]:
+    """Made: pieces with how probable they are and how probable none is; half of the rows have no answer.
+
+    A model that says `none` too seldom: that is right wherever its share lies above `share`.
+    """
+    random = np.random.default_rng(seed)
+    said = random.random(rows)
+    wanted = ["" if none > share else "mill" for none in said]
+    sure = 1 - said
+    outputs = packed(["mill"] * rows, [3] * rows, (0.9 * sure).tolist(), (0.9 * said).tolist())
+    return outputs, packed(wanted, [3] * rows, [1.0] * rows)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_the_threshold_of_no_answer_is_the_one_that_held_out_rows_show(share: float):
+    exact = registry.find("metrics", "exact-match")
+    outputs, target = silences(share)
+    found, reason = threshold.by_absence(outputs, target, exact, TASK)
+    assert found == pytest.approx(share, abs=0.02)
+    assert "on 400 held-out rows is 1.0000 there" in reason
+    others, wanted = silences(share, seed=1)
+    assert exact.score(wanted, TASK.answers(others, found)) > 0.98
+
+
+def test_a_model_that_always_answers_has_no_threshold_of_its_own():
+    outputs = packed(["mill"] * 30, [3] * 30, [0.4] * 30)
+    exact = registry.find("metrics", "exact-match")
+    assert threshold.by_absence(outputs, outputs, exact, TASK) == (0.5, "the model always answers")
+
+
+def test_a_temperature_corrects_how_sure_it_is_of_a_piece_and_of_none_and_changes_no_answer():
+    outputs, _ = silences(0.5)
+    form = registry.find("forms", "temperature")(Said(outputs), 2.5)
+    found = form.outputs(None)
+    assert TASK.answers(found).prediction.texts() == TASK.answers(outputs).prediction.texts()
+    before, after = places(settled(outputs))[:, 1], places(settled(found))[:, 1]
+    assert after == pytest.approx(1 / (1 + (1 / before - 1) ** (1 / 2.5)))
+    fitted = calibration.Calibration("temperature", "", 1.0, 1.0, {"temperature": 2.5})
+    assert fitted.apply(outputs).values.tolist() == pytest.approx(found.values.tolist())
+
+
+@dataclass(frozen=True)
+class Said:
+    """A form that says the same to everything."""
+
+    rows: Ragged
+
+    def outputs(self, inputs: object) -> Ragged:
+        return self.rows
+
+
+def of_sample(part: str) -> pl.DataFrame:
+    """Rows of the sample; of every third one the sentence with the answer is left out, so none stands there."""
+    found = []
+    for row, (context, question, answer) in enumerate(
+        pl.read_csv(sample_path("made-questions")).filter(part=part).select("context", "question", "answer").iter_rows()
+    ):
+        rest = " ".join(line for line in context.split(". ") if answer not in line)
+        found.append((rest, question, "") if row % 3 == 0 and rest else (context, question, answer))
+    return pl.DataFrame(found, schema=["context", "question", "answer"], orient="row")
+
+
+def test_a_calibrated_probability_is_nearer_to_how_often_answers_are_right():
+    """On rows of `made-questions` that chose nothing: expected calibration error before and after."""
+    known, test = of_sample("train").head(400), of_sample("test")
+    train = Recipe().train.model_copy(update={**TRAIN, "epochs": 6})
+    asked = Candidate(model="transformer", settings=SETTINGS)
+    work = replace(WORDS, window=128)
+    found = fit_candidate(batch(known.head(250)), work, asked, seed=0, threads=1, train=train)
+    exact, error = (registry.find("metrics", name) for name in ("exact-match", "expected-calibration-error"))
+    judged, target = found.outputs(spanning.letters(known.tail(150))), batch(known.tail(150)).target
+    right = exact.each(target, TASK.answers(judged))
+    fitted = calibration.of_pieces(settled(judged), right, np.arange(150) % 5, "temperature")
+    outputs, wanted = found.outputs(spanning.letters(test)), batch(test).target
+
+    def off(rows: Ragged) -> float:
+        sure = np.clip(places(settled(rows))[:, 1], 0, 1)
+        truth = exact.each(wanted, TASK.answers(rows)).astype(np.int64)
+        return float(error.score(truth, Answers(truth, np.stack([1 - sure, sure], axis=1))))
+
+    assert off(fitted.apply(outputs)) < off(outputs) - 0.02
+
+
+def test_a_fit_chooses_and_tells_its_threshold_and_its_temperature(tmp_path: Path):
+    sets = {"split.folds": 2, "train.repeats": 1, "train.calibration": "temperature"}
+    asked = {f"train.{key}": value for key, value in TRAIN.items()} | {"model.transformer.width": 16}
+    asked |= sets | {"model.transformer.layers": 1, "model.transformer.heads": 2, "features.longest": 64}
+    made_ = luban.fit(
+        unanswerable(90), "answer", task="question-answering", model="transformer", set=asked, repair="off",
+        threads=1, out=tmp_path / "it.luban",
+    )  # fmt: skip
+    evaluation = made_.stored.evidence["evaluation"]
+    assert "held-out rows" in evaluation["threshold"]["reason"]
+    assert evaluation["calibration"]["method"] == "temperature"
+    assert made_.stored.facts["threshold"] == evaluation["threshold"]["value"]
+    assert made_.stored.form_kind == "temperature"
+    report = (tmp_path / "it.luban" / "report.html").read_text()
+    assert "above it nothing is answered" in report and "Calibration" in report
+    assert verify(tmp_path / "it.luban", unanswerable(90)).met
+    fixed = replace_threshold(made_, unanswerable(30, seed=9))
+    assert fixed["always"] == 0 and fixed["never"] == 30
+
+
+def replace_threshold(bundle: luban.Bundle, rows: pl.DataFrame) -> dict[str, int]:
+    """How often a bundle says nothing, at either end of what a threshold may be."""
+    answerer, found = bundle.answerer, {}
+    for name, share in (("always", 1.0), ("never", 0.0)):
+        said = replace(answerer, threshold=share).said(rows.drop("answer"))
+        found[name] = said.prediction.texts().count("")
+    return found

@@ -78,3 +78,10 @@ def test_what_fits_the_task_is_taken() -> None:
     question.suits("regression", changed(Recipe(), {"train.metric": "r2", "train.loss": "huber"}))
     with pytest.raises(UsageError, match=r"train\.threshold cannot be 'cost' for multiclass; it is for binary"):
         question.suits("multiclass", changed(Recipe(), recipe))
+
+
+def test_questions_have_a_threshold_of_no_answer_but_no_costs_and_no_lines() -> None:
+    question.suits("question-answering", changed(Recipe(), {"train.threshold": 0.3}))
+    for key, value in (("train.threshold", "cost"), ("train.calibration", "isotonic")):
+        with pytest.raises(UsageError, match=f"{key} cannot be '{value}' for question-answering"):
+            question.suits("question-answering", changed(Recipe(), {key: value}))

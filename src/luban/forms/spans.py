@@ -36,8 +36,8 @@ class Spans:
     """argmax of p_first(i) p_last(j), i <= j < i + longest, over the windows of a context; p are softmaxes over the
     steps of a window, of which the first step stands for `not here`. Their product is the probability of the answer.
 
-    Where an answer may be nothing, it is nothing if that is likelier in every window than the likeliest piece of all
-    (Devlin et al., 2019).
+    Where an answer may be nothing, how probable that is stands beside each piece: the least of what the windows say.
+    Which of the two is answered is for the task to decide, by a threshold (Devlin et al., 2019).
 
     network: the form of an encoder with two numbers for each step. tokenizer: the state of its tokens, see
     `features/text/tokens.py`. window: tokens that are read at once. longest: tokens of an answer, at most. nothing:
@@ -73,21 +73,22 @@ class Spans:
         said: list[str] = []
         begins: list[int] = []
         sure: list[float] = []
+        none: list[float] = []
         for first in range(0, len(contexts), AT_ONCE):
             some = slice(first, first + AT_ONCE)
-            for context, (begin, end, probability) in zip(
-                contexts[some], self._best(contexts[some], questions[some]), strict=True
-            ):
-                piece = "" if end < 0 else context[begin:end]
+            found, absent = self._best(contexts[some], questions[some])
+            for context, (begin, end, probability) in zip(contexts[some], found, strict=True):
+                piece = context[begin:end]
                 begin += len(piece) - len(piece.lstrip())
                 piece = piece.strip()
                 said.append(piece)
                 begins.append(begin if piece else spans.UNKNOWN)
-                sure.append(probability if piece or end < 0 else 0.0)
-        return spans.packed(said, begins, sure)
+                sure.append(probability if piece else 0.0)
+            none += absent if self.nothing else [0.0] * len(found)
+        return spans.packed(said, begins, sure, none)
 
-    def _best(self, contexts: list[str], questions: list[str]) -> list[tuple[int, int, float]]:
-        """The characters of the likeliest piece of each context, and its probability; -1 and -1 for nothing."""
+    def _best(self, contexts: list[str], questions: list[str]) -> tuple[list[tuple[int, int, float]], list[float]]:
+        """The characters of the likeliest piece of each context, and its probability; and that of nothing."""
         found = [(0, 0, 0.0)] * len(contexts)
         windows = _reading.windows(contexts, questions, self.tokenizer, self.window)
         # Windows of like length together: padding is work for nothing.
@@ -102,10 +103,7 @@ class Spans:
         for number, window in enumerate(windows):
             if likeliest[number][2] > found[window.row][2]:
                 found[window.row] = likeliest[number]
-        if not self.nothing:
-            return found
-        pairs = zip(found, absent.tolist(), strict=True)
-        return [(-1, -1, none) if none > piece[2] > 0 else piece for piece, none in pairs]
+        return found, absent.tolist()
 
     def _marks(self, windows: list[Window]) -> list[Array]:
         """(steps, 2) float64 of each window: log p of its steps as the first and as the last one of the answer."""

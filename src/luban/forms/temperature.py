@@ -7,7 +7,8 @@ from typing import ClassVar, Self, final
 
 import numpy as np
 
-from luban.batch import Array, Inputs, dense
+from luban import spans
+from luban.batch import Array, Inputs, PerRow, Ragged, dense
 from luban.forms import _links, _members
 from luban.forms._checked import Checked
 from luban.protocols import Builder, Form, State
@@ -20,6 +21,8 @@ _SMALLEST = 1e-12
 @dataclass(frozen=True, eq=False)
 class Temperature:
     """softmax(log(p) / temperature) of the inner form's probabilities; with `labels`, of each label against its rest.
+
+    Of an inner form that answers with pieces of texts it corrects how sure that is of each, and of none.
 
     temperature: above 1 is less sure. labels: whether outputs are labels of their own, not classes that sum to 1.
     """
@@ -37,8 +40,11 @@ class Temperature:
     def output_width(self) -> int:
         return self.inner.output_width
 
-    def outputs(self, inputs: Inputs) -> Array:
-        return tempered(dense(self.inner.outputs(inputs)), self.temperature, labels=self.labels)
+    def outputs(self, inputs: Inputs) -> PerRow:
+        said = self.inner.outputs(inputs)
+        if isinstance(said, Ragged):
+            return spans.corrected(said, lambda sure: tempered(sure, self.temperature, labels=True))
+        return tempered(dense(said), self.temperature, labels=self.labels)
 
     def state(self) -> State:
         return State({"temperature": self.temperature, "labels": self.labels}, {}, _members.pack([self.inner]))

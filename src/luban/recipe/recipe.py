@@ -86,7 +86,10 @@ class Train(Optimisation):
     calibration: Literal["auto", "none", "temperature", "isotonic"] = "auto"
     """How probabilities are corrected on rows not used to fit; `auto` only where that is shown to help."""
     threshold: Literal["auto", "metric", "cost"] | float = "auto"
-    """From which probability the positive class is answered: 0.5 (`auto`), the best for metric or cost, or a number."""
+    """From which probability the positive class is answered: 0.5 (`auto`), the best for metric or cost, or a number.
+
+    Of questions: the share of `no answer` above which that is answered, `auto` the best for the metric.
+    """
     cost: dict[str, float] = Field(default_factory=dict)
     """With threshold `cost`: what a `false-positive` and a `false-negative` cost."""
     refit: Literal["train", "all"] = "train"

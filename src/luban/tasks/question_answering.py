@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import ClassVar, final
 from unicodedata import normalize
 
+import numpy as np
 import polars as pl
 
 from luban import spans
@@ -110,6 +111,8 @@ class QuestionAnswering:
 
     def answers(self, outputs: PerRow, threshold: float | None = None) -> Answers:
         assert isinstance(outputs, Ragged), "each row is answered by a piece of its context"
+        if outputs.values.dtype != np.uint8:
+            outputs = spans.settled(outputs, spans.HALF if threshold is None else threshold)
         return Answers(spans.pieces(outputs), places=spans.places(outputs))
 
 

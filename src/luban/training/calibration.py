@@ -6,13 +6,14 @@ and the paired interval of the gain in log loss must lie above zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from luban.batch import Answers, Array
+from luban import spans
+from luban.batch import Answers, Array, PerRow, Ragged
 from luban.core import registry
 from luban.core.seed import derive
 from luban.evidence import intervals
@@ -22,6 +23,7 @@ from luban.protocols import Form, Metric
 
 ENOUGH_FOR_ISOTONIC = 1_000
 """Held-out rows below which `auto` leaves isotonic out: its many steps follow the noise of fewer."""
+WAYS = ("temperature", "isotonic")
 _LEAST, _MOST = np.log(0.05), np.log(20.0)
 
 Correction = Mapping[str, Any]
@@ -42,8 +44,12 @@ class Calibration:
     after: float
     parameters: Correction = field(default_factory=dict)
 
-    def apply(self, outputs: Array) -> Array:
-        """(rows, classes) corrected probabilities."""
+    def apply(self, outputs: PerRow) -> PerRow:
+        """(rows, classes) corrected probabilities; or pieces of texts with corrected ones."""
+        if isinstance(outputs, Ragged):
+            if self.method == "none":
+                return outputs
+            return spans.corrected(outputs, lambda sure: _apply(self.method, self.parameters, _against(sure))[:, 1])
         return _apply(self.method, self.parameters, outputs)
 
     def around(self, form: Form) -> Form:
@@ -65,13 +71,36 @@ class Calibration:
         }
 
 
+def of_pieces(
+    outputs: Ragged, right: Array, folds: Array, method: str, weight: Array | None = None, *, seed: int = 0
+) -> Calibration:
+    """The correction of how sure a model is of the pieces of texts that it answers, by whether they are right.
+
+    outputs: as `spans.settled` has them. right: (rows,) 0 or 1. method: `auto`, `none` or `temperature`.
+    """
+    sure = _against(spans.places(outputs)[:, 1])
+    return calibrate(sure, right.astype(np.int64), folds, method, weight, seed=seed, ways=("temperature",))
+
+
+def _against(sure: Array) -> Array:
+    """(rows, 2) probabilities that something is not so, and that it is."""
+    return np.stack([1.0 - sure, sure], axis=1)
+
+
 def calibrate(
-    outputs: Array, target: Array, folds: Array, method: str, weight: Array | None = None, *, seed: int = 0
+    outputs: Array,
+    target: Array,
+    folds: Array,
+    method: str,
+    weight: Array | None = None,
+    *,
+    seed: int = 0,
+    ways: Sequence[str] = WAYS,
 ) -> Calibration:
     """The correction of probabilities of classes that exclude each other.
 
     outputs: (rows, classes) of rows not used to fit. target: (rows,) codes. folds: (rows,) the fold of each.
-    method: `auto`, `none`, `temperature` or `isotonic`.
+    method: `auto`, `none`, `temperature` or `isotonic`. ways: what `auto` tries.
     """
     loss: Metric = registry.find("metrics", "log-loss")
     assert loss.each is not None, "log loss is a mean of rows"
@@ -88,7 +117,7 @@ def calibrate(
         after = float(np.average(losses(_cross_fitted(method, outputs, target, part, weight)), weights=weight))
         return Calibration(method, "as asked", before, after, _FITTERS[method](outputs, target, weight))
     best, best_losses, reasons = "none", uncorrected, []
-    for name in ("temperature", "isotonic"):
+    for name in ways:
         if name == "isotonic" and len(target) < ENOUGH_FOR_ISOTONIC:
             reasons.append(f"{len(target):,} held-out rows are too few for isotonic")
             continue

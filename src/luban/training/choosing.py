@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from luban import spans
 from luban.batch import Array, PerRow, Ragged, dense
 from luban.core import registry
 from luban.core.errors import TrainingError
@@ -21,6 +22,8 @@ from luban.training.calibration import Calibration
 from luban.training.conformal import Conformal
 from luban.training.search import ENSEMBLE, Outcome
 from luban.training.work_folder import Training
+
+PIECES = "question-answering"
 
 
 @dataclass(frozen=True)
@@ -114,11 +117,9 @@ def choose(
     members = tuple(Member(outcomes[n].candidate, w) for n, w in zip(best.numbers, best.weights, strict=True))
     outputs, target = best.outputs, held_out.target
     corrected = None
-    if task.name in ("binary", "multiclass") and members[0].candidate.model != task.baseline:
-        corrected = calibration.calibrate(
-            dense(outputs), dense(target), held_out.folds, recipe.train.calibration, held_out.weight, seed=seed
-        )
-        outputs = corrected.apply(dense(outputs))
+    if members[0].candidate.model != task.baseline:
+        corrected = _calibrated(outputs, held_out, task, recipe, seed)
+        outputs = outputs if corrected is None else corrected.apply(outputs)
     cut, cut_reason = _threshold(outputs, held_out, task, metric, recipe)
     sets = None
     if task.name in ("binary", "multiclass", "regression"):
@@ -192,13 +193,32 @@ def _best(selections: Sequence[_Selection], held_out: HeldOut, task: Task, metri
     return selections[best], f"{selections[best].reason}; {why}"
 
 
+def _calibrated(outputs: PerRow, held_out: HeldOut, task: Task, recipe: Recipe, seed: int) -> Calibration | None:
+    """The correction of the probabilities of an answer; None where it has none."""
+    method = recipe.train.calibration
+    if task.name in ("binary", "multiclass"):
+        return calibration.calibrate(
+            dense(outputs), dense(held_out.target), held_out.folds, method, held_out.weight, seed=seed
+        )
+    if task.name != PIECES or not isinstance(outputs, Ragged):
+        return None
+    exact: Metric = registry.find("metrics", task.compared_by)
+    assert exact.each is not None, "an answer is right or not"
+    right = exact.each(held_out.target, task.answers(outputs))
+    return calibration.of_pieces(spans.settled(outputs), right, held_out.folds, method, held_out.weight, seed=seed)
+
+
 def _threshold(
     outputs: PerRow, held_out: HeldOut, task: Task, metric: Metric, recipe: Recipe
 ) -> tuple[float | None, str]:
+    asked = recipe.train.threshold
+    if task.name == PIECES and isinstance(outputs, Ragged) and isinstance(held_out.target, Ragged):
+        if isinstance(asked, float | int):
+            return float(asked), "as asked"
+        return threshold.by_absence(outputs, held_out.target, metric, task, held_out.weight)
     if task.name != "binary":
         return None, ""
     second, target = dense(outputs)[:, 1], dense(held_out.target)
-    asked = recipe.train.threshold
     if asked == "auto" and recipe.train.class_weight == "balanced":
         balanced: Metric = registry.find("metrics", "balanced-accuracy")
         return threshold.by_metric(second, target, balanced, task, held_out.weight)

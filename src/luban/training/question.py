@@ -112,7 +112,12 @@ def suits(task: str, recipe: Recipe) -> None:
     if train.prior:
         wanted.append(("train.prior", ", ".join(train.prior), frozenset({"binary", "multiclass"})))
     if train.threshold != "auto":
-        wanted.append(("train.threshold", train.threshold, frozenset({"binary"})))
+        both = {"question-answering"} if train.threshold != "cost" else set()
+        wanted.append(("train.threshold", train.threshold, frozenset({"binary", *both})))
+    if train.calibration == "isotonic":
+        wanted.append(
+            ("train.calibration", train.calibration, frozenset(registry.names("tasks")) - {"question-answering"})
+        )
     for key, value, tasks in wanted:
         if task not in tasks:
             raise UsageError(

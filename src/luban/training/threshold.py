@@ -1,4 +1,4 @@
-"""The probability from which the positive class is answered, chosen on rows not tested."""
+"""The probability from which the positive class, or no answer, is answered, chosen on rows not tested."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from luban.batch import Array
+from luban import spans
+from luban.batch import Array, Ragged
 from luban.core.errors import UsageError
 from luban.core.suggest import did_you_mean
 from luban.evidence import intervals
@@ -45,6 +46,34 @@ def by_metric(
     place = _nearest_to(HALF, cuts, gains >= best - 1e-12)
     told = f"{metric.name} on {len(target):,} held-out rows is {sign * best:.4f} there and {score(HALF):.4f} at 0.5"
     return float(cuts[place]), told
+
+
+def by_absence(
+    outputs: Ragged, target: Ragged, metric: Metric, task: Task, weight: Array | None = None
+) -> tuple[float, str]:
+    """The share of `spans.absent` above which a question is answered by nothing, and why; the best for the metric.
+
+    outputs: pieces of texts of rows that were held out. target: the wanted ones. metric: a mean of rows. Of equally
+    good shares the nearest to one half.
+    """
+    share = spans.absent(outputs)
+    if not share.any():
+        return HALF, "the model always answers"
+    assert metric.each is not None, "how good an answer is, is told of each row"
+    always, never = (task.answers(outputs, cut) for cut in (1.0, -1.0))
+    piece, nothing = metric.each(target, always), metric.each(target, never)
+    given = np.ones(len(share)) if weight is None else weight
+
+    def score(cut: float) -> float:
+        return float(np.average(np.where(share > cut, nothing, piece), weights=given))
+
+    cuts = _cuts(share)
+    scores = np.array([score(cut) for cut in cuts])
+    sign = 1.0 if metric.direction == "higher" else -1.0
+    best = (sign * scores).max()
+    place = _nearest_to(HALF, cuts, sign * scores >= best - 1e-12)
+    told = f"{metric.name} on {len(share):,} held-out rows is {sign * best:.4f} there and {score(HALF):.4f} at 0.5"
+    return float(cuts[place]), f"{told}; above it nothing is answered"
 
 
 def by_cost(

@@ -176,7 +176,7 @@ def _subject(
 
     def said(inputs: Inputs, game: int) -> Array:
         outputs = asked[game].outputs or answerer.outputs
-        return asked[game].score(answerer.task.answers(outputs(inputs)))
+        return asked[game].score(answerer.task.answers(outputs(inputs), answerer.threshold))
 
     return Subject(
         frame=frame,

@@ -164,7 +164,7 @@ def cross_validated(
             [search.held_out_outputs(folder, training, m.candidate, repeat=repeat)[rows] for m in chosen.members],
         )
         if chosen.calibration is not None:
-            outputs = chosen.calibration.apply(dense(outputs))
+            outputs = chosen.calibration.apply(outputs)
         target, weight = training.batch.target, training.batch.weight
         assert target is not None, "held-out rows have a target"
         groups = groups_of(prepared)

@@ -170,7 +170,7 @@ def _answers(ground: Ground, of: Searched) -> Array:
         chosen, _ = chosen_of(ground, of.recipe, outcomes, _rows(held_out, other))
         members = [next(each for each in of.outcomes if each.candidate == m.candidate) for m in chosen.members]
         outputs = mixed([m.weight for m in chosen.members], [dense(each.outputs)[~other] for each in members])
-        said[~other] = outputs if chosen.calibration is None else chosen.calibration.apply(dense(outputs))
+        said[~other] = outputs if chosen.calibration is None else dense(chosen.calibration.apply(outputs))
     return said
 
 
