@@ -260,3 +260,46 @@ def test_a_network_of_a_table_is_small():
     rows = gathering.rows_of(batch, work, task, decided(), 0)
     found = estimating.needs(begun(CANDIDATE, work), rows, loss_of(task, decided()), "cpu")
     assert 0 < found.total(decided(), 32) < estimating.LEAST
+
+
+COPIED = replace(LARGE, lower=250 * MEGABYTE, lower_again=60 * MEGABYTE)
+"""The same with matrices that bfloat16 holds once more."""
+
+
+def test_matrices_in_bfloat16_are_counted_until_float32_is_taken(texts):
+    for precision, copies in (("float32", 0), ("bfloat16", 250), ("auto", 250)):
+        _, _, estimate = within(texts, 8_000, COPIED, precision=precision)
+        _, _, plain = within(texts, 8_000, LARGE, precision=precision)
+        assert estimate.memory - plain.memory == estimate.activations - plain.activations == copies * MEGABYTE
+        if precision == "auto":
+            taken = estimate.without_trial()
+            assert (taken.memory, taken.activations) == (plain.memory, plain.activations)
+            assert "tried" not in estimate.to_json()
+
+
+def test_bfloat16_is_not_tried_where_its_copies_of_matrices_do_not_fit(texts):
+    least = LARGE.total(asking(precision="float32"), CELLS) // MEGABYTE
+    train, told, _ = within(texts, least + 5, COPIED, precision="auto")
+    assert (train.precision, train.checkpoint_layers, train.batch_size) == ("float32", False, 1)
+    assert "precision" in told and "checkpoint_layers" not in told
+    kept, told, _ = within(texts, least + 255, COPIED, precision="auto")
+    assert kept.precision == "auto" and "precision" not in told
+
+
+def test_what_is_counted_of_matrices_is_no_less_than_bfloat16_keeps_beside_what_grows_with_the_tokens(chats):
+    """Saved for the backward pass of one row and of two: what does not grow are the copies. An embedding that is no
+    head, which is not copied, counts as one.
+    """
+    module, rows, loss = chats
+    found = estimating.needs(module, rows, loss, "cpu")
+    same = [place for place in range(6) if int(rows.inputs.parts["chat"].lengths[place]) == 20]
+
+    def saved(count: int) -> int:
+        part = gathering.part(rows, np.array(same[:count]))
+        with torch.autocast("cpu", torch.bfloat16):
+            inside, outside, _ = estimating._saved(module.train(), part, loss)
+        return sum(inside) + outside
+
+    constant = 2 * saved(1) - saved(2)
+    looked_up = 2 * module.body.get_input_embeddings().weight.numel()
+    assert module.head is not None and constant <= found.lower <= constant + 1.5 * looked_up

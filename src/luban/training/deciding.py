@@ -218,6 +218,8 @@ def _precision(found: Choices, trial: _Trial, each: float) -> tuple[Choices, flo
         why = "bfloat16 was not tried: there is no memory for activations of both"
         return found.decided(why, precision="float32"), each
     chosen, faster, why = computing.precision(trial.module, trial.parts, trial.loss, each, found.train.device)
+    if chosen == "float32" and found.estimate is not None:
+        found = replace(found, estimate=found.estimate.without_trial())
     return found.decided(why, precision=chosen), each / faster
 
 

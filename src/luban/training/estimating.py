@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,9 @@ heap. By trial with a language model of 135 million weights, where it was 1.9 in
 """
 LONG = 10.0
 """Seconds from which a training is announced."""
-LIMITED = ("batch_size", "accumulate", "tokens", "checkpoint_layers")
+LOWER = 2
+"""Bytes of a number in bfloat16."""
+LIMITED = ("batch_size", "accumulate", "tokens", "precision", "checkpoint_layers")
 """What is changed of a training so that it fits."""
 MEASURED = 2
 """Rows that are passed to count: some layers need more than one."""
@@ -93,13 +95,16 @@ class Needs:
     """Bytes that a training takes.
 
     weights: of the network; learning: of those that learn. cell: what a token, or a row without tokens, keeps for the
-    backward pass; again: what it keeps where layers are calculated again.
+    backward pass; again: what it keeps where layers are calculated again. lower: matrices once more in bfloat16, which
+    are kept for the backward pass where it is calculated so; lower_again: of those, where layers are calculated again.
     """
 
     weights: int
     learning: int
     cell: float
     again: float
+    lower: int = 0
+    lower_again: int = 0
 
     def kept(self, train: Train) -> int:
         """What learns needs besides: gradients, what the optimiser remembers, the best weights, their average, and
@@ -109,7 +114,16 @@ class Needs:
         return self.learning * (1 + held + WRITTEN * (1 + held))
 
     def activations(self, train: Train, cells: int) -> int:
-        return int(SPARE * cells * (self.again if train.checkpoint_layers is True else self.cell))
+        again = train.checkpoint_layers is True
+        return int(SPARE * cells * (self.again if again else self.cell)) + self.copies(train)
+
+    def copies(self, train: Train) -> int:
+        """Of matrices in bfloat16, where it is calculated so, or tried."""
+        if train.precision == "float32":
+            return 0
+        # Where layers are calculated again bfloat16 is not tried.
+        again, tried = train.checkpoint_layers is True, train.precision == "auto"
+        return (0 if tried else self.lower_again) if again else self.lower
 
     def total(self, train: Train, cells: int) -> int:
         return self.weights + self.kept(train) + self.activations(train, cells)
@@ -120,7 +134,7 @@ class Estimate:
     """What a training is thought to take.
 
     memory: bytes of all processes of the run. weights, kept, activations: what comes to those that are there. seconds:
-    wall time; None where no step was measured.
+    wall time; None where no step was measured. tried: of the activations those that only bfloat16 takes, where tried.
     """
 
     memory: int
@@ -128,9 +142,15 @@ class Estimate:
     kept: int
     activations: int
     seconds: float | None = None
+    tried: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        return {key: value for key, value in asdict(self).items() if value is not None and key != "tried"}
+
+    def without_trial(self) -> Estimate:
+        """What it takes once float32 was taken."""
+        activations = self.activations - self.tried
+        return replace(self, memory=self.memory - self.tried, activations=activations, tried=0)
 
     @property
     def matters(self) -> bool:
@@ -161,7 +181,19 @@ def needs(module: nn.Module, rows: Rows, loss: Loss, device: str) -> Needs:
     whole = outside + sum(inside)
     again = min(outside + sum(entering) + max(inside, default=0), whole)
     weights = sum(sizes) + sum(buffer.numel() * buffer.element_size() for buffer in module.buffers())
-    return Needs(weights, learning, whole / cells, again / cells)
+    return Needs(weights, learning, whole / cells, again / cells, *_lowered(module))
+
+
+def _lowered(module: nn.Module) -> tuple[int, int]:
+    """Bytes of the matrices in bfloat16: of all, and of those outside of layers that can be calculated again and of the
+    largest such layer. An embedding counts too, which is the head of many a network.
+    """
+
+    def size(part: nn.Module) -> int:
+        return LOWER * sum(weight.numel() for weight in part.parameters() if weight.ndim > 1)
+
+    whole, inside = size(module), [size(layer) for layer in gathering.repeated(module)]
+    return whole, min(whole - sum(inside) + max(inside, default=0), whole)
 
 
 def _saved(module: nn.Module, part: Part, loss: Loss) -> tuple[list[int], int, list[int]]:
@@ -232,19 +264,22 @@ def within(found: Needs, rows: Rows, train: Train, model: str, space: Space) -> 
     if train.checkpoint_layers == "auto":
         train = train.model_copy(update={"checkpoint_layers": False})
     return train, told, Estimate(
-        space.held + found.total(train, cells), found.weights, found.kept(train), found.activations(train, cells)
+        space.held + found.total(train, cells), found.weights, found.kept(train), found.activations(train, cells),
+        tried=found.copies(train) if train.precision == "auto" else 0,
     )  # fmt: skip
 
 
 def _smaller(found: Needs, train: Train, longest: int, cells: int, left: int) -> tuple[Train | None, int]:
     """The training with parts of steps that fit, and how many there are of one; None where one row does not fit.
 
-    Smaller parts cost little; to calculate layers again costs a third of the time.
+    Smaller parts cost little; not to try bfloat16 may cost a third of the time, and so does calculating layers again.
     """
     assert isinstance(train.batch_size, int), "the size of batches is decided"
-    ways = [train] if train.checkpoint_layers != "auto" else [
-        train.model_copy(update={"checkpoint_layers": again}) for again in (False, True)
-    ]  # fmt: skip
+    ways = [
+        train.model_copy(update={"checkpoint_layers": again, "precision": precision})
+        for again in ((False, True) if train.checkpoint_layers == "auto" else (train.checkpoint_layers,))
+        for precision in (("auto", "float32") if train.precision == "auto" else (train.precision,))
+    ]
     for way in ways:
         parts = 1
         while True:
