@@ -168,7 +168,7 @@ def _runs(
     target, scores = dense(training.batch.target), []
     for repeat in range(repeats):
         outputs = dense(_outputs(folder, training, chosen, repeat))
-        outputs = outputs if chosen.calibration is None else chosen.calibration.apply(outputs)
+        outputs = outputs if chosen.calibration is None else dense(chosen.calibration.apply(outputs))
         rows = training.held_out(repeat)
         scores.append(metric.score(target[rows], prepared.task.answers(outputs, chosen.threshold)))
     simplest = metric.score(target[training.held_out(0)], prepared.task.answers(constant))
