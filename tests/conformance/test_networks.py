@@ -281,6 +281,7 @@ SETTINGS: dict[str, dict[str, Case]] = {
         "tune": Case("lora"),
         "rank": Case(3, "", {"tune": "lora"}),
         "dropout": Case(0.9),
+        "attention_dropout": Case(0.9),
         "unit": Case(True),
     },
     "resnet": {

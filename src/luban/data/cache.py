@@ -48,10 +48,16 @@ def is_temporary() -> bool:
     return not _can_write(_root() / "tables")
 
 
+def stamp(path: Path) -> tuple[str, int, int, int]:
+    """What tells a file from what it was before: its place, its size, its time of change, and where the disk has it."""
+    status = path.stat()
+    return str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino
+
+
 def content(path: Path) -> str:
     """The fingerprint of a file's bytes; remembered as long as its size and its time of change stay."""
     status = path.stat()
-    key = fingerprint.of_json([str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino])
+    key = fingerprint.of_json(stamp(path))
     memo = folder("contents") / key
     with suppress(OSError, ValueError):
         found = memo.read_text(encoding="ascii")

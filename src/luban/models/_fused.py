@@ -6,7 +6,7 @@ follows its state of each step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast, final
 
 import torch
@@ -32,6 +32,14 @@ def fused(work: Work, takes: frozenset[str], encoder: Callable[[Shape], nn.Modul
         (name,), (only,) = parts, encoders
         return (PerStep if _networks.tags(work) else Marking)(name, only, work.outputs, dropout)
     return Fused(tuple(parts), encoders, work.outputs, dropout)
+
+
+def readers(module: nn.Module) -> Iterator[tuple[str, Any]]:
+    """The encoders of a network of `fused`, each with the name of the part that it reads."""
+    if isinstance(module, Fused):
+        yield from zip(module.names, module.encoders, strict=True)
+    elif isinstance(module, PerStep | Marking):
+        yield module.name, module.encoder
 
 
 @final

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from luban.batch import Array
+from luban.models._dropout import Dropout, cheaper
 from luban.models._layers import own_steps, summarised
+from luban.models._occurring import occurring
 from luban.origins import configs
 
 MARKS = 5
@@ -23,7 +27,8 @@ class PretrainedEncoder(nn.Module):
     """(rows, width) of tokens (rows, length): the mean of the states of each text, or the state of its first mark.
 
     config: as `origins.configs` has it. marks: what stands for the five marks among the body's own numbers.
-    unit: whether each vector is brought to length 1. dropout: the share of it that is left out in training.
+    unit: whether each vector is brought to length 1. dropout: the share of it that is left out in training; what the
+    body leaves out of its states is as its config says. attention_dropout: see `configs.attending`.
     pairs: whether two texts are read in a row, so that a body that knows of segments is told which is which.
     """
 
@@ -37,13 +42,15 @@ class PretrainedEncoder(nn.Module):
         *,
         unit: bool,
         dropout: float,
+        attention_dropout: float = 0.0,
         pairs: bool = False,
     ) -> None:
         super().__init__()
         self.summary, self.unit = summary, unit
         self.pairs = pairs and int(config.get("type_vocab_size") or 0) > 1
-        self.dropout = nn.Dropout(dropout)
-        self.body = configs.body(config)
+        self.dropout = Dropout(dropout)
+        self.body: Any = configs.body(configs.attending(config, attention_dropout))
+        cheaper(self.body)
         self.register_buffer("marks", torch.tensor(marks, dtype=torch.int64))
         self.width = int(self.body.config.hidden_size)
 
@@ -52,6 +59,12 @@ class PretrainedEncoder(nn.Module):
         vector = states[:, 0] if self.summary == "first" else summarised(states, lengths, self.summary)
         kept: Tensor = self.dropout(functional.normalize(vector, dim=1) if self.unit else vector)
         return kept
+
+    def narrow(self, numbers: Array) -> None:
+        """Lets the embeddings of no other tokens learn than of these and of the marks. numbers: as it reads them."""
+        marks = self.marks.numpy()
+        own = np.concatenate([marks, numbers[numbers >= MARKS].astype(np.int64) - MARKS])
+        self.body.set_input_embeddings(occurring(self.body.get_input_embeddings(), own))
 
     def states(self, values: Tensor, lengths: Tensor) -> Tensor:
         """(rows, length, width) of each step; 0 behind the end of a row."""

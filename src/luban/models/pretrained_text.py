@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
+from luban import collate
+from luban.batch import Inputs, Ragged
 from luban.models import _networks, _pretrained, _tuning
 from luban.origins import configs
 from luban.protocols import Entry, Work
@@ -39,6 +41,8 @@ class Settings(_pretrained.Beginning):
     """Whether each text's vector is brought to length 1, so that only its direction counts."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Share of the vector of a text that the head does without, while it trains."""
+    attention_dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of what a word looks at that is left out while it trains; above 0 attention is no longer one step."""
 
 
 @final
@@ -91,6 +95,7 @@ class PretrainedText:
                 origin.summary,
                 unit=settings.unit,
                 dropout=settings.dropout,
+                attention_dropout=settings.attention_dropout,
                 pairs=_networks.spans(work),
             )
             if way == "lora" or way == "dora":
@@ -106,6 +111,15 @@ class PretrainedText:
             module, settings.origin, _way(settings),
             frozen=settings.frozen, decay=settings.layer_decay, head=HEAD,
         )  # fmt: skip
+
+    def narrow(self, module: nn.Module, inputs: Inputs) -> None:
+        from luban.models._fused import readers
+
+        parts = collate.parts(inputs)
+        for name, encoder in readers(module):
+            part = parts[name]
+            if hasattr(encoder, "narrow") and isinstance(part, Ragged):
+                encoder.narrow(part.values)
 
     def rate(self) -> tuple[float, str]:
         return RATE, "the usual one for weights that were pretrained"

@@ -7,11 +7,14 @@ one, and the number of weights is known before any memory is asked for. The laye
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
 from luban.core.lazy import require
 from luban.core.strict_json import shown
+from luban.forms.network import undrawn
 from luban.origins import pictures
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ _WIDTHS, _INNER = ("hidden_size", "dim"), ("intermediate_size", "hidden_dim")
 _PLACES = "max_position_embeddings"
 _OF_THE_FILE = frozenset({"architectures", "auto_map", "custom_pipelines", "dtype", "torch_dtype", "use_cache"})
 """What a config says of its file and of its use, and not of the network."""
+_GIVEN: ContextVar[bool] = ContextVar("given", default=False)
 _LONGEST_WORD = 64
 _MOST_VALUES = 100
 
@@ -125,6 +129,16 @@ def block_weights(config: Mapping[str, Any]) -> int:
     return layers(config) * (4 * width * width + ways * width * inner)
 
 
+def attending(config: Mapping[str, Any], dropout: float) -> dict[str, Any]:
+    """The config with this share of what a step looks at left out, while it trains.
+
+    >>> attending({"model_type": "distilbert"}, 0.1)
+    {'model_type': 'distilbert', 'attention_dropout': 0.1}
+    """
+    short = config["model_type"] in ("distilbert", "modernbert")
+    return {**config, "attention_dropout" if short else "attention_probs_dropout_prob": dropout}
+
+
 def longest(config: Mapping[str, Any]) -> int:
     """Tokens of the longest text that it reads, with its first and last mark.
 
@@ -154,6 +168,18 @@ def body(config: Mapping[str, Any], **options: Any) -> Any:
     return found
 
 
+@contextmanager
+def given() -> Iterator[None]:
+    """While it is held no weights are drawn for what is built of a config: whoever holds it gives it those of a
+    pretrained model.
+    """
+    before = _GIVEN.set(True)
+    try:
+        yield
+    finally:
+        _GIVEN.reset(before)
+
+
 def fresh(config: Mapping[str, Any]) -> Any:
     """The network of a config that luban wrote or `checked`, all of it but the head. Raises ValueError as `body`."""
     require("transformers", extra="nets", purpose="building a pretrained model")
@@ -164,7 +190,8 @@ def fresh(config: Mapping[str, Any]) -> Any:
     asked = AutoConfig.for_model(values.pop("model_type"), **values)
     with torch.device("meta"):
         bounded(AutoModel.from_config(asked))
-    return AutoModel.from_config(asked, attn_implementation="sdpa")
+    with undrawn() if _GIVEN.get() else nullcontext():
+        return AutoModel.from_config(asked)
 
 
 def _of_images(config: Mapping[str, Any], **options: Any) -> nn.Module:

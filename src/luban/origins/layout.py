@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ CONFIG, WEIGHTS, INDEX, TOKENIZER = "config.json", "model.safetensors", "model.s
 BY_CONTENT = "sha256:"
 PICKLES = ("pytorch_model.bin", "model.bin", "model.pt", "model.pth", "model.ckpt")
 MOST_JSON = 8 << 20
+_NAMES = ("tokenizer_config.json", "special_tokens_map.json")
+"""The files in which a tokenizer names its marks."""
 MOST_FILES = 200
 _LICENCE = re.compile(r"^license:\s*(\S.{0,80})$", re.MULTILINE)
 _NO_LONGEST = re.compile(rb'("model_max_length"\s*:\s*)1000000000000000019884624838656\b')
@@ -92,11 +95,25 @@ def opened(path: Path) -> Origin:
     if configs.reads(config) == "image":
         of_images = [config, *(cache.content(file) for file in files)]
         return Origin(path.resolve(), fingerprint.of_json(of_images), config, _NO_MARKS, "mean", licence(path), files)
-    tokenizer = given.read(str(tokenizer_file(path)))
-    marks = marks_of(path, parse(tokenizer))
+    tokenizer, marks = _cutting(path, tuple(cache.stamp(file) for file in _cuts(path)))
     contents = [cache.content(file) for file in files]
-    identity: list[Any] = [config, *contents, fingerprint.of_bytes(tokenizer), list(marks)]
+    identity: list[Any] = [config, *contents, tokenizer, list(marks)]
     return Origin(path.resolve(), fingerprint.of_json(identity), config, marks, _summary(path), licence(path), files)
+
+
+def _cuts(path: Path) -> list[Path]:
+    """The files that say how texts are cut."""
+    return [tokenizer_file(path), *(path / name for name in _NAMES if (path / name).is_file())]
+
+
+@lru_cache(maxsize=8)
+def _cutting(path: Path, stamps: tuple[Any, ...]) -> tuple[str, tuple[int, int, int, int, int]]:
+    """The fingerprint of a folder's tokenizer, and its marks: read once, as long as the stamps of its files stay.
+
+    A training asks for its origin again, and to read a tokenizer takes as long as some of its steps.
+    """
+    tokenizer = given.read(str(tokenizer_file(path)))
+    return fingerprint.of_bytes(tokenizer), marks_of(path, parse(tokenizer))
 
 
 _NO_MARKS = (0, 0, 0, 0, 0)
@@ -155,7 +172,7 @@ def weight_files(path: Path) -> tuple[Path, ...]:
 def marks_of(path: Path, tokenizer: Mapping[str, Any]) -> tuple[int, int, int, int, int]:
     """The numbers of the tokens that frame, pad and mask, by what the tokenizer's own files call them."""
     names: dict[str, Any] = {}
-    for file in ("tokenizer_config.json", "special_tokens_map.json"):
+    for file in _NAMES:
         if (path / file).is_file():
             names = {**read_json(path / file), **names}
     numbers = _numbers(tokenizer)

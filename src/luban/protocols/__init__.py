@@ -56,6 +56,7 @@ from luban.protocols.models import Customary as Customary
 from luban.protocols.models import Entry as Entry
 from luban.protocols.models import LaidOut as LaidOut
 from luban.protocols.models import Model as Model
+from luban.protocols.models import Narrowing as Narrowing
 from luban.protocols.models import NetworkModel as NetworkModel
 from luban.protocols.models import Pretrained as Pretrained
 from luban.protocols.models import Sizing as Sizing

@@ -178,6 +178,17 @@ class Counting(Protocol):
 
 
 @runtime_checkable
+class Narrowing(Protocol):
+    """An architecture with weights that only some rows reach, such as those of a word."""
+
+    def narrow(self, module: nn.Module, inputs: Inputs) -> None:
+        """Lets what none of these rows reaches stay as it is: no gradient, no moments, no weight decay.
+
+        Called behind `begin`. What learns from the rows learns the same; the state of the module is as before.
+        """
+
+
+@runtime_checkable
 class Adapting(Protocol):
     """An architecture whose training may put small matrices beside large ones that stay as they are."""
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from luban.core import registry
 from luban.forms.network import build
-from luban.protocols import Adapting, Counting, Customary, Pretrained, Work
+from luban.origins import configs
+from luban.protocols import Adapting, Counting, Customary, Narrowing, Pretrained, Work
 from luban.recipe.recipe import Candidate
 from luban.training import allocating
 from luban.training.gathering import Rows
@@ -18,24 +20,34 @@ from luban.training.gathering import Rows
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+LARGE = 256 << 20
+"""Bytes of weights from which it is looked for others that nobody needs any more."""
 
-def begun(candidate: Candidate, work: Work, rows: Rows | None = None) -> nn.Module:
+
+def begun(
+    candidate: Candidate, work: Work, rows: Rows | None = None, *, counts: bool = True, narrows: bool = True
+) -> nn.Module:
     """The network of a candidate with the weights that its training begins with, drawn from torch's random state.
 
-    rows: those of the training, from which an architecture that counts begins; None where other weights follow, or none
-    that were counted are needed.
+    rows: those of the training, from which an architecture that counts begins, unless not `counts`: where other weights
+    follow, or none that were counted are needed. What no row reaches that is learned from does not learn, unless not
+    `narrows`. None for neither.
     """
     model, kind = pretrained(candidate), registry.find("models", candidate.model)
+    with nullcontext() if model is None else configs.given():
+        module = build(candidate.model, candidate.settings, work)
     if model is not None:
-        # A network that was watched is part of a circle: another large one has room when those are looked for.
-        gc.collect()
+        if sum(weight.numel() * weight.element_size() for weight in module.parameters()) > LARGE:
+            # A network that was watched is part of a circle: the weights of a large one have room when those are
+            # looked for, which takes a while.
+            gc.collect()
         allocating.give_back()
-    module = build(candidate.model, candidate.settings, work)
-    if model is not None:
         model.begin(module, kind.Settings.model_validate(candidate.settings))
-        # What was drawn is not needed: the C library would keep its place.
+        if rows is not None and narrows and isinstance(model, Narrowing):
+            model.narrow(module, rows.inputs[rows.train])
+        # What was read is not needed: the C library would keep its place.
         allocating.give_back()
-    elif rows is not None and isinstance(kind, Counting):
+    elif rows is not None and counts and isinstance(kind, Counting):
         kind.begin_from(module, rows.inputs[rows.train], kind.Settings.model_validate(candidate.settings))
     return module
 

@@ -146,7 +146,7 @@ def decide(
         found = found.decided(why, device=where)
     rows = gathering.rows_of(batch, work, task, found.train, seed)
     torch.manual_seed(derive(seed, "deciding"))
-    module, loss = begun(candidate, work).to(where), loss_of(task, found.train)
+    module, loss = begun(candidate, work, rows, counts=False).to(where), loss_of(task, found.train)
     if room is not None and where == "cpu":
         found = _within_memory(found, module, rows, loss, candidate.model, room)
     order = gathering.order(rows, found.train, seed)

@@ -48,7 +48,8 @@ def fit(batch: Batch, work: Work, candidate: Candidate, asked: Asked) -> Trained
         torch.set_num_threads(train.threads)
     torch.manual_seed(derive(seed, "weights"))
     saved = loop.newest(asked)
-    module = begun(candidate, work, rows if saved is None else None)
+    # What is shared out among processes is the network as it is.
+    module = begun(candidate, work, rows, counts=saved is None, narrows=asked.team.size == 1)
     torch.manual_seed(derive(seed, "training", asked.team.rank))
     with allocating.kept() as stepped:
         progress = loop.run(loop.begun(asked, module, rows, work, task, saved, stepped))
