@@ -22,7 +22,8 @@ inference-pipeline-32-at-peak and inference-pipeline-32-int8-at-peak (the ratios
 be had at most), inference-pipeline-32-padding (the share of padding in the tokens of batches of 32).
 
 Figures of fine-tuning MiniLM (`tuning.py`): tuning-default and tuning-best (CPU of Hugging Face's Trainer, as it comes
-and with its best flags, over that of luban).
+and with its best flags, over that of luban), tuning-loss-luban, tuning-loss-default and tuning-loss-best (nats of
+held-out texts after the same epoch).
 
 Figures of writing by SmolLM2 (`generating.py`): generation-float32, generation-bfloat16 and generation-int8 (CPU of
 `transformers.generate` in float32 over that of luban), generation-int8-over-bfloat16 (CPU of it in bfloat16 over

@@ -22,6 +22,7 @@ from luban.protocols import Work
 from luban.recipe.recipe import Candidate, Features, Train
 from luban.training import beginning, gathering, gradient, optimizing, several
 from luban.training.gathering import Rows
+from luban.training.loop import Asked
 from origins import tiny
 
 TABLE = "encoders.0.body.embeddings.word_embeddings.weight"
@@ -181,7 +182,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_weights(folder: Path, t
 
     def fit(**more: Any) -> Any:
         how = {**TRAIN.model_dump(), "tokens": 80, "ema": 0.9}
-        return gradient.fit(batch, work, candidate, Train(**how), seed=0, **more).form
+        return gradient.fit(batch, work, candidate, Asked(Train(**how), 0, **more)).form
 
     asked = iter([False] * 4 + [True] * 99)
     with pytest.raises(Interrupted):

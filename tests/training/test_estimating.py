@@ -194,7 +194,8 @@ def test_a_network_whose_layers_are_calculated_again_leaves_memory_with_its_last
         gc.enable()
 
 
-def test_a_network_that_nobody_needs_is_gone_when_another_large_one_begins(llama):
+def test_a_network_that_nobody_needs_is_gone_when_another_large_one_begins(llama, monkeypatch):
+    monkeypatch.setattr("luban.training.beginning.LARGE", 0)
     work = Work("chat", 2, 6, 0, shapes={"chat": Shape("tokens", (4 * VOCABULARY + 1,))})
     first = begun(llama, work)
     first.circle = [first]
