@@ -176,6 +176,28 @@ def test_every_kind_of_encoder_reads_its_words_through_it(kind: str) -> None:
     assert isinstance(table, Occurring) and (table.weight.grad[table.places[15]] != 0).any()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_attention_step_by_step_in_bfloat16_says_what_it_says_otherwise(kind: str) -> None:
+    config = {**tiny.CONFIG, "model_type": kind, **KINDS[kind]}
+    config |= {"hidden_dropout_prob": 0.0, "dropout": 0.0}
+    torch.manual_seed(0)
+    encoder = PretrainedEncoder(config, (config.get("pad_token_id", 0), 4, 2, 3, 5), "mean", unit=False, dropout=0.0)
+    values, lengths = torch.tensor([[2, 20, 21, 3, 0], [2, 22, 23, 24, 3]]), torch.tensor([4, 5])
+    found, chosen = [], []
+    for training in (True, False):
+        encoder.train(training)
+        with torch.autocast("cpu", torch.bfloat16):
+            found.append(encoder(values, lengths).float())
+        chosen.append(encoder.body.config._attn_implementation)
+    assert chosen == ["eager", "eager" if kind == "mpnet" else "sdpa"]
+    assert torch.allclose(*found, atol=0.03)
+    # Padding is not looked at either way.
+    encoder.train()
+    with torch.autocast("cpu", torch.bfloat16):
+        alone = encoder(values[:1, :4], lengths[:1]).float()
+    assert torch.allclose(alone[0], found[0][0], atol=0.03)
+
+
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(folder: Path, tmp_path: Path) -> None:
     candidate, work, inputs, codes = described(folder)
     batch = Batch(inputs, codes)

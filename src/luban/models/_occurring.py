@@ -61,7 +61,7 @@ class Occurring(nn.Embedding):
         name = f"{prefix}weight"
         given = state_dict.get(name)
         if given is None or given.shape != self.whole.shape:
-            super()._load_from_state_dict(state_dict, prefix, *others)  # type: ignore[no-untyped-call]
+            super()._load_from_state_dict(state_dict, prefix, *others)
             return
         self.whole = given.detach().to(self.whole, copy=True)
         with torch.no_grad():
