@@ -247,6 +247,12 @@ def test_a_model_that_fills_opens_with_transformers_and_says_the_same(filling: B
     assert -said == pytest.approx(each.item(), rel=1e-4)
 
 
+def test_a_model_that_fills_begins_from_counts_and_its_recipe_repeats_it(filling: Bundle, tmp_path: Path) -> None:
+    assert filling.recipe.model.candidates[0].settings["begins"] == "counts"
+    again = luban.fit(pl.DataFrame({"text": texts()}), recipe=filling.recipe, out=tmp_path / "again.luban")
+    assert again.content_sha256 == filling.content_sha256
+
+
 def test_a_classifier_begins_from_a_model_that_fills(
     filling: Bundle, pretrained: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
