@@ -1,15 +1,19 @@
 """What language models are worth that are learned from raw text in ten minutes, by one thread.
 
-The corpus is `nlp-corpus`: 90 of its documents are learned, ten are held out. The labels are those of `bbc-headlines`.
-Each is fetched by `luban sample NAME --fetch`.
+The corpus is `nlp-corpus`: 90 of its documents are learned, ten are held out. Labels are those of `bbc-headlines` and
+`bbc-news`. Each is fetched by `luban sample NAME --fetch`.
 
 Figures: gpt-bits-per-byte and trigram-bits-per-byte (on the ten documents: of a GPT, and of a trigram with interpolated
 Kneser-Ney smoothing on the same tokens), gpt-gain-at-least (by how many bits per byte the GPT needs less, the lower
 bound of the paired interval over documents); bert-perplexity and masked-trigram-perplexity (of hidden tokens),
 bert-fills and masked-trigram-fills (the share of them that is filled right), bert-gain-at-least (the lower bound of by
-how much more); headlines-pretrained and headlines-scratch (accuracy after 200 headlines with a label, mean of five
-draws: of the BERT that was pretrained, and of the same network with fresh weights), headlines-gain and
-headlines-gain-at-least (the paired difference, and its lower bound over the draws).
+how much more).
+
+Figures of learning from few labels after that (`few_labels.py`): headlines-pretrained and headlines-scratch (accuracy
+after 200 headlines with a label, mean of five draws: of the BERT that was pretrained, and of the same network with
+fresh weights), headlines-gain and headlines-gain-at-least (the paired difference, and its lower bound over the draws);
+the same four of whole articles, articles-...; and, asked for by `--only rates` alone, rate-SIDE-RATE-TIMES (accuracy on
+sentences from within the articles, by which the rates of both were chosen).
 
 Figures of answering by a fine-tuned MiniLM (`throughput.py`): inference-pipeline, inference-pipeline-32 and
 inference-onnxruntime (CPU of `transformers.pipeline` as it comes, of it with batch_size=32, and of a bare loop over
@@ -33,13 +37,13 @@ generation-bfloat16-loss and generation-int8-loss (nats a token of articles, and
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import few_labels
 import generating
 import harness
 import throughput
@@ -47,7 +51,6 @@ import tuning
 
 SECONDS = 600
 HELD_OUT = 10
-LABELLED, DRAWS = 200, 5
 GPT = {
     "features.vocabulary": 2000,
     "model.gpt.width": 160,
@@ -63,18 +66,9 @@ BERT = {
     "train.batch_size": 16,
 }
 """Each of one to three million weights."""
-TUNED = {
-    "train.learning_rate": 0.0005,
-    "train.epochs": 20,
-    "model.pretrained-text.layer_decay": 1.0,
-    "split.folds": 2,
-    "train.repeats": 1,
-}
-"""The same for both: fresh weights need a higher rate than those of a large pretrained model get."""
 NAMES = (
     "gpt-bits-per-byte", "trigram-bits-per-byte", "gpt-gain-at-least", "bert-perplexity", "masked-trigram-perplexity",
-    "bert-fills", "masked-trigram-fills", "bert-gain-at-least", "headlines-pretrained", "headlines-scratch",
-    "headlines-gain", "headlines-gain-at-least",
+    "bert-fills", "masked-trigram-fills", "bert-gain-at-least",
 )  # fmt: skip
 
 
@@ -82,25 +76,24 @@ def figures(options: harness.Options) -> list[harness.Figure]:
     measured = harness.measured({**generating.CASES, **tuning.CASES}, options)
     if not options.only or "inference" in options.only:
         measured += throughput.figures(options)
-    if options.only and not {"gpt", "bert", "headlines"} & set(options.only):
+    if options.only and not {"gpt", "bert", *few_labels.CASES} & set(options.only):
         return measured
     return [*measured, *language_models(options)]
 
 
 def language_models(options: harness.Options) -> list[harness.Figure]:
-    reason = harness.lacking(("nlp-corpus", "bbc-headlines"))
+    reason = harness.lacking(("nlp-corpus",))
     if reason is not None:
-        return [harness.Figure(each, None, reason=reason) for each in NAMES]
+        return [harness.Figure(each, None, reason=reason) for each in (*NAMES, *few_labels.NAMES)]
     measured: list[harness.Figure] = []
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         corpus(place, options)
         if not options.only or "gpt" in options.only:
             measured += gpt(place, options)
-        if not options.only or {"bert", "headlines"} & set(options.only):
+        if not options.only or {"bert", *few_labels.CASES} & set(options.only):
             measured += bert(place, options)
-        if not options.only or "headlines" in options.only:
-            measured += headlines(place, options)
+        measured += few_labels.figures(place / "masked-lm.luban", options)
     return measured
 
 
@@ -172,61 +165,5 @@ def bert(place: Path, options: harness.Options) -> list[harness.Figure]:
     ]
 
 
-def headlines(place: Path, options: harness.Options) -> list[harness.Figure]:
-    import polars as pl
-    from scipy.stats import t
-
-    import luban
-    from luban.data.catalogue import sample_path
-
-    table = pl.read_csv(sample_path("bbc-headlines"))
-    if options.quick:
-        table = table.sample(200, seed=options.seed)
-    labelled = 60 if options.quick else LABELLED
-    if not (place / "masked-lm.luban" / "model" / "config.json").exists():
-        return [harness.Figure(name, None, reason="there is no pretrained network to begin from") for name in NAMES[8:]]
-    origins = {"pretrained": place / "masked-lm.luban", "scratch": fresh(place)}
-    right: dict[str, list[float]] = {name: [] for name in origins}
-    for draw in range(1 if options.quick else DRAWS):
-        drawn = table.sample(fraction=1.0, shuffle=True, seed=options.seed + draw)
-        known, others = drawn.head(labelled), drawn.tail(len(drawn) - labelled)
-        for name, origin in origins.items():
-            settings = {**TUNED, "train.epochs": 1} if options.quick else TUNED
-            bundle = luban.fit(
-                known, "topic", test=others, from_=str(origin), model="pretrained-text", set=settings,
-                column={"headline": "text"}, seed=options.seed + draw, threads=1, out=place / f"{name}-{draw}.luban",
-            )  # fmt: skip
-            said = bundle.predict(others.select("headline"))
-            right[name].append(float((said == others["topic"]).to_numpy().mean()))
-            harness.say(f"{name}, draw {draw}: {right[name][-1]:.3f}")
-    how = f"accuracy after {labelled} headlines with a label, mean of {len(right['scratch'])} draws"
-    gains = np.array(right["pretrained"]) - np.array(right["scratch"])
-    found = [harness.Figure(f"headlines-{name}", float(np.mean(values)), how=how) for name, values in right.items()]
-    if len(gains) < 2:
-        reason = "one draw has no spread"
-        return [*found, *(harness.Figure(name, None, reason=reason) for name in NAMES[-2:])]
-    away = float(t.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains)))
-    mean = float(gains.mean())
-    return [
-        *found,
-        harness.Figure("headlines-gain", mean, mean - away, mean + away, how=f"paired over {len(gains)} draws"),
-        harness.Figure("headlines-gain-at-least", mean - away, goal=(">=", 0.0), how="its lower 95% bound"),
-    ]
-
-
-def fresh(place: Path) -> Path:
-    """The same network and tokens, with weights that learned nothing."""
-    import torch
-    from transformers import AutoConfig, AutoModelForMaskedLM
-
-    learned = place / "masked-lm.luban" / "model"
-    folder = place / "fresh"
-    torch.manual_seed(0)
-    AutoModelForMaskedLM.from_config(AutoConfig.from_pretrained(learned)).save_pretrained(folder)
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(learned / name, folder / name)
-    return folder
-
-
 if __name__ == "__main__":
-    harness.main(__doc__, figures, ["gpt", "bert", "headlines", "inference", *generating.CASES, *tuning.CASES])
+    harness.main(__doc__, figures, ["gpt", "bert", *few_labels.CASES, "inference", *generating.CASES, *tuning.CASES])

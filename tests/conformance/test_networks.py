@@ -309,6 +309,7 @@ ELSEWHERE = {
     ("bert", "whole_words"),
     ("bert", "begins"),
     ("pretrained-text", "alpha"),
+    ("pretrained-text", "embeddings"),
     ("pretrained-text", "frozen"),
     ("pretrained-text", "layer_decay"),
 }

@@ -79,7 +79,27 @@ def test_the_state_of_the_first_mark_may_stand_for_a_text(folder: Path) -> None:
         assert torch.equal(module.features(some), states[:, 0])
 
 
-def test_padding_changes_nothing(folder: Path) -> None:
+def test_all_layers_may_stand_for_a_text_each_as_loud_as_the_others(folder: Path) -> None:
+    (folder / "1_Pooling" / "config.json").unlink()
+    module, inputs, _ = begun(folder)
+    theirs = BertModel.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        ours = module.features(collate.to_torch(inputs, np.arange(8)))
+        for row in range(8):
+            part = inputs.parts["headline"]
+            own = part.values[part.offsets[row] : part.offsets[row + 1]]
+            ids = torch.tensor([[2, *(int(number) - 5 for number in own[1:-1]), 3]])
+            layers = torch.stack(theirs(input_ids=ids, output_hidden_states=True).hidden_states).double()[:, 0]
+            centered = layers - layers.mean(dim=2, keepdim=True)
+            normal = centered / (centered.square().mean(dim=2, keepdim=True) + 1e-5).sqrt()
+            assert len(normal) == 3
+            assert torch.allclose(ours[row].double(), normal.mean(dim=(0, 1)), atol=1e-5)
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_padding_changes_nothing(folder: Path, pooled: bool) -> None:
+    if not pooled:
+        (folder / "1_Pooling" / "config.json").unlink()
     module, inputs, _ = begun(folder)
     with torch.inference_mode():
         together = module(collate.to_torch(inputs, np.arange(10)))
@@ -88,7 +108,7 @@ def test_padding_changes_nothing(folder: Path) -> None:
 
 
 def test_lower_blocks_learn_more_slowly_and_the_head_faster(folder: Path) -> None:
-    module, _, _ = begun(folder, layer_decay=0.5)
+    module, _, _ = begun(folder, layer_decay=0.5, embeddings=1.0)
     groups = optimizing.optimizer(module, Train(), 0.1).param_groups
     shares = {id(parameter): group["share"] for group in groups for parameter in group["params"]}
     found = {name: shares[id(parameter)] for name, parameter in module.named_parameters()}
@@ -98,6 +118,33 @@ def test_lower_blocks_learn_more_slowly_and_the_head_faster(folder: Path) -> Non
     assert found[f"{body}encoder.layer.1.output.dense.weight"] == 1.0
     assert found["head.weight"] == 20.0
     assert {group["lr"] for group in groups} == {0.1 * share for share in (0.25, 0.5, 1.0, 20.0)}
+
+
+def test_embeddings_of_a_small_network_learn_faster_unless_another_rate_is_asked_for(folder: Path) -> None:
+    for asked, share in (({}, 8.0), ({"embeddings": 3.0}, 3.0), ({"embeddings": 2.0, "layer_decay": 0.5}, 0.5)):
+        module, _, _ = begun(folder, **{"layer_decay": 1.0, **asked})
+        rates = {name: parameter.rate for name, parameter in module.named_parameters()}
+        assert rates["encoders.0.body.embeddings.word_embeddings.weight"] == share
+        assert rates["encoders.0.body.encoder.layer.1.output.dense.weight"] == 1.0
+        assert rates["head.weight"] == 20.0
+
+
+def test_the_rate_of_embeddings_is_chosen_by_the_size_and_said(folder: Path) -> None:
+    _, topics, shape = rows(folder)
+    work = Work("binary", 2, len(topics), 0, shapes={"headline": shape})
+    found, reason = TEXT.sized(TEXT.Settings(**described(folder)), work, 8.0, None)
+    assert found == {"tune": "full", "embeddings": 8.0}
+    assert "its words" in reason
+    asked = TEXT.Settings(**described(folder, embeddings=1.0, tune="head"))
+    assert TEXT.sized(asked, work, 8.0, None) == ({}, "")
+    config = {**described(folder)["origin"]["config"], "hidden_size": 384, "intermediate_size": 1536}
+    large = TEXT.Settings(origin={**described(folder)["origin"], "config": config}, tune="head")
+    assert TEXT.sized(large, work, 8.0, None)[0] == {"embeddings": 1.0}
+    assert TEXT.rate(asked) == (
+        5e-4,
+        "ten times the usual one for weights that were pretrained: small networks bear more",
+    )
+    assert TEXT.rate(large)[0] == 5e-5
 
 
 def test_frozen_blocks_do_not_learn(folder: Path) -> None:

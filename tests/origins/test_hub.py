@@ -33,7 +33,7 @@ def fetched(name: str = "org/some-bert") -> Path:
         (place / part).mkdir(parents=True)
     (place / "refs" / "main").write_text(COMMIT)
     written = tiny.write(Path("written"))
-    for number, file in enumerate(sorted(written.iterdir())):
+    for number, file in enumerate(sorted(file for file in written.iterdir() if file.is_file())):
         shutil.copy(file, place / "blobs" / f"{number}")
         (place / "snapshots" / COMMIT / file.name).symlink_to(Path("..", "..", "blobs", f"{number}"))
     shutil.rmtree(written)

@@ -39,9 +39,18 @@ def test_an_origin_holds_what_the_folder_says(folder: Path) -> None:
 
 
 def test_its_pooling_says_how_a_text_becomes_one_vector(folder: Path) -> None:
-    (folder / "1_Pooling").mkdir()
-    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
+    said = folder / "1_Pooling" / "config.json"
+    assert layout.opened(folder).summary == "mean"
+    said.write_text('{"pooling_mode_cls_token": true}')
     assert layout.opened(folder).summary == "first"
+
+
+def test_where_no_pooling_is_said_all_layers_count(folder: Path) -> None:
+    before = layout.opened(folder)
+    (folder / "1_Pooling" / "config.json").unlink()
+    after = layout.opened(folder)
+    assert after.summary == "layers"
+    assert after.sha256 == before.sha256
 
 
 def test_weights_of_a_model_with_a_head_are_those_of_its_body(folder: Path) -> None:

@@ -79,7 +79,8 @@ def paint(folder: Path, count: int, side: int = 20, seed: int = 0) -> Path:
 
 
 def write(folder: Path, seed: int = 0, **changes: Any) -> Path:
-    """The folder of a BERT of two blocks that knows `WORDS`. changes: of its config."""
+    """The folder of a BERT of two blocks that knows `WORDS`, whose texts are the mean of their states. changes: of its
+    config."""
     import torch
 
     torch.manual_seed(seed)
@@ -93,6 +94,8 @@ def write(folder: Path, seed: int = 0, **changes: Any) -> Path:
     names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
     told = ", ".join(f'"{name}": "{mark}"' for name, mark in zip(names, MARKS, strict=True))
     (folder / "tokenizer_config.json").write_text("{" + told + "}", encoding="utf-8")
+    (folder / "1_Pooling").mkdir(exist_ok=True)
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}', encoding="utf-8")
     (folder / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\nA model.\n", encoding="utf-8")
     return folder
 

@@ -115,6 +115,19 @@ def test_a_rounded_layer_is_what_whole_numbers_give() -> None:
     np.testing.assert_allclose(said, wanted, atol=1e-4, rtol=1e-4)
 
 
+def test_a_graph_of_all_layers_says_the_same() -> None:
+    settings = {"origin": {**SETTINGS["origin"], "summary": "layers"}}
+    work = Work("multiclass", 3, 100, 0, shapes=SHAPES)
+    torch.manual_seed(0)
+    weights = {name: tensor.numpy() for name, tensor in build("pretrained-text", settings, work).state_dict().items()}
+    form = Network("pretrained-text", settings, work, weights, "softmax")
+    answer = answering.from_onnx(graph.build(form, form.width, 3, SHAPES), width=form.width, shapes=SHAPES)
+    rows = texts(20)
+    np.testing.assert_allclose(answer(rows), form.outputs(rows), atol=1e-5)
+    last = Network("pretrained-text", SETTINGS, work, weights, "softmax").outputs(rows)
+    assert np.abs(last - form.outputs(rows)).max() > 0.01
+
+
 def test_a_rounded_graph_says_nearly_the_same(network: Network, drawn: bytes) -> None:
     answer = answering.from_onnx(drawn, width=network.width, shapes=SHAPES, precision="int8")
     rows = texts(50)

@@ -25,8 +25,9 @@ class Origin(Begun):
 
     marks: tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...] = Field((0, 0, 0, 0, 0), min_length=5, max_length=5)
     """The numbers of its tokens that pad, are unknown, begin, end and mask."""
-    summary: Literal["mean", "first"] = "mean"
-    """What of all the states stands for a text: their mean, or the state of the first mark."""
+    summary: Literal["mean", "first", "layers"] = "mean"
+    """What of all the states stands for a text: the mean of the last ones, the first of them, or the mean of those of
+    all layers, embeddings among them."""
 
     @classmethod
     def known(cls, config: dict[str, Any]) -> dict[str, Any]:

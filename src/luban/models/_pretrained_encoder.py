@@ -26,9 +26,11 @@ END = 3
 
 @final
 class PretrainedEncoder(nn.Module):
-    """(rows, width) of tokens (rows, length): the mean of the states of each text, or the state of its first mark.
+    """(rows, width) of tokens (rows, length): one vector for each text, made of its states.
 
     config: as `origins.configs` has it. marks: what stands for the five marks among the body's own numbers.
+    summary: `mean` of the last states, `first` of them, or `layers`, the mean of all states from the embeddings up,
+    each normalised, so that no layer is louder than another.
     unit: whether each vector is brought to length 1. dropout: the share of it that is left out in training; what the
     body leaves out of its states is as its config says. attention_dropout: see `configs.attending`.
     pairs: whether two texts are read in a row, so that a body that knows of segments is told which is which.
@@ -58,8 +60,7 @@ class PretrainedEncoder(nn.Module):
         self.width = int(self.body.config.hidden_size)
 
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
-        states = self.states(values, lengths)
-        vector = states[:, 0] if self.summary == "first" else summarised(states, lengths, self.summary)
+        vector = self._vector(values, lengths)
         kept: Tensor = self.dropout(functional.normalize(vector, dim=1) if self.unit else vector)
         return kept
 
@@ -69,18 +70,31 @@ class PretrainedEncoder(nn.Module):
         own = np.concatenate([marks, numbers[numbers >= MARKS].astype(np.int64) - MARKS])
         self.body.set_input_embeddings(occurring(self.body.get_input_embeddings(), own))
 
+    def _vector(self, values: Tensor, lengths: Tensor) -> Tensor:
+        if self.summary == "layers":
+            layers = self._read(values, lengths, output_hidden_states=True).hidden_states
+            normal = [functional.layer_norm(states, states.shape[-1:]) for states in layers]
+            return summarised(torch.stack(normal).mean(dim=0), lengths, "mean")
+        states = self.states(values, lengths)
+        return states[:, 0] if self.summary == "first" else summarised(states, lengths, self.summary)
+
     def states(self, values: Tensor, lengths: Tensor) -> Tensor:
         """(rows, length, width) of each step; 0 behind the end of a row."""
+        own = own_steps(lengths, values.shape[1])
+        states: Tensor = self._read(values, lengths).last_hidden_state
+        return states * own[:, :, None].to(states.dtype)
+
+    def _read(self, values: Tensor, lengths: Tensor, **asked: bool) -> Any:
+        """What the body says of tokens. asked: what else of it is told."""
         self._choose_attention(values)
         own = own_steps(lengths, values.shape[1])
         numbers = values.long()
         numbers = torch.where(numbers < MARKS, self.marks[numbers.clamp(max=MARKS - 1)], numbers - MARKS)
-        told: dict[str, Tensor] = {}
+        told: dict[str, Any] = dict(asked)
         if self.pairs:
             ends = (values == END).long()
             told["token_type_ids"] = ((ends.cumsum(dim=1) - ends) > 0).long()
-        states: Tensor = self.body(input_ids=numbers, attention_mask=own.long(), **told).last_hidden_state
-        return states * own[:, :, None].to(states.dtype)
+        return self.body(input_ids=numbers, attention_mask=own.long(), **told)
 
     def _choose_attention(self, values: Tensor) -> None:
         """Takes attention step by step where it is learned in bfloat16 on a processor.

@@ -104,7 +104,7 @@ class PretrainedCodes:
             parameter.requires_grad_(settings.tune == "full")
             parameter.rate = SLOWER
 
-    def rate(self) -> tuple[float, str]:
+    def rate(self, settings: Section) -> tuple[float, str]:
         return RATE, f"the usual one of fresh weights; what was learned before learns {SLOWER:g} times as fast"
 
     def epochs(self, steps: int) -> tuple[int, str]:

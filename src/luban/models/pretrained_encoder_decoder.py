@@ -85,7 +85,7 @@ class PretrainedEncoderDecoder:
             frozen=settings.frozen, decay=settings.layer_decay, head=FRESH,
         )  # fmt: skip
 
-    def rate(self) -> tuple[float, str]:
+    def rate(self, settings: Section) -> tuple[float, str]:
         return RATE, f"the usual one for weights that were pretrained; a fresh decoder learns {FRESH:g} times as fast"
 
     def epochs(self, steps: int) -> tuple[int, str]:

@@ -102,7 +102,7 @@ class PretrainedImage:
             frozen=settings.frozen, decay=settings.layer_decay, head=HEAD,
         )  # fmt: skip
 
-    def rate(self) -> tuple[float, str]:
+    def rate(self, settings: Section) -> tuple[float, str]:
         return RATE, "the usual one for weights that were pretrained"
 
     def epochs(self, steps: int) -> tuple[int, str]:

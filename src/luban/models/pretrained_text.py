@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 RATE = 5e-5
 """The learning rate of a body (Devlin et al., 2019, took 2e-5 to 5e-5)."""
+RATE_OF_SMALL = 5e-4
+"""That of networks of less than `_tuning.SMALL` weights; 5e-5 hardly moves them in so few steps (decision 0040)."""
 HEAD = 20.0
 """How many times as fast a fresh head learns as the topmost block."""
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 10
@@ -37,6 +39,8 @@ class Settings(_pretrained.Beginning):
     """So many blocks from below stay as they were pretrained, and the embeddings with them."""
     layer_decay: float = Field(0.9, gt=0, le=1)
     """How much slower each block learns than the one above it (Howard and Ruder, 2018)."""
+    embeddings: Annotated[float, Field(gt=0, le=1_000)] | Literal["auto"] = "auto"
+    """How many times as fast as that the embeddings learn; `auto` is 8 in small networks, and else 1."""
     unit: bool = False
     """Whether each text's vector is brought to length 1, so that only its direction counts."""
     dropout: float = Field(0.1, ge=0, lt=1)
@@ -70,12 +74,17 @@ class PretrainedText:
         self, settings: Section, work: Work, length: float, seconds: float | None
     ) -> tuple[Mapping[str, Any], str]:
         assert isinstance(settings, Settings) and settings.origin is not None
-        if settings.tune != "auto":
-            return {}, ""
         weights = configs.block_weights(settings.origin.config)
-        read = min(length, *(shape.longest for shape in work.shapes.values() if shape.longest))
-        way, reason = _tuning.chosen(weights, weights * read, work.rows, FEWEST_EPOCHS, seconds)
-        return {"tune": way}, reason
+        choices: dict[str, Any] = {}
+        reasons = []
+        if settings.tune == "auto":
+            read = min(length, *(shape.longest for shape in work.shapes.values() if shape.longest))
+            choices["tune"], why = _tuning.chosen(weights, weights * read, work.rows, FEWEST_EPOCHS, seconds)
+            reasons.append(why)
+        if settings.embeddings == "auto":
+            choices["embeddings"], why = _tuning.of_embeddings(weights)
+            reasons.append(why)
+        return choices, "; ".join(reasons)
 
     def build(self, work: Work, settings: Section) -> nn.Module:
         assert isinstance(settings, Settings) and settings.origin is not None
@@ -107,9 +116,12 @@ class PretrainedText:
 
     def begin(self, module: nn.Module, settings: Section) -> None:
         assert isinstance(settings, Settings) and settings.origin is not None
+        embeddings = settings.embeddings
+        if embeddings == "auto":
+            embeddings = _tuning.of_embeddings(configs.block_weights(settings.origin.config))[0]
         _tuning.begin(
             module, settings.origin, _way(settings),
-            frozen=settings.frozen, decay=settings.layer_decay, head=HEAD,
+            frozen=settings.frozen, decay=settings.layer_decay, head=HEAD, embeddings=embeddings,
         )  # fmt: skip
 
     def narrow(self, module: nn.Module, inputs: Inputs) -> None:
@@ -121,7 +133,10 @@ class PretrainedText:
             if hasattr(encoder, "narrow") and isinstance(part, Ragged):
                 encoder.narrow(part.values)
 
-    def rate(self) -> tuple[float, str]:
+    def rate(self, settings: Section) -> tuple[float, str]:
+        assert isinstance(settings, Settings) and settings.origin is not None
+        if configs.block_weights(settings.origin.config) < _tuning.SMALL:
+            return RATE_OF_SMALL, "ten times the usual one for weights that were pretrained: small networks bear more"
         return RATE, "the usual one for weights that were pretrained"
 
     def epochs(self, steps: int) -> tuple[int, str]:

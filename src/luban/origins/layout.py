@@ -209,10 +209,13 @@ def _numbers(tokenizer: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _summary(path: Path) -> str:
+    """Where nobody said how a vector is made, no layer was taught to stand for a text: the last one foretells hidden
+    tokens, and lower ones keep what a text is about (Peters et al., 2018; Su et al., 2021), so all of them count.
+    """
     pooling = path / "1_Pooling" / "config.json"
-    if pooling.is_file() and read_json(pooling).get("pooling_mode_cls_token") is True:
-        return "first"
-    return "mean"
+    if not pooling.is_file():
+        return "layers"
+    return "first" if read_json(pooling).get("pooling_mode_cls_token") is True else "mean"
 
 
 def licence(path: Path) -> str | None:

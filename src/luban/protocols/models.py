@@ -121,7 +121,7 @@ class NetworkModel(Protocol):
 class Customary(Protocol):
     """An architecture of which it is known at which rate and how long it is trained."""
 
-    def rate(self) -> tuple[float, str]:
+    def rate(self, settings: Section) -> tuple[float, str]:
         """The learning rate where the recipe leaves it open, and why."""
 
     def epochs(self, steps: int) -> tuple[int, str]:

@@ -20,7 +20,7 @@ from luban.batch import Array, Batch
 from luban.core import registry
 from luban.core.seed import derive
 from luban.protocols import Blocked, Customary, Work
-from luban.recipe.recipe import Candidate, Train
+from luban.recipe.recipe import Candidate, Section, Train
 from luban.training import (
     allocating,
     augmenting,
@@ -101,7 +101,7 @@ class Choices:
 class _Trial:
     """What is measured on: the network as it begins, some parts of an epoch, and what is minimised.
 
-    steps: parts of an epoch. custom: the architecture, where it says what is usual.
+    steps: parts of an epoch. custom: the architecture, where it says what is usual, and its settings.
     """
 
     module: nn.Module
@@ -110,6 +110,7 @@ class _Trial:
     steps: int
     work: Work
     custom: Customary | None
+    settings: Section
 
 
 def decide(
@@ -151,7 +152,7 @@ def decide(
         found = _within_memory(found, module, rows, loss, candidate.model, room)
     order = gathering.order(rows, found.train, seed)
     parts = [gathering.part(rows, rows.train[places]).on(where) for places in order.epoch(0)[:TRIED]]
-    trial = _Trial(module, parts, loss, order.steps, work, customary(candidate))
+    trial = _Trial(module, parts, loss, order.steps, work, customary(candidate), settings(candidate))
     if found.open("threads"):
         count, why = computing.threads(module, parts, loss)
         found = found.decided(why, threads=count)
@@ -194,7 +195,7 @@ def _rate(found: Choices, trial: _Trial) -> tuple[Choices, float]:
     """The learning rate where it is open, and the wall seconds of a step where one was measured; else 0."""
     train = found.train
     if found.open("learning_rate") and trial.custom is not None:
-        rate, why = trial.custom.rate()
+        rate, why = trial.custom.rate(trial.settings)
         found = found.decided(why, learning_rate=rate)
     elif found.open("learning_rate") and trial.work.task == TASK and train.optimizer.lower() != "sgd":
         why = "the usual one where texts are written, for which a range test is too short"

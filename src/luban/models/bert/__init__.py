@@ -96,7 +96,7 @@ class Bert:
         assert not isinstance(blocks, Ragged), "texts come as blocks"
         counts.begin(module, blocks)
 
-    def rate(self) -> tuple[float, str]:
+    def rate(self, settings: Section) -> tuple[float, str]:
         return RATE, "the usual one of small language models, for which a range test is too short"
 
     def epochs(self, steps: int) -> tuple[int, str]:

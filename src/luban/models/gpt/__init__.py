@@ -80,7 +80,7 @@ class Gpt:
         found = config(settings, _language.vocabulary(work))
         return CausalLanguageModel(name, found, z_loss=settings.z_loss, dropout=settings.dropout)
 
-    def rate(self) -> tuple[float, str]:
+    def rate(self, settings: Section) -> tuple[float, str]:
         return RATE, "the usual one of small language models, for which a range test is too short"
 
     def epochs(self, steps: int) -> tuple[int, str]:

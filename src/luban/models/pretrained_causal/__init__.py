@@ -134,7 +134,7 @@ class PretrainedCausal:
             # A preference is soon learned, and then exaggerated.
             parameter.rate = FASTER if adapted and not module.prefers else 1.0  # type: ignore[attr-defined]
 
-    def rate(self) -> tuple[float, str]:
+    def rate(self, settings: Section) -> tuple[float, str]:
         return RATE, f"the usual one for weights that were pretrained; an adapter learns {FASTER:g} times as fast"
 
     def epochs(self, steps: int) -> tuple[int, str]:
