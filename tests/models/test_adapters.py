@@ -84,6 +84,29 @@ def test_merged_it_answers_as_with_its_adapters_and_without_them_as_before(origi
     assert not any(_adapters.learns(name) for name in weights)
 
 
+@pytest.mark.parametrize("base", ["float32", "int8"])
+@pytest.mark.parametrize("adapter", ["lora", "dora"])
+def test_put_over_the_large_matrices_it_is_the_same_and_takes_no_memory(
+    origin: causal.Causal, adapter: str, base: str
+) -> None:
+    module, settings = adapted(origin, adapter, base=base)
+    moved(module)
+    model = registry.find("models", "pretrained-causal")
+    own = module.state_dict()
+    before = {name: tensor.clone() for name, tensor in own.items()}
+    apart, _ = model.merged(own, settings)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in own.items()), "nothing was written over"
+    over, _ = model.merged(own, settings, over=True)
+    assert over.keys() == apart.keys()
+    assert all(torch.equal(over[name], apart[name]) for name in over)
+    large = [name for name in over if name in own and over[name].ndim == 2]
+    assert large and all(over[name].data_ptr() == own[name].data_ptr() for name in large)
+    # The file that the weights came from is as it was.
+    with torch.no_grad():
+        again, _ = adapted(origin, "full")
+        assert torch.allclose(logits(again), origin.network()(TOKENS).logits, atol=1e-4)
+
+
 @pytest.mark.parametrize("adapter", ["lora", "dora"])
 def test_greedy_tokens_are_the_same_with_adapters_merged_saved_and_reloaded(
     origin: causal.Causal, adapter: str, tmp_path: Path

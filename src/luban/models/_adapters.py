@@ -144,18 +144,22 @@ def without(module: nn.Module) -> Iterator[None]:
             part.enabled = True
 
 
-def merged(weights: Mapping[str, Tensor], scale: float) -> dict[str, Tensor]:
-    """The weights by name, with each adapter put into the matrix beside it: those of a module without adapters."""
+def merged(weights: Mapping[str, Tensor], scale: float, *, over: bool = False) -> dict[str, Tensor]:
+    """The weights by name, with each adapter put into the matrix beside it: those of a module without adapters.
+
+    over: whether the matrices themselves are written over, which takes no memory.
+    """
     found: dict[str, Any] = {name: tensor for name, tensor in weights.items() if not learns(name)}
     for name, left in weights.items():
         place, _, own = name.rpartition(".")
         if own != "left":
             continue
-        whole = found[f"{place}.weight"] + left @ weights[f"{place}.right"] * scale
+        beside = found[f"{place}.weight"].detach()
+        whole = (beside if over else beside.clone()).add_(left.detach() @ weights[f"{place}.right"].detach() * scale)
         lengths = weights.get(f"{place}.magnitude")
         if lengths is not None:
             # The lengths lie along the axis of the outputs, so they tell which one that is.
             axis = 0 if lengths.shape[0] == 1 else 1
-            whole = whole * (lengths / whole.norm(dim=axis, keepdim=True).clamp(min=_SMALLEST))
+            whole.mul_(lengths.detach() / whole.norm(dim=axis, keepdim=True).clamp(min=_SMALLEST))
         found[f"{place}.weight"] = whole
     return found

@@ -142,14 +142,16 @@ class PretrainedText:
     def epochs(self, steps: int) -> tuple[int, str]:
         return _pretrained.epochs(steps, FEWEST_EPOCHS, MOST_EPOCHS)
 
-    def merged(self, weights: Mapping[str, Tensor], settings: Section) -> tuple[dict[str, Tensor], Section]:
+    def merged(
+        self, weights: Mapping[str, Tensor], settings: Section, *, over: bool = False
+    ) -> tuple[dict[str, Tensor], Section]:
         assert isinstance(settings, Settings)
         from luban.models import _adapters
 
         if _way(settings) not in _tuning.ADAPTERS:
             return dict(weights), settings
         plain = settings.model_copy(update={"tune": "full"})
-        return _adapters.merged(weights, settings.alpha / settings.rank), plain
+        return _adapters.merged(weights, settings.alpha / settings.rank, over=over), plain
 
 
 def _way(settings: Settings) -> _tuning.Way:

@@ -194,8 +194,13 @@ class Adapting(Protocol):
 
     Settings: ClassVar[type[Section]]
 
-    def merged(self, weights: Mapping[str, Tensor], settings: Section) -> tuple[dict[str, Tensor], Section]:
-        """The weights by name without such matrices, which are put into the large ones, and the settings of that."""
+    def merged(
+        self, weights: Mapping[str, Tensor], settings: Section, *, over: bool = False
+    ) -> tuple[dict[str, Tensor], Section]:
+        """The weights by name without such matrices, which are put into the large ones, and the settings of that.
+
+        over: whether the large ones are written over, which takes no memory; whoever has them needs them no more.
+        """
 
 
 @runtime_checkable

@@ -53,11 +53,14 @@ def begun(
 
 
 def plain(candidate: Candidate, weights: Mapping[str, Tensor]) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
-    """The settings and the weights of what answers: adapters are put into the matrices that they stand beside."""
+    """The settings and the weights of what answers: adapters are put into the matrices that they stand beside.
+
+    These are written over: there is no memory for a second large network.
+    """
     model = registry.find("models", candidate.model)
     if not isinstance(model, Adapting):
         return candidate.settings, dict(weights)
-    whole, settings = model.merged(weights, model.Settings.model_validate(candidate.settings))
+    whole, settings = model.merged(weights, model.Settings.model_validate(candidate.settings), over=True)
     return settings.model_dump(mode="json"), whole
 
 

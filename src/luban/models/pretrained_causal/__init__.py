@@ -147,14 +147,16 @@ class PretrainedCausal:
         """As every other network has them."""
         return {}
 
-    def merged(self, weights: Mapping[str, Tensor], settings: Section) -> tuple[dict[str, Tensor], Section]:
+    def merged(
+        self, weights: Mapping[str, Tensor], settings: Section, *, over: bool = False
+    ) -> tuple[dict[str, Tensor], Section]:
         assert isinstance(settings, Settings)
         from luban.models import _adapters
 
         plain = settings.model_copy(update={"adapter": "full", "base": "float32"})
         if settings.base == "int8":
             weights = {**weights, **self._whole(weights, settings)}
-        return _adapters.merged(weights, settings.alpha / settings.rank), plain
+        return _adapters.merged(weights, settings.alpha / settings.rank, over=over), plain
 
     def _whole(self, weights: Mapping[str, Tensor], settings: _causal.Beginning) -> dict[str, Tensor]:
         """The matrices that were kept in 8 bits, as they are in the file: what was learned is put into these."""
