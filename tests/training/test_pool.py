@@ -94,6 +94,19 @@ def test_when_the_time_is_over_work_ends_and_no_process_is_left(folder: WorkFold
         os.kill(pids[0], 0)
 
 
+def test_workers_that_rest_are_no_more_and_others_take_their_place(folder: WorkFolder) -> None:
+    pids: list[int] = []
+
+    def rested(pool: Pool) -> None:
+        pids.append(pool._workers[0].pid)
+        pool.rest()
+        pool.rest()
+        with pytest.raises(ProcessLookupError):
+            os.kill(pids[0], 0)
+
+    assert run(folder, UNITS[:1], act=rested) == [UNITS[0].name]
+
+
 def test_a_worker_keeps_few_products_prepared_unless_the_environment_says_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

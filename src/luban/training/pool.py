@@ -160,6 +160,12 @@ class Pool:
                         unit = waiting.popleft()
                         busy[number] = self._give(number, unit, seconds(unit, waiting))
 
+    def rest(self) -> None:
+        """Ends all workers, which hold memory while they wait; others take their place when there is work again."""
+        for number in set(range(self.size)) - self._stopped:
+            self._end(self._workers[number])
+            self._stopped.add(number)
+
     def _give(self, number: int, unit: Unit, seconds: float | None) -> Unit:
         self._write(number, {"unit": unit.to_json(), "seconds": seconds, "memory": self._memory})
         return unit

@@ -61,6 +61,8 @@ def make(
             advance(done, unit.candidate.label)
 
         pool.run(units, until, ended, search.allowed(until, pool.size))
+    # What answers now is large, and whoever learned holds memory still.
+    pool.rest()
     if not folder.finished(Unit(simple, WHOLE)):
         # However little time there was, there is a usable bundle: counting takes a moment, and no worker.
         fit_unit(folder, training, Unit(simple, WHOLE), threads=1)
