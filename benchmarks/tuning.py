@@ -10,9 +10,9 @@ together, bfloat16 where the processor has it, nothing saved, in batches of 8 or
 batches by a budget of tokens, as many as 8, or 32, texts of the median length have, in bfloat16 where the processor has
 it; its signals are on.
 
-What luban does that the Trainer does not: its products are in bfloat16 (so are those of `best`), attention leaves
-nothing out in training (the Trainer's model: 10%), those rows of the word embedding learn whose words occur, the head
-learns 20 times as fast and lower blocks more slowly. So that no speed is bought by learning less, tuning-loss-luban,
+What luban does that the Trainer does not: its products are in bfloat16 (so are those of `best`), those rows of the word
+embedding learn whose words occur, the head learns 20 times as fast and lower blocks more slowly. Both leave out the
+same shares of states and of attention. So that no speed is bought by learning less, tuning-loss-luban,
 tuning-loss-default and tuning-loss-best are the cross-entropy of held-out texts after that epoch, at batches of 8.
 """
 

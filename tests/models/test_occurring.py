@@ -181,7 +181,8 @@ def test_attention_step_by_step_in_bfloat16_says_what_it_says_otherwise(kind: st
     config = {**tiny.CONFIG, "model_type": kind, **KINDS[kind]}
     config |= {"hidden_dropout_prob": 0.0, "dropout": 0.0}
     torch.manual_seed(0)
-    encoder = PretrainedEncoder(config, (config.get("pad_token_id", 0), 4, 2, 3, 5), "mean", unit=False, dropout=0.0)
+    marks = (config.get("pad_token_id", 0), 4, 2, 3, 5)
+    encoder = PretrainedEncoder(config, marks, "mean", unit=False, dropout=0.0, attention_dropout=0.0)
     values, lengths = torch.tensor([[2, 20, 21, 3, 0], [2, 22, 23, 24, 3]]), torch.tensor([4, 5])
     found, chosen = [], []
     for training in (True, False):
@@ -196,6 +197,17 @@ def test_attention_step_by_step_in_bfloat16_says_what_it_says_otherwise(kind: st
     with torch.autocast("cpu", torch.bfloat16):
         alone = encoder(values[:1, :4], lengths[:1]).float()
     assert torch.allclose(alone[0], found[0][0], atol=0.03)
+
+
+def test_attention_leaves_out_what_its_config_says_or_what_is_asked() -> None:
+    config = {**tiny.CONFIG, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.5}
+    values, lengths = torch.tensor([[2, 20, 21, 22, 3]]), torch.tensor([5])
+
+    def differs(asked: float | None) -> bool:
+        encoder = PretrainedEncoder(config, (0, 4, 2, 3, 5), "mean", unit=False, dropout=0.0, attention_dropout=asked)
+        return not torch.equal(encoder(values, lengths), encoder(values, lengths))
+
+    assert (differs(None), differs(0.0), differs(0.1)) == (True, False, True)
 
 
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(folder: Path, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class PretrainedEncoder(nn.Module):
         *,
         unit: bool,
         dropout: float,
-        attention_dropout: float = 0.0,
+        attention_dropout: float | None = None,
         pairs: bool = False,
     ) -> None:
         super().__init__()

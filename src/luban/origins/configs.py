@@ -129,12 +129,14 @@ def block_weights(config: Mapping[str, Any]) -> int:
     return layers(config) * (4 * width * width + ways * width * inner)
 
 
-def attending(config: Mapping[str, Any], dropout: float) -> dict[str, Any]:
-    """The config with this share of what a step looks at left out, while it trains.
+def attending(config: Mapping[str, Any], dropout: float | None) -> Mapping[str, Any]:
+    """The config with this share of what a step looks at left out, while it trains; None for its own.
 
     >>> attending({"model_type": "distilbert"}, 0.1)
     {'model_type': 'distilbert', 'attention_dropout': 0.1}
     """
+    if dropout is None:
+        return config
     short = config["model_type"] in ("distilbert", "modernbert")
     return {**config, "attention_dropout" if short else "attention_probs_dropout_prob": dropout}
 
