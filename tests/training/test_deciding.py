@@ -12,7 +12,7 @@ from luban.batch import Batch, Ragged, Tensors
 from luban.core.errors import UsageError
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Train
-from luban.training import computing, deciding, duration, gathering, range_test
+from luban.training import computing, deciding, duration, gathering, rates
 from training.networks import CANDIDATE, table
 
 OPEN = ("epochs", "batch_size", "learning_rate", "augment", "precision", "device", "patience", "threads", "stopping")
@@ -112,9 +112,9 @@ def test_the_range_test_leaves_the_network_as_it_was_and_finds_a_rate_that_learn
     module = build(CANDIDATE.model, CANDIDATE.settings, work)
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     parts = [gathering.part(rows, rows.train[:64])]
-    tested = range_test.learning_rate(module, parts, Train(), loss_of(task, Train()))
+    tested = rates.learning_rate(module, parts, Train(), loss_of(task, Train()))
     assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
-    assert range_test.LEAST_RATE <= tested.rate <= range_test.MOST_RATE
+    assert rates.LEAST_RATE <= tested.rate <= rates.MOST_RATE
     assert "range test" in tested.reason
 
 
@@ -139,8 +139,8 @@ def test_the_range_test_is_not_misled_by_a_first_batch_that_is_easier_than_the_o
     def uneven(network, part, total):
         return loss(network, part, total) + (0.0 if part is parts[0] else 3.0)
 
-    even = range_test.learning_rate(module, parts, Train(), loss)
-    assert range_test.learning_rate(module, parts, Train(), uneven).rate == even.rate > 10 * range_test.LEAST_RATE
+    even = rates.learning_rate(module, parts, Train(), loss)
+    assert rates.learning_rate(module, parts, Train(), uneven).rate == even.rate > 10 * rates.LEAST_RATE
 
 
 def test_where_no_rate_lessens_the_loss_it_is_the_usual_one():
@@ -149,11 +149,9 @@ def test_where_no_rate_lessens_the_loss_it_is_the_usual_one():
     def hopeless(network, part, total):
         return 0.0 * loss(network, part, total) + 1.0
 
-    found = range_test.learning_rate(module, parts, Train(), hopeless)
-    assert found.rate == range_test.USUAL_RATE and "never fell" in found.reason
-    assert (
-        range_test.learning_rate(module, parts, Train(optimizer="sgd"), hopeless).rate == range_test.USUAL_RATE_OF_SGD
-    )
+    found = rates.learning_rate(module, parts, Train(), hopeless)
+    assert found.rate == rates.USUAL_RATE and "never fell" in found.reason
+    assert rates.learning_rate(module, parts, Train(optimizer="sgd"), hopeless).rate == rates.USUAL_RATE_OF_SGD
 
 
 def test_a_fall_down_to_what_a_constant_answer_loses_is_nothing_learned():
@@ -164,12 +162,12 @@ def test_a_fall_down_to_what_a_constant_answer_loses_is_nothing_learned():
         size = next(network.parameters()).square().mean()
         return 1.0 + 5.0 * size + 0.0 * loss(network, part, total)
 
-    found = range_test.learning_rate(module, parts, Train(), calming)
+    found = rates.learning_rate(module, parts, Train(), calming)
     assert "1/30 of" in found.reason
-    warned = range_test.learning_rate(module, parts, Train(), calming, ceiling=0.9)
-    assert warned.rate == range_test.USUAL_RATE
+    warned = rates.learning_rate(module, parts, Train(), calming, ceiling=0.9)
+    assert warned.rate == rates.USUAL_RATE
     assert "never fell below what a constant answer loses" in warned.reason
-    free, bound = (range_test.learning_rate(module, parts, Train(), loss, ceiling=most) for most in (math.inf, 9.0))
+    free, bound = (rates.learning_rate(module, parts, Train(), loss, ceiling=most) for most in (math.inf, 9.0))
     assert (free.rate, free.reason) == (bound.rate, bound.reason)
 
 

@@ -55,7 +55,8 @@ class PretrainedEncoder(nn.Module):
         self.dropout = Dropout(dropout)
         self.body: Any = configs.body(configs.attending(config, attention_dropout))
         cheaper(self.body)
-        self._usual = self.body.config._attn_implementation
+        # How attention is taken otherwise, while it is taken step by step.
+        self._aside: str | None = None
         self.register_buffer("marks", torch.tensor(marks, dtype=torch.int64))
         self.width = int(self.body.config.hidden_size)
 
@@ -104,7 +105,8 @@ class PretrainedEncoder(nn.Module):
         in the backward pass must do as they did.
         """
         lower = self.training and values.device.type == "cpu" and torch.is_autocast_enabled("cpu")
-        wanted = "eager" if lower and values.shape[1] <= LONG else self._usual
-        config = self.body.config
-        if config._attn_implementation != wanted:
-            config._attn_implementation = wanted
+        steps, config = lower and values.shape[1] <= LONG, self.body.config
+        if steps and self._aside is None:
+            self._aside, config._attn_implementation = config._attn_implementation, "eager"
+        elif not steps and self._aside is not None:
+            config._attn_implementation, self._aside = self._aside, None

@@ -1,6 +1,6 @@
 """What `auto` becomes in the training of a network, and why. Decided or measured before the first step, on copies.
 
-Rates are found by `range_test`, devices and precisions by `computing`, lengths by `duration`, memory by `estimating`.
+Rates are found in `rates`, devices and precisions by `computing`, lengths by `duration`, memory by `estimating`.
 The choices are written down before the training starts; whoever continues it reads them, and the bundle's recipe holds
 them, so that fitting it again measures nothing.
 """
@@ -29,7 +29,7 @@ from luban.training import (
     duration,
     estimating,
     gathering,
-    range_test,
+    rates,
     several,
 )
 from luban.training.beginning import begun, customary, pretrained
@@ -204,10 +204,10 @@ def _rate(found: Choices, trial: _Trial) -> tuple[Choices, float]:
         # A penalty of weights is part of what a network loses, and no constant has one.
         constant = constancy.knows(trial.work) and not train.l1
         ceiling = constancy.least(trial.work.outputs, trial.parts, trial.loss) if constant else math.inf
-        tested = range_test.learning_rate(trial.module, trial.parts, train, trial.loss, ceiling=ceiling)
+        tested = rates.learning_rate(trial.module, trial.parts, train, trial.loss, ceiling=ceiling)
         return found.decided(tested.reason, learning_rate=tested.rate), tested.seconds
     if found.open("precision") or found.open("epochs"):
-        return found, range_test.learning_rate(trial.module, trial.parts, found.train, trial.loss, TRIED).seconds
+        return found, rates.learning_rate(trial.module, trial.parts, found.train, trial.loss, TRIED).seconds
     return found, 0.0
 
 
