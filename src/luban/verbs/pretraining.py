@@ -51,53 +51,32 @@ def make(
     target = sizes(prepared.task, texts(prepared))
     simple, asked = _asked(prepared, training, folder, console, seconds)
     units = [Unit(candidate, WHOLE) for candidate in ([asked] if simple == asked else [simple, asked])]
-    with console.progress("learning texts", len(units)) as advance:
-        done = 0
-
-        def ended(unit: Unit, cpu_seconds: float) -> None:
-            nonlocal done
-            done += 1
-            folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": folder.failure(unit)})
-            advance(done, unit.candidate.label)
-
-        pool.run(units, until, ended, search.allowed(until, pool.size))
-    # What answers now is large, and whoever learned holds memory still.
-    pool.rest()
+    _learn(units, folder, pool, until, console)
     if not folder.finished(Unit(simple, WHOLE)):
         # However little time there was, there is a usable bundle: counting takes a moment, and no worker.
         fit_unit(folder, training, Unit(simple, WHOLE), threads=1)
-    for unit in units:
-        if folder.failure(unit):
-            reason = str(folder.failure(unit))
-            if reason.startswith(ResourceError.__name__):
-                raise ResourceError(f"{unit.candidate.label}: {reason.partition(': ')[2]}", fix=_SMALLER)
-            raise TrainingError(f"{unit.candidate.label}: {reason[:500]}", fix="a smaller size may do")
+    _refuse_failed(units, folder)
     late = [] if folder.finished(Unit(asked, WHOLE)) else [{**_line(asked), "status": "skipped", "reason": _LATE}]
     simplest = "the model as it was answers" if prepared.task.name in chatting.TASKS else "counts of tokens answer"
     told = f"{asked.label}: {_LATE}, so {simplest}; it needs more --time"
     asked, reason = (simple, told) if late else (asked, "the one that was asked for")
     # One after the other: a large model is in memory once.
-    reader, kept = _reader(prepared, training), None
-    beside = None
+    reader = None if simple == asked else _reader(prepared, training)
+    seed, beside, kept, forgotten = prepared.recipe.seed, None, None, forgetting.Forgotten()
     if simple != asked:
         form = folder.form(Unit(simple, WHOLE))
         beside = (simple.model, _answers(prepared, training, simple, form))
         if reader is not None:
-            ends = _ends(simple)
-            kept = forgetting.before(reader, form, ends, remember, look_until, prepared.recipe.seed)
+            kept = forgetting.before(reader, form, _ends(simple), remember, look_until, seed)
     form = folder.form(Unit(asked, WHOLE))
     answers = _answers(prepared, training, asked, form)
     own = folder.actual(Unit(asked, WHOLE)).candidate
     recipe = search.recorded(prepared.recipe, [own], folder, training)
-    forgotten = forgetting.Forgotten()
-    if simple != asked and reader is not None:
-        rate = _rate(recipe)
-        forgotten = forgetting.after(
-            reader, form, kept, look_until, model=own.label, rate=rate, seed=prepared.recipe.seed
-        )  # fmt: skip
+    if reader is not None:
+        forgotten = forgetting.after(reader, form, kept, look_until, model=own.label, rate=_rate(recipe), seed=seed)
     measurements = measuring.figures(
         prepared.task, prepared.recipe.train.metric, target, answers, beside, "test",
-        groups=_groups(prepared), seed=prepared.recipe.seed,
+        groups=_groups(prepared), seed=seed,
     )  # fmt: skip
     exported = exporting.export(form, training.seen_by(asked))
     looked = trainings.looked(folder, [unit.candidate for unit in units], [own])
@@ -168,6 +147,31 @@ def sizes(task: Any, documents: pl.Series) -> Any:
     """(rows,) the bytes of each text, as the task counts them."""
     assert isinstance(task, Modelling), "texts are learned"
     return task.sizes(documents)
+
+
+def _learn(units: list[Unit], folder: WorkFolder, pool: Pool, until: Deadline, console: Console) -> None:
+    """Fits the units by the workers, who then give back what they hold: what answers next is large."""
+    with console.progress("learning texts", len(units)) as advance:
+        done = 0
+
+        def ended(unit: Unit, cpu_seconds: float) -> None:
+            nonlocal done
+            done += 1
+            folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": folder.failure(unit)})
+            advance(done, unit.candidate.label)
+
+        pool.run(units, until, ended, search.allowed(until, pool.size))
+    pool.rest()
+
+
+def _refuse_failed(units: Sequence[Unit], folder: WorkFolder) -> None:
+    for unit in units:
+        reason = folder.failure(unit)
+        if not reason:
+            continue
+        if reason.startswith(ResourceError.__name__):
+            raise ResourceError(f"{unit.candidate.label}: {reason.partition(': ')[2]}", fix=_SMALLER)
+        raise TrainingError(f"{unit.candidate.label}: {reason[:500]}", fix="a smaller size may do")
 
 
 def _asked(
