@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import glob
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -72,19 +73,19 @@ def write_once(path: Path, data: bytes | str) -> None:
 
 @contextmanager
 def new_file(target: Path) -> Iterator[Path]:
-    """The path of a temporary sibling that takes the target's name when the block ends well; else nothing is left."""
-    with storage_errors(target):
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        os.close(handle)
+    """The path of a temporary sibling that takes the target's name when the block ends well; else nothing is left.
+
+    What an earlier process left of the same target when it was killed is removed.
+    """
+    with storage_errors(target), _staged(target, _empty_file) as staging:
         try:
-            yield Path(name)
-            _sync(Path(name))
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, target)
+            yield staging
+            _sync(staging)
+            os.chmod(staging, 0o666 & ~_umask())
+            os.replace(staging, target)
             _sync_folder(target.parent)
         finally:
-            with suppress(FileNotFoundError):
-                os.unlink(name)
+            staging.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -102,10 +103,10 @@ def new_folder(target: Path) -> Iterator[Path]:
     """A temporary sibling folder that takes the target's name when the block ends well.
 
     Every file in it is synced first. An older folder of that name is exchanged in one step, then removed, so a
-    kill at any instant leaves the old folder or the new. When the block fails nothing is left behind.
+    kill at any instant leaves the old folder or the new. When the block fails nothing is left behind, and what a
+    killed process left of the same target is removed.
     """
-    with storage_errors(target):
-        staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    with storage_errors(target), _staged(target, tempfile.mkdtemp) as staging:
         try:
             yield staging
             os.chmod(staging, 0o777 & ~_umask())
@@ -120,6 +121,73 @@ def new_folder(target: Path) -> Iterator[Path]:
             _sync_folder(target.parent)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def remove_abandoned(target: Path) -> None:
+    """Removes the temporary siblings of a target whose process was killed; those of living processes stay."""
+    import fcntl
+
+    for path in target.parent.glob(f"{glob.escape(_staging_prefix(target))}*"):
+        # A living process holds its sibling. Where a file system knows no locks nothing counts as abandoned.
+        with suppress(OSError), _opened(path) as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+@contextmanager
+def _staged(target: Path, make: Callable[..., str]) -> Iterator[Path]:
+    """A new temporary sibling, held while the block runs, after abandoned ones were removed."""
+    remove_abandoned(target)
+    handle = None
+    while handle is None:
+        path = Path(make(dir=target.parent, prefix=_staging_prefix(target)))
+        handle = _held(path)
+    try:
+        yield path
+    finally:
+        os.close(handle)
+
+
+def _held(path: Path) -> int | None:
+    """Holds a path by a lock that dies with its process. None when another took it for abandoned before that."""
+    import fcntl
+
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        ours = path.exists()
+    except OSError as error:
+        # Another process is removing it; any other answer means that this file system knows no locks.
+        ours = not isinstance(error, BlockingIOError)
+    if ours:
+        return handle
+    os.close(handle)
+    return None
+
+
+def _staging_prefix(target: Path) -> str:
+    return f".{target.name}.luban-"
+
+
+def _empty_file(dir: Path, prefix: str) -> str:
+    handle, name = tempfile.mkstemp(dir=dir, prefix=prefix)
+    os.close(handle)
+    return name
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -167,11 +235,8 @@ def _sync(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
+    with _opened(folder) as handle:
         os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _umask() -> int:

@@ -146,6 +146,7 @@ def fit(
         done = Bundle(stored, place, manifest.content_sha256, seconds=seconds, resumed=continues)
     else:
         folder.remove()
+        files.remove_abandoned(place)
     gates.check(require, done.measurements, done.findings, done.to_json())
     return done
 
