@@ -18,7 +18,7 @@ from luban.core.seed import derive
 from luban.data import twins, values
 from luban.data.readable import Unreadable
 from luban.features import datetime
-from luban.protocols import Rows, Split, Task
+from luban.protocols import Rows, Split, Target, Task
 from luban.recipe.recipe import Recipe
 from luban.schema.schema import Column, Schema
 
@@ -78,36 +78,19 @@ def divide(
     reach = _order(frame, schema[ends]) if ends is not None else None
     several = getattr(task, "targets", ())
     usable, left_out = _usable(rows, target, groups, order, unreadable, several=bool(several))
-    fewest = 2 if given is not None else FEWEST
-    if usable.sum() < fewest:
-        raise DataError(
-            f"{int(usable.sum())} rows can be used, and at least {fewest} are needed.",
-            where=f"column '{recipe.target}'" if recipe.target else None,
-            fix="add rows, or choose another --target",
-        )
-    for place, each in enumerate(several):
-        here = int(np.isfinite(dense(target)[usable, place]).sum()) if target is not None else 0
-        if here < fewest:
-            raise DataError(
-                f"{here} rows that can be used have this target, and at least {fewest} are needed.",
-                where=f"column '{each.name}'",
-                fix="fill it, or leave its --target out",
-            )
+    _demand(usable, target, recipe, several, fewest=2 if given is not None else FEWEST)
     if given is not None:
         test = np.zeros(rows, dtype=bool)
         test[given] = True
         split, reason = "given", "the test rows were given"
     else:
-        test = usable.copy()
+        free = usable.copy()
         if kept is not None:
-            test[kept] = False
-        numbers = np.flatnonzero(test)
-        plugin: Split = registry.find("data.splits", within)
-        chosen = plugin.holdout(
-            _rows(numbers, target, task, groups, order), recipe.split.test, derive(recipe.seed, "holdout")
-        )
-        test[numbers[~chosen]] = False
-        split = within
+            free[kept] = False
+        numbers = np.flatnonzero(free)
+        test, split = np.zeros(rows, dtype=bool), within
+        share, seed = recipe.split.test, derive(recipe.seed, "holdout")
+        test[numbers] = _split(within).holdout(_rows(numbers, target, task, groups, order), share, seed)
     train, test = usable & ~test, usable & test
     if reach is not None and order is not None and test.any():
         late = train & (reach >= order[test].min())
@@ -131,18 +114,39 @@ def divide(
     )
 
 
+def _demand(usable: Array, target: PerRow | None, recipe: Recipe, several: Sequence[Target], *, fewest: int) -> None:
+    """Raises DataError where fewer rows can be used, of all or of one of several targets."""
+    if usable.sum() < fewest:
+        raise DataError(
+            f"{int(usable.sum())} rows can be used, and at least {fewest} are needed.",
+            where=f"column '{recipe.target}'" if recipe.target else None,
+            fix="add rows, or choose another --target",
+        )
+    for place, each in enumerate(several):
+        here = int(np.isfinite(dense(target)[usable, place]).sum()) if target is not None else 0
+        if here < fewest:
+            raise DataError(
+                f"{here} rows that can be used have this target, and at least {fewest} are needed.",
+                where=f"column '{each.name}'",
+                fix="fill it, or leave its --target out",
+            )
+
+
 def held_out(division: Division, target: PerRow | None, task: Task, share: float, seed: int) -> Array:
     """(training rows,) boolean: one part of the training rows, held out in the way of the split."""
-    plugin: Split = registry.find("data.splits", division.within)
     rows = _rows(division.train, target, task, division.groups, division.order)
-    return plugin.holdout(rows, share, derive(seed, "held out"))
+    return _split(division.within).holdout(rows, share, derive(seed, "held out"))
 
 
 def folds(division: Division, target: PerRow | None, task: Task, count: int, seed: int) -> Array:
     """(training rows,) int64: the fold in which each training row is held out; -1 for rows that only train."""
-    plugin: Split = registry.find("data.splits", division.within)
     rows = _rows(division.train, target, task, division.groups, division.order)
-    return plugin.folds(rows, min(count, rows.count), seed)
+    return _split(division.within).folds(rows, min(count, rows.count), seed)
+
+
+def _split(name: str) -> Split:
+    found: Split = registry.find("data.splits", name)
+    return found
 
 
 def _rows(numbers: Array, target: PerRow | None, task: Task, groups: Array | None, order: Array | None) -> Rows:

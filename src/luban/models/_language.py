@@ -1,4 +1,5 @@
-"""What language models share before torch is imported: their settings, and how large a network of a size is.
+"""What language models share before torch is imported: their settings, how large a network of a size is, and how it is
+trained where nothing is said.
 
 A size is a name, or a number of weights that it may have; width, layers and heads can be said one by one as well.
 """
@@ -6,9 +7,10 @@ A size is a name, or a number of weights that it may have; width, layers and hea
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from abc import ABC
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,7 +18,7 @@ from luban import collate
 from luban.batch import Array, Batch, Ragged
 from luban.core import registry
 from luban.models import _networks
-from luban.protocols import Form, Work
+from luban.protocols import Entry, Form, Work
 from luban.recipe.recipe import Section
 
 TAKES = frozenset({"tokens"})
@@ -57,6 +59,42 @@ class LanguageSettings(Section):
     """Tokens that are read at once."""
     dropout: _networks.Share = 0.0
     """Share of what each block adds that is set to 0, while it trains; few passes over much text need none."""
+
+
+class LanguageNetwork(ABC):
+    """Abstract. A network that learns to say tokens of texts, whichever of them it is asked for.
+
+    learning_rate: where nothing is said; small networks bear more than large ones.
+    """
+
+    trainer: ClassVar[Literal["gradient"]] = "gradient"
+    takes: ClassVar[frozenset[str]] = TAKES
+    name: ClassVar[str]
+    learning_rate: ClassVar[float]
+
+    def portfolio(self, work: Work) -> Iterable[Entry]:
+        return () if self.declines(work) else _networks.entry(1, self.name)
+
+    def declines(self, work: Work) -> str | None:
+        """Why it is not trained for this work; None where it is."""
+        reason = _networks.declines(TAKES, work)
+        if reason is None and _networks.kinds(work) != TAKES:
+            return "it reads texts alone."
+        return reason
+
+    def rate(self, settings: Section) -> tuple[float, str]:
+        return self.learning_rate, "the usual one of small language models, for which a range test is too short"
+
+    def epochs(self, steps: int) -> tuple[int, str]:
+        count = min(max(math.ceil(STEPS / max(steps, 1)), 1), MOST_EPOCHS)
+        return count, f"about {STEPS:,} steps, in 1 to {MOST_EPOCHS} epochs of {steps:,}"
+
+    def batch(self, settings: Section) -> tuple[int, str]:
+        assert isinstance(settings, LanguageSettings)
+        return rows_of_step(settings.context)
+
+    def usual(self) -> Mapping[str, tuple[str, str]]:
+        return USUAL
 
 
 @dataclass(frozen=True)
@@ -123,14 +161,6 @@ def _within(weights: int, count: Count) -> tuple[int, int]:
     return width, layers
 
 
-def declines(work: Work) -> str | None:
-    """Why no language model is trained for this work; None where one is."""
-    reason = _networks.declines(TAKES, work)
-    if reason is None and _networks.kinds(work) != TAKES:
-        return "it reads texts alone."
-    return reason
-
-
 def no_tokens(work: Work) -> str | None:
     """Why the tokens of texts cannot be counted; None where they can."""
     return None if _networks.kinds(work) == TAKES else "it counts the tokens of texts, and nothing else."
@@ -164,12 +194,6 @@ def begins(work: Work) -> Array:
         raise ValueError("nothing says which tokens begin a word")
     found = np.unpackbits(np.frombuffer(bytes.fromhex(work.begins), np.uint8), count=size)
     return np.asarray(found.astype(bool))
-
-
-def epochs(steps: int) -> tuple[int, str]:
-    """How many passes, of so many steps, where the recipe leaves it open, and why."""
-    count = min(max(math.ceil(STEPS / max(steps, 1)), 1), MOST_EPOCHS)
-    return count, f"about {STEPS:,} steps, in 1 to {MOST_EPOCHS} epochs of {steps:,}"
 
 
 def rows_of_step(context: int) -> tuple[int, str]:

@@ -53,11 +53,11 @@ def evaluate(
     require: of the figures, or `no-severe` or `no-warning` of what is found.
     Raises DataError where the target is missing, GateError when `require` is not met.
     """
-    from luban.verbs import judging_given, remeasuring
+    from luban.verbs import judging_given, known_rows, remeasuring
 
     gates.parse(require)
     found = opened(bundle)
-    answered = remeasuring.answered(found, data, threads=threads, console=console)
+    answered = known_rows.answered(found, data, threads=threads, console=console)
     measurements = remeasuring.given(found, answered)
     if not measurements:
         raise DataError("no metric is defined on these rows.", where=answered.name, fix="give rows of several classes")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time as clock
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -123,32 +124,36 @@ def fit(
     }
     folder = WorkFolder(place.with_name(f"{place.name}.run"))
     done = None if force else _finished(place, key)
-    if done is None:
-        try:
-            with files.lock(folder.path / "lock"):
-                continues = folder.claim(key, force=force)
-                with tracking.following(folder, track, place, console) as followed:
-                    stored = make(
-                        dataset, given, asked, folder, allowed, ask=ask, console=console, key=key, begun=begun
-                    )
-                    if followed is not None:
-                        followed.measured(stored.evidence["evaluation"]["measurements"])
-                manifest = store.write(stored, place, replace=force)
-                shutil.rmtree(folder.path, ignore_errors=True)
-        except KeyboardInterrupt:
-            raise Interrupted(
-                "stopped; what is finished is kept.", where=str(folder.path), fix="type the same command to continue"
-            ) from None
-        except Exception:
-            folder.leave()
-            raise
-        seconds = clock.monotonic() - started
-        done = Bundle(stored, place, manifest.content_sha256, seconds=seconds, resumed=continues)
-    else:
+    if done is not None:
         folder.remove()
         files.remove_abandoned(place)
+    else:
+        with _kept_when_stopped(folder), files.lock(folder.path / "lock"):
+            continues = folder.claim(key, force=force)
+            with tracking.following(folder, track, place, console) as followed:
+                stored = make(dataset, given, asked, folder, allowed, ask=ask, console=console, key=key, begun=begun)
+                if followed is not None:
+                    followed.measured(stored.evidence["evaluation"]["measurements"])
+            manifest = store.write(stored, place, replace=force)
+            shutil.rmtree(folder.path, ignore_errors=True)
+        seconds = clock.monotonic() - started
+        done = Bundle(stored, place, manifest.content_sha256, seconds=seconds, resumed=continues)
     gates.check(require, done.measurements, done.findings, done.to_json())
     return done
+
+
+@contextmanager
+def _kept_when_stopped(folder: WorkFolder) -> Iterator[None]:
+    """What is finished stays in the folder when the user stops the block; a folder with nothing in it goes."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "stopped; what is finished is kept.", where=str(folder.path), fix="type the same command to continue"
+        ) from None
+    except Exception:
+        folder.leave()
+        raise
 
 
 def _remembered(data: Any, asked: Recipe, console: Console) -> Dataset | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 from pydantic import Field
@@ -11,14 +11,12 @@ from luban import collate
 from luban.batch import Array, Inputs, Ragged
 from luban.models import _language, _networks
 from luban.models._language import Dimensions
-from luban.protocols import Entry, Work
+from luban.protocols import Work
 from luban.recipe.recipe import Section
 
 if TYPE_CHECKING:
     from torch import nn
 
-RATE = 3e-3
-"""The learning rate; small networks bear more than large ones, which take 1e-4."""
 SLOWER = 0.3
 """The share of it that embeddings take which begin from counts: they have less to find, by trial."""
 
@@ -43,24 +41,17 @@ class Settings(_language.LanguageSettings):
 
 
 @final
-class Bert:
+class Bert(_language.LanguageNetwork):
     """p(t_i | the text without some of its tokens) (Devlin et al., 2019), in the layers of ModernBERT or in those of
     BERT. The embedding is the output layer too. Documents stand in blocks one behind the other, and no step sees
     another document.
     """
 
     name: ClassVar[str] = "bert"
-    trainer: ClassVar[Literal["gradient"]] = "gradient"
+    learning_rate: ClassVar[float] = 3e-3
     tasks: ClassVar[frozenset[str]] = frozenset({"masked-lm"})
-    takes: ClassVar[frozenset[str]] = _language.TAKES
     goes_on: ClassVar[bool] = False
     Settings = Settings
-
-    def portfolio(self, work: Work) -> Iterable[Entry]:
-        return () if self.declines(work) else _networks.entry(1, self.name)
-
-    def declines(self, work: Work) -> str | None:
-        return _language.declines(work)
 
     def sized(
         self, settings: Section, work: Work, length: float, seconds: float | None
@@ -95,19 +86,6 @@ class Bert:
         ((_, blocks),) = collate.parts(inputs).items()
         assert not isinstance(blocks, Ragged), "texts come as blocks"
         counts.begin(module, blocks)
-
-    def rate(self, settings: Section) -> tuple[float, str]:
-        return RATE, "the usual one of small language models, for which a range test is too short"
-
-    def epochs(self, steps: int) -> tuple[int, str]:
-        return _language.epochs(steps)
-
-    def batch(self, settings: Section) -> tuple[int, str]:
-        assert isinstance(settings, Settings)
-        return _language.rows_of_step(settings.context)
-
-    def usual(self) -> Mapping[str, tuple[str, str]]:
-        return _language.USUAL
 
     def laid_out(
         self, settings: Section, work: Work, weights: Mapping[str, Array]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
 from pydantic import Field
 
 from luban.batch import Array
 from luban.models import _language, _networks
 from luban.models._language import Dimensions
-from luban.protocols import Entry, Work
+from luban.protocols import Work
 from luban.recipe.recipe import Section
 
 if TYPE_CHECKING:
     from torch import nn
 
-RATE = 5e-3
-"""The learning rate; small networks bear more than large ones, which take 6e-4 at 125 million weights."""
 KERNEL, ROTATION = 3, 10_000.0
 """Tokens that a convolution mixes, and the base of rotary places."""
 KINDS = {"llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM", "lfm2": "Lfm2ForCausalLM"}
@@ -40,24 +38,17 @@ class Settings(_language.LanguageSettings):
 
 
 @final
-class Gpt:
+class Gpt(_language.LanguageNetwork):
     """p(t_i | t_1 ... t_(i-1)) (Radford et al., 2018), in the layers of Llama (Touvron et al., 2023): rotary places,
     RMS norms first, gated feed-forward layers; with normalised queries and keys in those of Qwen3; with convolutions in
     those of LFM2 (Liquid AI, 2025). Documents stand in blocks one behind the other, and no step sees another document.
     """
 
     name: ClassVar[str] = "gpt"
-    trainer: ClassVar[Literal["gradient"]] = "gradient"
+    learning_rate: ClassVar[float] = 5e-3
     tasks: ClassVar[frozenset[str]] = frozenset({"causal-lm"})
-    takes: ClassVar[frozenset[str]] = _language.TAKES
     goes_on: ClassVar[bool] = True
     Settings = Settings
-
-    def portfolio(self, work: Work) -> Iterable[Entry]:
-        return () if self.declines(work) else _networks.entry(1, self.name)
-
-    def declines(self, work: Work) -> str | None:
-        return _language.declines(work)
 
     def sized(
         self, settings: Section, work: Work, length: float, seconds: float | None
@@ -79,19 +70,6 @@ class Gpt:
         ((name, _),) = _networks.shapes(work).items()
         found = config(settings, _language.vocabulary(work))
         return CausalLanguageModel(name, found, z_loss=settings.z_loss, dropout=settings.dropout)
-
-    def rate(self, settings: Section) -> tuple[float, str]:
-        return RATE, "the usual one of small language models, for which a range test is too short"
-
-    def epochs(self, steps: int) -> tuple[int, str]:
-        return _language.epochs(steps)
-
-    def batch(self, settings: Section) -> tuple[int, str]:
-        assert isinstance(settings, Settings)
-        return _language.rows_of_step(settings.context)
-
-    def usual(self) -> Mapping[str, tuple[str, str]]:
-        return _language.USUAL
 
     def laid_out(
         self, settings: Section, work: Work, weights: Mapping[str, Array]
