@@ -1,7 +1,9 @@
 """What a pretrained model is worth where labels are few, where there are none, and where a text is looked for.
 
 Texts are BBC News (`bbc-headlines`, `bbc-news`), read by MiniLM (`minilm`); pictures are Fashion-MNIST
-(`fashion-mnist`), read by EfficientNet-lite0 (`efficientnet-lite0`); each fetched by `luban sample NAME --fetch`.
+(`fashion-mnist`), read by EfficientNet-lite0 (`efficientnet-lite0`); sounds are recorded prompts of a telephone
+(`spoken-language`) and digits by synthetic voices (`spoken-digits-voices`), read by Whisper (`whisper-tiny`); each
+fetched by `luban sample NAME --fetch`.
 
 Figures: headlines-words, headlines-frozen, headlines-tuned (accuracy on all other headlines after 500 with a label: of
 the best model of words that `auto` finds, of a linear model on frozen vectors, of fine-tuning), headlines-gain (by how
@@ -15,6 +17,13 @@ of a linear model on pixels, of the network with fresh weights, of a linear mode
 weights of ImageNet), pictures-over-pixels and pictures-over-scratch (by how much the last is more accurate, on the same
 pictures), and the lower bounds of both, -at-least. All pictures are of those from which no default was chosen. The
 fresh network sees them at the same size, and 100 more, on which it is judged at each epoch.
+
+prompts-classical, prompts-scratch, prompts-frozen, prompts-tuned (accuracy on all other English prompts after ten of
+each of four topics with a label: of the best of three models on the mean and spread of each band, of Whisper's encoder
+with fresh weights, of a linear model on what it says frozen, of fine-tuning), prompts-over-classical and
+prompts-over-scratch (by how much frozen Whisper is more accurate, on the same sounds) and the lower bounds of both,
+-at-least. digits- is the same of English digits by two voices in three accents, and of 600 by others, without networks
+that learn. 30 more sounds judge each epoch, and the models. No default was chosen on a sound that is answered here.
 """
 
 from __future__ import annotations
@@ -49,6 +58,28 @@ SCRATCH = {
     "model.pretrained-image.statistics": "learned",
 }
 """How the network is trained with fresh weights: all layers alike, nearly three times as long as fine-tuning would."""
+
+
+TOPICS_OF_PROMPTS = {"vm-": "voicemail", "conf": "conference", "digits/": "numbers", "letters/": "letters"}
+"""How the name of a prompt begins, as its makers filed it, and what it is about."""
+FEW, CHOSEN_ON = 10, 30
+"""Prompts of each topic with a label. So many voices chose how Whisper is read; digits are answered of the others."""
+OF_SOUNDS: dict[str, dict[str, Any]] = {
+    "classical": {"model": "linear,svm,random-forest"},
+    "scratch": {
+        "model": "pretrained-sound",
+        "set": {
+            "train.epochs": 20,
+            "train.learning_rate": 1e-3,
+            "model.pretrained-sound.tune": "full",
+            "model.pretrained-sound.layer_decay": 1.0,
+        },
+    },
+    "frozen": {"model": "pretrained-features", "from_": "whisper-tiny"},
+    "tuned": {"model": "pretrained-sound", "from_": "whisper-tiny"},
+}
+"""The fresh encoder learns in all layers alike, as long as fine-tuning does at most."""
+JUDGING, ANSWERED = 30, 600
 
 
 def figures(options: harness.Options) -> list[harness.Figure]:
@@ -172,7 +203,7 @@ def pictures(options: harness.Options) -> list[harness.Figure]:
         if options.quick:
             found.append(harness.Figure("pictures-scratch", None, reason="training takes longer than that"))
         else:
-            fresh = str(_fresh(Path(folder) / "fresh", options.seed))
+            fresh = str(_fresh("efficientnet-lite0", Path(folder) / "fresh", options.seed))
             asked["scratch"] = {"model": "pretrained-image", "from_": fresh, "set": SCRATCH, "validation": judge}
         for name, how_asked in asked.items():
             bundle = luban.fit(
@@ -185,35 +216,113 @@ def pictures(options: harness.Options) -> list[harness.Figure]:
             how = f"accuracy on {len(test):,} pictures after {count} of each of 10 classes"
             found.append(harness.Figure(f"pictures-{name}", float(right[name].mean()), low, high, how=how))
     for name in ("pixels", "scratch"):
-        if name not in right:
-            what = (f"pictures-over-{name}", f"pictures-over-{name}-at-least")
-            found += [harness.Figure(each, None, reason="no network was trained") for each in what]
-            continue
-        gains = right["frozen"] - right[name]
-        low, high = proportion_difference(int((gains > 0).sum()), int((gains < 0).sum()), len(gains))
-        how = f"accuracy of frozen features over that of {name}, on the same {len(gains):,} pictures"
-        found += [
-            harness.Figure(f"pictures-over-{name}", float(gains.mean()), low, high, how=how),
-            harness.Figure(f"pictures-over-{name}-at-least", low, goal=(">=", 0.0), how="its lower 95% bound"),
-        ]
+        found += _over("pictures", name, right, "pictures")
     return found
 
 
-def _fresh(folder: Path, seed: int) -> Path:
+def _over(task: str, name: str, right: dict[str, Any], what: str) -> list[harness.Figure]:
+    """By how much frozen features are right more often than another model, on the same rows."""
+    if name not in right:
+        names = (f"{task}-over-{name}", f"{task}-over-{name}-at-least")
+        return [harness.Figure(each, None, reason="no network was trained") for each in names]
+    gains = right["frozen"] - right[name]
+    low, high = proportion_difference(int((gains > 0).sum()), int((gains < 0).sum()), len(gains))
+    how = f"accuracy of frozen features over that of {name}, on the same {len(gains):,} {what}"
+    return [
+        harness.Figure(f"{task}-over-{name}", float(gains.mean()), low, high, how=how),
+        harness.Figure(f"{task}-over-{name}-at-least", low, goal=(">=", 0.0), how="its lower 95% bound"),
+    ]
+
+
+def sounds(options: harness.Options) -> list[harness.Figure]:
+    learning = [name for name in OF_SOUNDS if not (options.quick and name in ("scratch", "tuned"))]
+    found = [
+        *_of_sounds("prompts", learning, *_prompts(options), options),
+        *_of_sounds("digits", ["classical", "frozen"], *_digits(options), options),
+    ]
+    measured = {figure.name for figure in found}
+    left = [name for name in CASES["sounds"][0] if name not in measured]
+    return [*found, *(harness.Figure(name, None, reason="training takes longer than that") for name in left)]
+
+
+def _of_sounds(task: str, models: list[str], known: Any, others: Any, options: harness.Options) -> list[harness.Figure]:
+    """models: of `OF_SOUNDS`. known, others: tables of `path` and `label`."""
+    import luban
+
+    right: dict[str, Any] = {}
+    found = []
+    judge, others = others.head(JUDGING), others[JUDGING : JUDGING + (30 if options.quick else ANSWERED)]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in models:
+            begin = (
+                {"from_": str(_fresh("whisper-tiny", Path(folder) / "fresh", options.seed))}
+                if name == "scratch"
+                else {}
+            )
+            bundle = luban.fit(
+                known, "label", test=others, seed=options.seed, threads=1, repair="off",
+                validation=judge, out=Path(folder) / f"{name}.luban", **OF_SOUNDS[name], **begin,
+            )  # fmt: skip
+            right[name] = (bundle.predict(others.select("path")) == others["label"]).to_numpy().astype(float)
+            low, high = wilson(int(right[name].sum()), len(others))
+            label = bundle.stored.evidence["evaluation"]["chosen"]["label"]
+            harness.say(f"{task}, {name}: {right[name].mean():.3f} by {label}")
+            how = f"accuracy on {len(others):,} sounds after {len(known)} with a label, by {label}"
+            found.append(harness.Figure(f"{task}-{name}", float(right[name].mean()), low, high, how=how))
+    for name in {"classical", "scratch"} & set(models):
+        found += _over(task, name, right, "sounds")
+    return found
+
+
+def _prompts(options: harness.Options) -> tuple[Any, Any]:
+    import polars as pl
+
+    from luban.data.catalogue import sample_path
+
+    place = sample_path("spoken-language")
+    table = pl.read_csv(place / "prompts.csv").filter(pl.col("language") == "english")
+    labels = [
+        next((topic for begins, topic in TOPICS_OF_PROMPTS.items() if name.startswith(begins)), None)
+        for name in table["prompt_id"]
+    ]
+    table = table.select(pl.concat_str(pl.lit(f"{place}/"), "path").alias("path"), pl.Series("label", labels))
+    table = table.drop_nulls().sample(fraction=1.0, shuffle=True, seed=options.seed)
+    rank = pl.int_range(pl.len()).over("label")
+    return table.filter(rank < FEW), table.filter(rank >= FEW)
+
+
+def _digits(options: harness.Options) -> tuple[Any, Any]:
+    import polars as pl
+
+    from luban.data.catalogue import sample_path
+    from luban.data.samples.spoken_digits_voices import SPEAKERS
+
+    place = sample_path("spoken-digits-voices")
+    table = pl.read_csv(place / "digits.csv").filter(pl.col("language") == "english")
+    table = table.with_columns(path=pl.concat_str(pl.lit(f"{place}/"), "path"), label=pl.col("digit"))
+    voices = np.random.default_rng([options.seed, 47]).permutation(SPEAKERS[CHOSEN_ON:]).tolist()
+    table = table.sample(fraction=1.0, shuffle=True, seed=options.seed)
+    known, others = (table.filter(pl.col("speaker").is_in(some)) for some in (voices[:2], voices[2:]))
+    return known.select("path", "label"), others.select("path", "label")
+
+
+def _fresh(name: str, folder: Path, seed: int) -> Path:
     """An origin of the same network with weights that have learned nothing."""
     import shutil
 
     import torch
     from safetensors.torch import save_file
 
-    from luban.data.catalogue import sample_path
     from luban.origins import configs, naming
 
     torch.manual_seed(seed)
-    body = configs.body(naming.find("efficientnet-lite0").config)
+    origin = naming.find(name)
+    body = configs.body(origin.config)
     folder.mkdir()
-    shutil.copy(sample_path("efficientnet-lite0") / "config.json", folder / "config.json")
-    weights = {name: tensor for name, tensor in body.state_dict().items() if tensor.is_floating_point()}
+    for file in origin.path.glob("*config.json"):
+        shutil.copy(file, folder / file.name)
+    inside = "encoder." if configs.reads(origin.config) == "sequence" else ""
+    weights = {inside + name: tensor for name, tensor in body.state_dict().items() if tensor.is_floating_point()}
     save_file(weights, folder / "model.safetensors")
     return folder
 
@@ -235,6 +344,15 @@ CASES: dict[str, harness.Case] = {
         ),
         ("fashion-mnist", "efficientnet-lite0"),
         pictures,
+    ),
+    "sounds": (
+        (
+            "prompts-classical", "prompts-scratch", "prompts-frozen", "prompts-tuned", "prompts-over-classical",
+            "prompts-over-classical-at-least", "prompts-over-scratch", "prompts-over-scratch-at-least",
+            "digits-classical", "digits-frozen", "digits-over-classical", "digits-over-classical-at-least",
+        ),
+        ("spoken-language", "spoken-digits-voices", "whisper-tiny"),
+        sounds,
     ),
 }  # fmt: skip
 """For each case the names of its figures, the samples that it needs, and what measures them."""

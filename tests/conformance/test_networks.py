@@ -16,7 +16,7 @@ from luban.core import registry
 from luban.protocols import Shape, Work
 from models.networks import ANSWERING, NEEDED, NETWORKS, SHAPES, TAGGING, alone, inputs, network, work
 from origins.speaking import ORIGIN as SPEAKING
-from origins.tiny import CODED, CONFIG, IMAGES, ORIGIN, ORIGIN_OF_IMAGES
+from origins.tiny import CODED, CONFIG, IMAGES, ORIGIN, ORIGIN_OF_IMAGES, ORIGIN_OF_SOUNDS, SOUNDS
 
 CASES = [(name, kind) for name, model in ANSWERING.items() for kind in sorted(model.takes)]
 RAGGED = [case for case in CASES if SHAPES[case[1]].ragged]
@@ -284,6 +284,14 @@ SETTINGS: dict[str, dict[str, Case]] = {
         "attention_dropout": Case(0.9),
         "unit": Case(True),
     },
+    "pretrained-sound": {
+        "origin": Case({**ORIGIN_OF_SOUNDS, "config": {**SOUNDS, "d_model": 8}}),
+        "tune": Case("lora"),
+        "rank": Case(3, "", {"tune": "lora"}),
+        "summary": Case("layers"),
+        "silence": Case(0.1),
+        "dropout": Case(0.9),
+    },
     "resnet": {
         "depth": Case(18),
         "width": Case(5),
@@ -305,6 +313,7 @@ ELSEWHERE = {
     ("pretrained-codes", "tune"),
     *(("pretrained-encoder-decoder", f) for f in ("tune", "frozen", "layer_decay", "longest", "vocabulary", "beams")),
     ("pretrained-image", "layer_decay"),
+    *(("pretrained-sound", field) for field in ("alpha", "frozen", "layer_decay")),
     ("gpt", "context"),
     ("bert", "whole_words"),
     ("bert", "begins"),

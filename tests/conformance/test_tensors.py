@@ -219,6 +219,7 @@ FLIPPED = {
     "color": ("image", "gray", "rgb"),
     "sample_rate": ("audio", 8_000, 4_000),
     "mel_bands": ("audio", 8, 16),
+    "spectrogram": ("audio", "log-mel", "whisper"),
 }
 
 

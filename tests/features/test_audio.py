@@ -11,7 +11,8 @@ import pytest
 import soundfile
 import torch
 
-from luban.features.audio import feature, reading, spectrogram
+from luban.core.errors import BundleError
+from luban.features.audio import feature, reading, spectrogram, whisper
 from luban.recipe.recipe import Features
 
 RANDOM = np.random.default_rng(0)
@@ -220,3 +221,38 @@ def test_a_spectrogram_that_is_given_is_taken_as_it_is():
     other = pl.Series("x", frames[:, :, 1:].copy())
     assert all("are no sounds" in reason for reason in feature.problems(other, state))
     assert feature.encode(other, state).lengths.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("bands", [80, 128])
+@pytest.mark.parametrize("samples", [1, 150, 200, 3_999, 16_000])
+def test_frames_of_whisper_are_those_of_its_own_extractor(bands, samples):
+    from transformers import WhisperFeatureExtractor
+
+    sound = (np.random.default_rng(samples).normal(size=samples) * np.linspace(1, 0.01, samples)).astype(np.float32)
+    theirs = WhisperFeatureExtractor(feature_size=bands)(sound, sampling_rate=16_000, return_tensors="np")
+    wanted = theirs.input_features[0].T
+    found = whisper.log_mel(sound, bands)
+    assert np.abs(found - wanted[: len(found)]).max() < 1e-4
+    # What they have behind it is silence, one and the same value.
+    assert np.ptp(wanted[len(found) :]) == 0
+
+
+def test_whisper_hears_16_000_samples_a_second_however_they_were_recorded():
+    settings = Features(spectrogram="whisper", mel_bands=80, longest=200)
+    values = pl.Series("x", [file_of(tone(440, rate), rate) for rate in (8_000, 16_000, 44_100)])
+    rows, state = fitted(values, settings)
+    assert (state.values["rate"], state.values["spectrogram"]) == (16_000, "whisper")
+    assert rows.lengths.tolist() == [52, 52, 52]
+    first, second, third = (rows.values[52 * row : 52 * row + 52, :40] for row in range(3))
+    loud = second > second.max() - 0.5
+    assert np.abs(first - second)[loud].max() < 0.1 and np.abs(third - second)[loud].max() < 0.1
+    short, _ = fitted(values, Features(spectrogram="whisper", mel_bands=80, longest=20))
+    assert short.lengths.tolist() == [20, 20, 20]
+
+
+def test_a_state_says_whose_frames_it_holds():
+    _, state = fitted(pl.Series("x", [file_of(tone(440))]), Features(spectrogram="whisper", mel_bands=80))
+    assert "spectrogram" not in fitted(pl.Series("x", [file_of(tone(440))]))[1].values
+    for key, value in (("spectrogram", "other"), ("rate", 8_000)):
+        with pytest.raises(BundleError, match="audio column"):
+            feature.check(type(state)({**state.values, key: value}))

@@ -12,7 +12,7 @@ from luban.collate import LENGTHS
 from luban.core import registry
 from luban.protocols import NetworkModel, Shape, Work
 from origins.speaking import ORIGIN as SPEAKING
-from origins.tiny import CODED, ORIGIN, ORIGIN_OF_IMAGES
+from origins.tiny import CODED, ORIGIN, ORIGIN_OF_IMAGES, ORIGIN_OF_SOUNDS
 
 NETWORKS: dict[str, NetworkModel] = {
     name: model
@@ -45,6 +45,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "pretrained-text": {"origin": ORIGIN},
     "pretrained-encoder-decoder": {"origin": ORIGIN, "width": 16, "heads": 2},
     "pretrained-image": {"origin": ORIGIN_OF_IMAGES},
+    "pretrained-sound": {"origin": ORIGIN_OF_SOUNDS},
     "pretrained-causal": {"origin": SPEAKING},
     "gpt": {"width": 16, "layers": 1, "heads": 2},
     "bert": {"width": 16, "layers": 1, "heads": 2},
@@ -55,6 +56,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "pretrained-encoder-decoder": {"origin": ORIGIN},
     "pretrained-text": {"origin": ORIGIN},
     "pretrained-image": {"origin": ORIGIN_OF_IMAGES, "statistics": "learned"},
+    "pretrained-sound": {"origin": ORIGIN_OF_SOUNDS},
     "pretrained-causal": {"origin": SPEAKING},
 }
 """Settings without which there is no network."""

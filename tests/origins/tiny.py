@@ -1,5 +1,5 @@
-"""Pretrained models in their real layout, tiny and with random weights: of texts, as `transformers` writes them, and of
-images."""
+"""Pretrained models in their real layout, tiny and with random weights: of texts and of sounds, as `transformers`
+writes them, and of images."""
 
 from __future__ import annotations
 
@@ -36,6 +36,17 @@ IMAGES: dict[str, Any] = {
     "epsilon": 1e-3,
 }
 ORIGIN_OF_IMAGES: dict[str, Any] = {"content": "sha256:none", "config": IMAGES}
+SOUNDS: dict[str, Any] = {
+    "model_type": "whisper",
+    "d_model": 16,
+    "encoder_layers": 2,
+    "encoder_attention_heads": 2,
+    "encoder_ffn_dim": 24,
+    "num_mel_bins": 2,
+    "max_source_positions": 50,
+}
+"""As many bands as the sequences of tests have numbers in a step."""
+ORIGIN_OF_SOUNDS: dict[str, Any] = {"content": "sha256:none", "config": SOUNDS}
 CODED: dict[str, Any] = {"content": "sha256:none", "config": {"code": 4, "units": [8], "channels": [4]}}
 """An autoencoder that is built, and begins from nothing."""
 
@@ -60,6 +71,38 @@ def write_images(folder: Path, seed: int = 0, **changes: Any) -> Path:
     save_file(weights, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     (folder / "README.md").write_text("---\nlicense: mit\n---\nA network.\n", encoding="utf-8")
+    return folder
+
+
+def write_sounds(folder: Path, seed: int = 0, **changes: Any) -> Path:
+    """The folder of a Whisper of two blocks that hears 8 bands. changes: of its config."""
+    import torch
+    from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperModel
+
+    torch.manual_seed(seed)
+    config = {**SOUNDS, "num_mel_bins": 8, **changes}
+    del config["model_type"]
+    further = {"decoder_layers": 1, "decoder_attention_heads": 2, "decoder_ffn_dim": 24, "max_target_positions": 8}
+    marks = {f"{name}_token_id": 1 for name in ("pad", "bos", "eos", "decoder_start")}
+    WhisperModel(WhisperConfig(**config, **further, **marks, vocab_size=20)).save_pretrained(folder)
+    WhisperFeatureExtractor(feature_size=config["num_mel_bins"], chunk_length=1).save_pretrained(folder)
+    (folder / "README.md").write_text("---\nlicense: mit\n---\nA network.\n", encoding="utf-8")
+    return folder
+
+
+def hum(folder: Path, count: int, seed: int = 0) -> Path:
+    """A folder of sounds in folders of their classes, `high` and `low`: half a second or less of a tone in noise."""
+    import numpy as np
+    import soundfile
+
+    draw = np.random.default_rng(seed)
+    for number in range(count):
+        name = ("high", "low")[number % 2]
+        place = folder / name / f"{number:03}.wav"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        moments = np.arange(int(draw.integers(1_000, 4_000))) / 8_000
+        tone = np.sin(2 * np.pi * draw.uniform(0.9, 1.1) * (300 if number % 2 else 1_500) * moments)
+        soundfile.write(place, 0.3 * tone + 0.05 * draw.normal(size=len(moments)), 8_000)
     return folder
 
 

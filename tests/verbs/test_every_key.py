@@ -49,6 +49,7 @@ OF_NETWORKS = (
             "color",
             "sample_rate",
             "mel_bands",
+            "spectrogram",
         )
     }
 )

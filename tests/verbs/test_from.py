@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 import luban
 from explained_again import explained_again
+from luban.core.errors import UsageError
 from luban.verbs.predict import predict
 from origins import tiny
 from verbs.program import luban as program
@@ -137,3 +139,60 @@ def test_values_of_images_are_learned_too(folder: Path, tmp_path: Path) -> None:
 
 def test_what_it_answers_is_explained_after_reload_as_before(folder: Path) -> None:
     explained_again(fit(folder, "pretrained-text"), pl.DataFrame(tiny.texts(2, seed=5)).select("headline"))
+
+
+def of_sounds(bundle: luban.Bundle, sounds: Path) -> list[float]:
+    answers = predict(bundle, str(sounds)).predictions
+    assert answers is not None
+    return [line["probabilities"]["low"] for line in answers]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["pretrained-features", "pretrained-sound"])
+def test_sounds_are_begun_from_an_encoder_of_sounds(folder: Path, tmp_path: Path, model: str) -> None:
+    sounds, origin = tiny.hum(tmp_path / "sounds", 60), tiny.write_sounds(tmp_path / "network")
+    made = luban.fit(
+        str(sounds), "label", model=model, from_=str(origin), set={**FEW, "train.epochs": 20}, folds=2, out="it.luban",
+        repair="off", threads=1,
+    )  # fmt: skip
+    said = of_sounds(made, sounds)
+    for file in origin.iterdir():
+        file.unlink()
+    assert of_sounds(luban.load(made.path), sounds) == pytest.approx(said, abs=1e-5)
+    assert (Path(made.path) / "runtime" / "model.onnx").is_file()
+    assert "sha256:" in (Path(made.path) / "recipe.yaml").read_text()
+    assert np.corrcoef(said, [str(path.parent.name) == "low" for path in sorted(sounds.rglob("*.wav"))])[0, 1] > 0.3
+    explained_again(made, pl.DataFrame({"path": [str(path) for path in sorted(sounds.rglob("*.wav"))[:2]]}))
+
+
+def test_sounds_are_heard_as_the_encoder_learned(folder: Path, tmp_path: Path) -> None:
+    from luban.verbs.asking import recipe_of
+
+    origin = str(tiny.write_sounds(tmp_path / "network"))
+    recipe = recipe_of(None, None, origin=origin, target="label")
+    assert recipe.model.names == ("pretrained-features", "pretrained-sound", "auto")
+    features = recipe.features
+    assert (features.spectrogram, features.mel_bands, features.sample_rate, features.longest) == (
+        "whisper", 8, 16_000, "auto",
+    )  # fmt: skip
+    for path, value, reason in (
+        ("features.mel_bands", 40, "hears sounds with mel_bands 8, and not 40"),
+        ("features.sample_rate", 8_000, "hears sounds with sample_rate 16000"),
+        ("features.longest", 500, "sounds of 500 frames are longer than the 100"),
+    ):
+        with pytest.raises(UsageError, match=reason):
+            recipe_of(None, {path: value}, origin=origin, target="label")
+
+
+def test_texts_do_not_begin_from_an_encoder_of_sounds_nor_sounds_from_one_of_texts(
+    folder: Path, tmp_path: Path
+) -> None:
+    origin = tiny.write_sounds(tmp_path / "network")
+    pl.DataFrame(tiny.texts(40)).write_csv("texts.csv")
+    sounds = tiny.hum(tmp_path / "sounds", 20)
+    for data, target, name, model in (
+        ("texts.csv", "topic", origin, "pretrained-sound"),
+        (str(sounds), "label", folder, "pretrained-text"),
+    ):
+        done = program("fit", data, "--target", target, "--from", name, "--model", model, "--out", "no.luban")
+        assert done.code == 2 and "it is for" in done.told

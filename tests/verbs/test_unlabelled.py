@@ -137,6 +137,23 @@ def test_images_have_vectors_of_length_one_and_an_image_is_nearest_to_itself(net
     assert {Path(line["text"]).parent.name for line in near} == {"light"}
 
 
+def test_sounds_have_vectors_and_are_found_by_a_sound(folder: Path, tmp_path: Path) -> None:
+    network = tiny.write_sounds(tmp_path / "listener")
+    sounds = tiny.hum(tmp_path / "sounds", 8)
+    document = luban("embed", "sounds", "--from", network, "--out", "it.parquet", "--json").document
+    assert (document["rows"], document["width"]) == (8, 16)
+    asked = str(sorted(sounds.rglob("*.wav"))[2])
+    near = embed("sounds", from_=str(network), find=asked, top=2).document["found"]
+    assert near[0]["text"] == asked and near[0]["similarity"] == pytest.approx(1, abs=1e-5)
+    for option, reason in (
+        (("embed", "sounds", "--from", network, "--find", "a bell"), "what is looked for among sounds is a sound"),
+        (("predict", "--from", network, "--labels", "a,b", "sounds"), "reads sounds, and no descriptions of labels"),
+        (("embed", "texts.csv", "--from", network, "--out", "x.csv"), "no column holds sounds"),
+    ):
+        done = luban(*option)
+        assert done.code == 2 and reason in done.told
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

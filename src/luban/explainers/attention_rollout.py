@@ -72,7 +72,10 @@ def _looks(encoder: Any) -> bool:
     """Whether it is a transformer that tells its attention: luban's own, or one of `transformers`."""
     if encoder is None:
         return False
-    return hasattr(encoder, "body") or any(isinstance(each, _own()) for each in encoder.modules())
+    # Of those of `transformers` the ones that read tokens: a state of any other is no step of what is read.
+    body = getattr(encoder, "body", None)
+    of_tokens = getattr(body, "main_input_name", None) == "input_ids"
+    return of_tokens or any(isinstance(each, _own()) for each in encoder.modules())
 
 
 def _shares(function: Function, units: int) -> Array:

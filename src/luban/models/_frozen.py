@@ -9,10 +9,11 @@ from typing import Protocol
 
 import numpy as np
 
-from luban.batch import Array, Inputs, Tensors
+from luban.batch import Array, Inputs, Ragged, Tensors
 
 TOGETHER = 8
-"""Rows that are read at once, always as many: so the vector of a row depends on no other row, to the last digit."""
+"""Rows of one size that are read at once, always as many: so the vector of a row depends on no other row, to the last
+digit. Rows that differ in length are read one by one."""
 MOST = 1 << 25
 """Numbers that are kept at most, of float64."""
 
@@ -28,21 +29,22 @@ _KEPT: OrderedDict[tuple[Hashable, bytes], Array] = OrderedDict()
 
 
 def vectors(body: Reads, inputs: Inputs, name: Hashable) -> Array:
-    """(rows, width) of rows of one size; those that were read before in this process are found again.
+    """(rows, width) of rows; those that were read before in this process are found again.
 
     name: of what reads: of its weights, and of how it reads.
     """
     assert isinstance(inputs, Tensors), "networks read tensors"
-    parts = [part for part in inputs.parts.values() if isinstance(part, np.ndarray)]
-    assert len(parts) == len(inputs.parts), "texts are padded to the longest of a batch"
+    parts = list(inputs.parts.values())
+    # What differs in length is padded to the longest that is read with it.
+    together = TOGETHER if all(isinstance(part, np.ndarray) for part in parts) else 1
     rows = inputs.shape[0]
-    keys = [(name, _digest([part[row] for part in parts])) for row in range(rows)]
+    keys = [(name, _digest([_row(part, row) for part in parts])) for row in range(rows)]
     # The first of equal rows stands for all of them.
     new = list({key: row for row, key in reversed(list(enumerate(keys))) if key not in _KEPT}.values())[::-1]
     found = {key: _KEPT[key] for key in keys if key in _KEPT}
-    for first in range(0, len(new), TOGETHER):
-        some = new[first : first + TOGETHER]
-        filled = np.array(some + [some[-1]] * (TOGETHER - len(some)))
+    for first in range(0, len(new), together):
+        some = new[first : first + together]
+        filled = np.array(some + [some[-1]] * (together - len(some)))
         read = body.vectors(inputs[filled])
         found |= {keys[row]: read[place] for place, row in enumerate(some)}
     width = len(next(iter(found.values()))) if found else 0
@@ -52,6 +54,13 @@ def vectors(body: Reads, inputs: Inputs, name: Hashable) -> Array:
     while _KEPT and len(_KEPT) * width > MOST:
         _KEPT.popitem(last=False)
     return np.stack([found[key] for key in keys])
+
+
+def _row(part: Array | Ragged, row: int) -> Array:
+    if isinstance(part, Ragged):
+        return part.values[part.offsets[row] : part.offsets[row + 1]]
+    found: Array = part[row]
+    return found
 
 
 def _digest(parts: list[Array]) -> bytes:

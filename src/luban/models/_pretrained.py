@@ -13,11 +13,12 @@ from luban.models._begun import Begun
 from luban.origins import configs
 from luban.recipe.recipe import Section
 
-OF_TEXTS, OF_IMAGES = "pretrained-text", "pretrained-image"
+OF_TEXTS, OF_IMAGES, OF_SOUNDS = "pretrained-text", "pretrained-image", "pretrained-sound"
 """The models that fine-tune, by what they read; also the architectures of forms whose body is frozen."""
 STEPS = 300
 """Steps of a fine-tuning, about, where the recipe leaves it open."""
-_WORDS = {"tokens": "texts", "image": "images"}
+_WORDS = {"tokens": "texts", "image": "images", "sequence": "sounds"}
+_FINE_TUNERS = {"tokens": OF_TEXTS, "image": OF_IMAGES, "sequence": OF_SOUNDS}
 
 
 class Origin(Begun):
@@ -50,7 +51,7 @@ class Beginning(Section):
 
 def fine_tuner(config: Mapping[str, Any]) -> str:
     """The model that fine-tunes what has this config."""
-    return OF_IMAGES if configs.reads(config) == "image" else OF_TEXTS
+    return _FINE_TUNERS[configs.reads(config)]
 
 
 def epochs(steps: int, fewest: int, most: int, *, about: int = STEPS) -> tuple[int, str]:

@@ -121,11 +121,13 @@ def _height(name: str, blocks: int) -> int | None:
     (4, None)
     >>> _height("encoders.0.body.stem.norm.weight", 16), _height("encoders.0.body.head.norm.weight", 16)
     (0, 16)
+    >>> [_height(f"encoders.0.body.{name}", 4) for name in ("conv1.weight", "layers.0.fc1.bias", "layer_norm.bias")]
+    [0, 1, 4]
     """
     if ".body." not in name:
         return None
     inside = name.split(".body.", 1)[1].split(".")
-    if inside[0] in ("head", "final_norm"):
+    if inside[0] in ("head", "final_norm", "layer_norm"):
         return blocks
     number = next((int(word) for word in inside if word.isdecimal()), None)
     return 0 if number is None else min(number + 1, blocks)

@@ -1,4 +1,4 @@
-"""Frozen features: a text or an image is what a pretrained model makes of it, and a linear model learns from that."""
+"""Frozen features: a text, image or sound is what a pretrained model makes of it; a linear model learns from that."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from luban.origins import pictures
 from luban.protocols import Entry, Form, Work
 from luban.recipe.recipe import Section
 
-TAKES = frozenset({"tokens", "image"})
+TAKES = frozenset({"tokens", "image", "sequence"})
 SMALLEST = 1e-6
 """A number of the vectors that varies less says nothing."""
 IMPOSSIBLE = 30.0
@@ -52,7 +52,7 @@ class PretrainedFeatures:
     def declines(self, work: Work) -> str | None:
         reason = _networks.declines(TAKES, work)
         if reason is None and (not _networks.kinds(work) <= TAKES or len(work.shapes) > 1):
-            return "it reads one column alone; pretrained-text or pretrained-image takes other columns beside it."
+            return "it reads one column alone; pretrained-text, -image or -sound takes other columns beside it."
         return reason
 
     def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
@@ -64,7 +64,7 @@ class PretrainedFeatures:
         model = registry.find("models", _pretrained.fine_tuner(settings.origin.config))
         (shape,) = work.shapes.values()
         _pretrained.reads(settings.origin.config, shape.kind)
-        of_images = shape.kind == "image"
+        of_images, of_texts = shape.kind == "image", shape.kind == "tokens"
         # Below its last layer it tells more of how an image looks, and less of the classes that it learned.
         levels = {"levels": "all", "side": settings.side} if of_images else {}
         own = model.Settings(origin=settings.origin, tune="head", **levels)
@@ -74,10 +74,10 @@ class PretrainedFeatures:
         bare: Any = registry.find("forms", "network")(
             model.name, own.model_dump(mode="json"), work, weights, "identity"
         )
-        if of_images:
-            vectors = _frozen.vectors(bare, batch.inputs, (settings.origin.content, settings.side, str(work.shapes)))
-        else:
+        if of_texts:
             vectors = bare.vectors(batch.inputs)
+        else:
+            vectors = _frozen.vectors(bare, batch.inputs, (settings.origin.content, settings.side, str(work.shapes)))
         head = _head(vectors, batch, work, settings.C, seed)
         learned = {"head.weight": head.weights.astype(np.float32), "head.bias": head.bias.astype(np.float32)}
         form: Form = replace(bare, weights=weights | learned, link=head.link, scale=head.scale, offset=head.offset)

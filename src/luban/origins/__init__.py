@@ -4,6 +4,7 @@
     layout   what lies in a folder as the library `transformers` writes it, checked
     configs  which architectures are built, within which sizes, and the building itself
     pictures, inverted_residuals  the same of networks of images, whose layers are luban's own
+    sounds   the same of encoders of sounds; ctranslate2, from_ctranslate2 bring the files of CTranslate2 into theirs
     causal   language models that continue a text; gguf, from_gguf bring the files of llama.cpp into their layout
     weighing from the weights of a folder into what was built
 

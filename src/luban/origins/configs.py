@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from luban.core.lazy import require
 from luban.core.strict_json import shown
 from luban.forms.network import undrawn
-from luban.origins import pictures
+from luban.origins import pictures, sounds
 
 if TYPE_CHECKING:
     from torch import nn
@@ -63,8 +63,11 @@ def checked(document: Mapping[str, Any]) -> dict[str, Any]:
     kind = document.get("model_type")
     if kind in pictures.KINDS:
         return pictures.checked(document)
+    if kind in sounds.KINDS:
+        return sounds.checked(document)
     if kind not in ENCODERS:
-        raise ValueError(f"its kind is {shown(kind)}, and {', '.join((*ENCODERS, *pictures.KINDS))} are known")
+        known = ", ".join((*ENCODERS, *pictures.KINDS, *sounds.KINDS))
+        raise ValueError(f"its kind is {shown(kind)}, and {known} are known")
     return plain(document)
 
 
@@ -95,12 +98,14 @@ def _is_word(text: str) -> bool:
     return len(text) <= _LONGEST_WORD and text.isprintable() and "/" not in text
 
 
-def reads(config: Mapping[str, Any]) -> Literal["tokens", "image"]:
-    """The kind of shapes that it reads.
+def reads(config: Mapping[str, Any]) -> Literal["tokens", "image", "sequence"]:
+    """The kind of shapes that it reads; of sequences only those of sounds.
 
-    >>> reads({"model_type": "bert"}), reads({"model_type": "inverted-residuals"})
-    ('tokens', 'image')
+    >>> [reads({"model_type": kind}) for kind in ("bert", "inverted-residuals", "whisper")]
+    ['tokens', 'image', 'sequence']
     """
+    if config["model_type"] in sounds.KINDS:
+        return "sequence"
     return "image" if config["model_type"] in pictures.KINDS else "tokens"
 
 
@@ -108,6 +113,8 @@ def layers(config: Mapping[str, Any]) -> int:
     """How many blocks follow each other."""
     if reads(config) == "image":
         return pictures.blocks(config)
+    if reads(config) == "sequence":
+        return int(config["encoder_layers"])
     return next((int(config[name]) for name in _LAYERS if name in config), 12)
 
 
@@ -122,6 +129,8 @@ def block_weights(config: Mapping[str, Any]) -> int:
 
         with torch.device("meta"):
             return sum(weight.numel() for weight in _of_images(config).parameters())
+    if reads(config) == "sequence":
+        return sounds.block_weights(config)
     width = next((int(config[name]) for name in _WIDTHS if name in config), 768)
     inner = next((int(config[name]) for name in _INNER if name in config), 4 * width)
     # ModernBERT has two matrices for one on the way into a block's inner layer.
@@ -157,12 +166,14 @@ def longest(config: Mapping[str, Any]) -> int:
 
 def body(config: Mapping[str, Any], **options: Any) -> Any:
     """The network without a head, with fresh weights: (rows, steps) numbers of tokens to states of each step; images
-    to vectors. options: of the network of images.
+    to vectors; of sounds the encoder of `transformers`. options: of the network of images.
 
     Raises ValueError where the sizes do not fit each other, or would need more weights than are taken.
     """
     if reads(config) == "image":
         return _of_images(config, **options)
+    if reads(config) == "sequence":
+        return _of_sounds(config)
     found = fresh(config)
     # What answers a whole text from its first step is a head of its own, which no text here goes through.
     if getattr(found, "pooler", None) is not None:
@@ -194,6 +205,14 @@ def fresh(config: Mapping[str, Any]) -> Any:
         bounded(AutoModel.from_config(asked))
     with undrawn() if _GIVEN.get() else nullcontext():
         return AutoModel.from_config(asked)
+
+
+def _of_sounds(config: Mapping[str, Any]) -> Any:
+    torch = require("torch", extra="nets", purpose="building a pretrained model")
+    with torch.device("meta"):
+        bounded(sounds.encoder(config))
+    with undrawn() if _GIVEN.get() else nullcontext():
+        return sounds.encoder(config)
 
 
 def _of_images(config: Mapping[str, Any], **options: Any) -> nn.Module:

@@ -4,6 +4,7 @@
     model.safetensors     the weights, or the several files that `model.safetensors.index.json` names
     tokenizer.json        how texts are cut (`features/_given`), where it reads texts
     1_Pooling/config.json how one vector is made of the states, where somebody said so
+    preprocessor_config.json  how sounds become frames (`sounds`), where it reads sounds
     README.md             its card, of which the licence is read
 
 Weights in pickles are never opened. Nothing here imports torch.
@@ -12,7 +13,7 @@ Weights in pickles are never opened. Nothing here imports torch.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +24,7 @@ from luban.core.errors import BundleError, UsageError
 from luban.core.strict_json import parse, shown
 from luban.data import cache
 from luban.features import _given as given
-from luban.origins import configs
+from luban.origins import configs, sounds
 
 if TYPE_CHECKING:
     from luban.batch import Array
@@ -47,7 +48,7 @@ class Origin:
 
     sha256: of what it is: config, weights and tokenizer. config: as `configs.checked` keeps it.
     marks: the numbers of what pads, is unknown, begins, ends and masks. summary: how states become one vector. A model
-    of images has a tokenizer no more than these.
+    of images or of sounds has a tokenizer no more than these.
     """
 
     path: Path
@@ -78,7 +79,8 @@ class Origin:
 
     def weights(self) -> dict[str, Array]:
         """The tensors of its body by name, as float32: without the prefix of its kind, and without heads."""
-        return weights(self.files, self.path)
+        own = sounds.own if configs.reads(self.config) == "sequence" else bare
+        return weights(self.files, self.path, own)
 
 
 def opened(path: Path) -> Origin:
@@ -92,13 +94,31 @@ def opened(path: Path) -> Origin:
     except ValueError as reason:
         raise UsageError(f"this architecture is not taken: {reason}.", where=str(path / CONFIG), fix=_CURE) from None
     files = weight_files(path)
-    if configs.reads(config) == "image":
-        of_images = [config, *(cache.content(file) for file in files)]
-        return Origin(path.resolve(), fingerprint.of_json(of_images), config, _NO_MARKS, "mean", licence(path), files)
+    if configs.reads(config) != "tokens":
+        if configs.reads(config) == "sequence":
+            _check_hearing(path, config)
+        bare_ones = [config, *(cache.content(file) for file in files)]
+        return Origin(path.resolve(), fingerprint.of_json(bare_ones), config, _NO_MARKS, "mean", licence(path), files)
     tokenizer, marks = _cutting(path, tuple(cache.stamp(file) for file in _cuts(path)))
     contents = [cache.content(file) for file in files]
     identity: list[Any] = [config, *contents, tokenizer, list(marks)]
     return Origin(path.resolve(), fingerprint.of_json(identity), config, marks, _summary(path), licence(path), files)
+
+
+def _check_hearing(path: Path, config: Mapping[str, Any]) -> None:
+    """Raises UsageError where a folder does not say how sounds become frames, or says another way than is known."""
+    place = path / sounds.HEARS
+    if not place.is_file():
+        raise UsageError(
+            f"it has no {sounds.HEARS}, so nobody knows how it hears sounds.",
+            where=str(path),
+            fix=f"write one beside it: transformers.AutoFeatureExtractor.from_pretrained(FOLDER)"
+            f".save_pretrained({str(path)!r})",
+        )
+    try:
+        sounds.check_hearing(read_json(place), config)
+    except ValueError as reason:
+        raise UsageError(f"this way to hear is not taken: {reason}.", where=str(place), fix=_CURE) from None
 
 
 def _cuts(path: Path) -> list[Path]:
@@ -237,8 +257,11 @@ def bare(name: str) -> str:
     return _PREFIX.sub("", name)
 
 
-def weights(files: Sequence[Path], where: Path) -> dict[str, Array]:
-    """The tensors of these files by their bare names, as float32. Raises BundleError for what cannot be read."""
+def weights(files: Sequence[Path], where: Path, named: Callable[[str], str | None] | None = None) -> dict[str, Array]:
+    """The tensors of these files by their bare names, as float32. Raises BundleError for what cannot be read.
+
+    named: what a tensor is called, instead; None for one that is left out.
+    """
     import torch
     from safetensors import SafetensorError, safe_open
 
@@ -247,9 +270,9 @@ def weights(files: Sequence[Path], where: Path) -> dict[str, Array]:
         try:
             with safe_open(file, framework="pt") as tensors:
                 for name in tensors.keys():  # noqa: SIM118 - it is no dictionary
-                    tensor = tensors.get_tensor(name)
-                    if tensor.is_floating_point():
-                        found[bare(name)] = tensor.to(torch.float32).numpy()
+                    called = (named or bare)(name)
+                    if called is not None and (tensor := tensors.get_tensor(name)).is_floating_point():
+                        found[called] = tensor.to(torch.float32).numpy()
         except SafetensorError as error:
             raise BundleError(f"its weights cannot be read: {str(error)[:120]}.", where=str(file)) from None
     if not found:

@@ -9,7 +9,7 @@ from luban.core import files
 from luban.core.errors import UsageError
 from luban.core.suggest import did_you_mean, fold
 from luban.data import cache, catalogue
-from luban.origins import hub, layout
+from luban.origins import from_ctranslate2, hub, layout
 from luban.origins.layout import BY_CONTENT, Origin
 
 FOLDER = "origins"
@@ -38,7 +38,10 @@ def find(name: str, *, online: bool = False) -> Origin:
 
 
 def place(name: str, *, online: bool = False) -> Path:
-    """Where the folder of this name, the sample or the model of the hub lies. Raises UsageError with the near name."""
+    """Where the folder of this name, the sample or the model of the hub lies. Raises UsageError with the near name.
+
+    One that CTranslate2 wrote is brought into the layout of `transformers` first, in the cache.
+    """
     path = Path(name)
     if not path.exists() and hub.is_name(name):
         return hub.folder(name, online=online)
@@ -51,7 +54,7 @@ def place(name: str, *, online: bool = False) -> Path:
                 fix=f"a folder that `transformers` wrote, or one of {', '.join(known)}",
             )
         path = catalogue.sample_path(name.removeprefix("sample:"))
-    return path
+    return from_ctranslate2.folder(path) if from_ctranslate2.is_one(path) else path
 
 
 def note(sha256: str, path: Path) -> None:

@@ -66,6 +66,8 @@ class Features(Section):
     """Samples a second of sounds; `auto` takes the commonest of the training rows, up to 16,000."""
     mel_bands: int = Field(64, ge=8, le=512)
     """Frequency bands of a sound's spectrogram."""
+    spectrogram: Literal["log-mel", "whisper"] = "log-mel"
+    """How sounds become frames: luban's own way, or as Whisper learned from, 16,000 samples a second; `--from` says."""
     unreadable: Literal["stop", "drop"] = "stop"
     """Rows whose images, sounds or series cannot be read are left out; `stop` ends a run where they are above 1%."""
 

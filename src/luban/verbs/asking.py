@@ -29,7 +29,7 @@ PATHS = {
     "seed": "seed",
 }
 """Where an option lies in the recipe."""
-FROM = ("pretrained-features", "pretrained-text", "pretrained-image")
+FROM = ("pretrained-features", "pretrained-text", "pretrained-image", "pretrained-sound")
 """The models that begin from a pretrained one: the cheaper one, and those that fine-tune."""
 WRITING, WRITES = "pretrained-encoder-decoder", "sequence-to-sequence"
 """The one that begins from an encoder where texts are written, and the task that asks for that."""
@@ -140,6 +140,8 @@ def _beginning(origin: Origin, start: Recipe, changes: Mapping[str, Any], task: 
         if "features.image_most" not in changes:
             values["features.image_most"] = max(start.features.image_most, origin.config["image_size"])
         return values
+    if configs.reads(origin.config) == "sequence":
+        return values | _hearing(origin, start, changes)
     values["features.tokenizer"] = str(origin.tokenizer)
     asked, most = changes.get("features.longest", start.features.longest), configs.longest(origin.config)
     if asked == "auto":
@@ -151,6 +153,30 @@ def _beginning(origin: Origin, start: Recipe, changes: Mapping[str, Any], task: 
             fix=f"--set features.longest={most}",
         )
     return values
+
+
+def _hearing(origin: Origin, start: Recipe, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What the recipe says of how a pretrained encoder hears sounds: as it learned, and not longer than it can."""
+    from luban.origins import sounds
+
+    most = sounds.frames(origin.config)
+    wanted = {"spectrogram": "whisper", "mel_bands": origin.config["num_mel_bins"], "sample_rate": sounds.RATE}
+    for name, value in wanted.items():
+        asked = changes.get(f"features.{name}", value)
+        if asked not in (value, "auto"):
+            raise UsageError(
+                f"the pretrained model hears sounds with {name} {value}, and not {asked}.",
+                where=f"--set features.{name}",
+                fix=f"leave it out, or --set features.{name}={value}",
+            )
+    asked = changes.get("features.longest", start.features.longest)
+    if isinstance(asked, int) and asked > most:
+        raise UsageError(
+            f"sounds of {asked:,} frames are longer than the {most:,} that the pretrained model reads.",
+            where="--set features.longest",
+            fix=f"--set features.longest={most}",
+        )
+    return {f"features.{name}": value for name, value in wanted.items()}
 
 
 def _is_coded(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""`luban embed`: the vectors that a pretrained model makes of texts or images, and those nearest to a question."""
+"""`luban embed`: vectors that a pretrained model makes of texts, images or sounds, and those nearest to a question."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 1_024
 """Rows whose vectors are made at a time: memory stays flat."""
+_FILES = {"image": ("image", "picture.jpg"), "audio": ("sound", "recording.wav")}
+"""What is looked for by a file of its kind, and what such a file is called."""
 MOST_SHOWN = 200
 """Characters of a text that was found."""
 
@@ -54,12 +56,12 @@ def embed(
     online: bool = False,
     console: Console = SILENT,
 ) -> Embedded:
-    """The vectors of the texts or images in `data`, of length 1, so that a sum of products is their cosine.
+    """The vectors of the texts, images or sounds in `data`, of length 1, so that a sum of products is their cosine.
 
     from_: the pretrained model; or the bundle of an autoencoder, whose codes of whole rows are given as they are.
     text: the column that it reads; the only one of its kind where nothing is said.
-    find: a question, or the file of an image: instead of vectors, the `top` rows nearest to it, the nearest first. Two
-        towers (CLIP) find images by words, and texts by an image.
+    find: a question, or the file of an image or a sound: instead of vectors, the `top` rows nearest to it, the nearest
+        first. Two towers (CLIP) find images by words, and texts by an image.
     out: a file with `row`, or the id column, and `v0`, `v1`, ...; a parquet file has one column `vector` instead.
     stream: where CSV goes instead. online: whether the hub may be asked for the model.
 
@@ -99,7 +101,7 @@ def embed(
 
 
 def _single(name: str, dataset: Dataset, text: str | None) -> Encoder:
-    """The encoder of this name, of texts or of images."""
+    """The encoder of this name, of texts, images or sounds."""
     from luban.verbs import unlabelled
 
     schema = unlabelled.column_of(dataset, text, unlabelled.kind_of(name))
@@ -152,23 +154,27 @@ def _nearest(
 
 
 def _asked(encoder: Encoder | Towers, question: str) -> Array:
-    """The vector of a question. Raises UsageError where one to images, by what reads nothing else, is no image."""
+    """The vector of a question. Raises UsageError where one to images or sounds, by what reads no text, is none."""
     import polars as pl
 
     from luban.verbs.towers import Towers
 
     if isinstance(encoder, Towers):
         return encoder.asked(question)
-    if encoder.schema.inputs[0].kind != "text":
-        reason = registry.find("features", "image").problems(pl.Series([question]))[0]
+    kind = encoder.schema.inputs[0].kind
+    if kind in _FILES:
+        word, example = _FILES[kind]
+        reason = registry.find("features", kind).problems(pl.Series([question]))[0]
         if reason is not None:
             raise UsageError(
-                f"what is looked for among images is an image, and {reason}.", where="--find", fix="--find picture.jpg"
+                f"what is looked for among {word}s is {'an' if word == 'image' else 'a'} {word}, and {reason}.",
+                where="--find",
+                fix=f"--find {example}",
             )
     found: Array = encoder.vectors([question])[0]
     return found
 
 
 def _told(value: Any) -> str:
-    """A text, or the path of an image; pixels have neither."""
+    """A text, or the path of a file; pixels have neither."""
     return value if isinstance(value, str) else "" if value is None else "(pixels)"

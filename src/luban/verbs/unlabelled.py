@@ -30,6 +30,10 @@ from luban.verbs.answering import Answerer
 if TYPE_CHECKING:
     from luban.data.tensor_preprocessor import TensorPreprocessor
 
+Kind = Literal["text", "image", "audio"]
+_KINDS: dict[str, Kind] = {"tokens": "text", "image": "image", "sequence": "audio"}
+"""The data type for each kind of shapes."""
+_SEEN = {"text": "texts", "image": "images", "audio": "sounds"}
 SHARPNESS = 20.0
 """What cosines are multiplied by: with it sentence encoders are usually trained."""
 SMALLEST = 1e-12
@@ -43,7 +47,7 @@ _EXAMPLE = '--labels "sport, tech=computers and the internet"'
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """A pretrained model that reads one column, of texts or of images. network: its head stands for nothing yet."""
+    """A pretrained model that reads one column, of texts, images or sounds. network: its head stands for nothing."""
 
     schema: Schema
     features: Features
@@ -65,7 +69,7 @@ class Encoder:
         return self.vectors(values.cast(str) if self.schema.inputs[0].kind == "text" else values)
 
     def vectors(self, values: Sequence[str | None] | pl.Series) -> Array:
-        """(values, width) of length 1. values: texts, or paths of images, or their pixels."""
+        """(values, width) of length 1. values: texts, or paths of images or sounds, or pixels."""
         column = values if isinstance(values, pl.Series) else pl.Series(self.column, values, pl.String)
         found = self.network.vectors(self.preprocessor.transform(column.alias(self.column).to_frame()))
         return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), SMALLEST)
@@ -80,15 +84,19 @@ def encoder(name: str, schema: Schema, some: pl.DataFrame | None = None) -> Enco
     from luban.bundle import store
     from luban.data.tensor_preprocessor import TensorPreprocessor
     from luban.models import _pretrained
-    from luban.origins import configs, naming
+    from luban.origins import configs, naming, sounds
 
     store.check(name)
     origin = naming.find(name)
+    settings: dict[str, Any] = {}
     if configs.reads(origin.config) == "image":
-        features, settings = Features(image_size=origin.config["image_size"], color="rgb"), {}
+        features = Features(image_size=origin.config["image_size"], color="rgb")
+    elif configs.reads(origin.config) == "sequence":
+        bands, longest = origin.config["num_mel_bins"], sounds.frames(origin.config)
+        features = Features(spectrogram="whisper", mel_bands=bands, longest=longest)
     else:
         features = Features(tokenizer=str(origin.tokenizer), longest=min(LONGEST, configs.longest(origin.config)))
-        settings = {"unit": True}
+        settings["unit"] = True
     # With a tokenizer and a length, or a size and colours, that are given, nothing is learned of any row.
     if some is None or schema.inputs[0].kind != "text":
         some = pl.DataFrame({schema.inputs[0].name: []}, {schema.inputs[0].name: pl.String})
@@ -132,11 +140,11 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
     if place is not None and entailment.is_one(place):
         schema = column_of(dataset, text)
         return choosing_labels.of_texts(name, phrases, schema, first_rows(dataset, schema))
-    if kind_of(name) == "image":
+    if (kind := kind_of(name)) != "text":
         raise UsageError(
-            f"'{name}' reads images, and no descriptions of labels.",
+            f"'{name}' reads {_SEEN[kind]}, and no descriptions of labels.",
             where="--labels",
-            fix=f"label a few images of each kind, then: luban fit FOLDER --from {name}",
+            fix=f"label a few {_SEEN[kind]} of each kind, then: luban fit FOLDER --from {name}",
         )
     schema = column_of(dataset, text)
     found = encoder(name, schema, first_rows(dataset, schema))
@@ -186,14 +194,14 @@ def described(labels: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def kind_of(name: str) -> Literal["text", "image"]:
+def kind_of(name: str) -> Kind:
     """The data type of the column that the pretrained model of this name reads; UsageError for an unknown one."""
     from luban.origins import configs, naming
 
-    return "image" if configs.reads(naming.find(name).config) == "image" else "text"
+    return _KINDS[configs.reads(naming.find(name).config)]
 
 
-def column_of(dataset: Dataset, text: str | None, kind: Literal["text", "image"] = "text") -> Schema:
+def column_of(dataset: Dataset, text: str | None, kind: Kind = "text") -> Schema:
     """The one column that is read. Raises UsageError where it is not clear which."""
     if text is not None and text not in dataset.schema.names:
         raise UsageError(
@@ -206,6 +214,8 @@ def column_of(dataset: Dataset, text: str | None, kind: Literal["text", "image"]
         column.name for column in dataset.schema.columns if column.dtype == "String" and kind == "text"
     ]
     if text is None and len(words) != 1:
-        what = f"several columns hold {kind}s: {', '.join(words[:5])}" if words else f"no column holds {kind}s"
+        what = (
+            f"several columns hold {_SEEN[kind]}: {', '.join(words[:5])}" if words else f"no column holds {_SEEN[kind]}"
+        )
         raise UsageError(f"{what}.", where=dataset.where, fix=f"--text {words[0] if words else 'COLUMN'}")
     return Schema((replace(dataset.schema[text or words[0]], kind=kind, role="input"),))

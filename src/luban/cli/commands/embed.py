@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     "embed",
     cls=Verb,
     section=USE,
-    short_help="Vectors of texts or images, and those nearest to a question.",
+    short_help="Vectors of texts, images or sounds, and those nearest to a question.",
     epilog='Example: luban embed articles.csv --from minilm --find "who won the cup?"',
 )
 @click.argument("data", metavar="DATA")
 @option("--from", "from_", metavar="NAME", required=True, group=MODEL, help="The pretrained model: minilm, a folder.")
 @options.online
 @option("--text", metavar="COLUMN", group=MODEL, help="The column that it reads; else the only one of its kind.")
-@option("--find", metavar="QUESTION", group=RESULT, help="Show the nearest rows to this, or to this picture.")
+@option("--find", metavar="QUESTION", group=RESULT, help="Show the nearest rows to this, or to this file.")
 @option("--top", type=click.IntRange(min=1), default=5, metavar="N", group=RESULT, help="How many are shown; else 5.")
 @option("--out", metavar="FILE", group=RESULT, help="Write the vectors here instead of to stdout.")
 @options.written_as
 @options.threads
 @options.common
 def command(talk: Talk, out: str | None, find: str | None, **asked: Any) -> Result | None:
-    """Read the texts or images of DATA by a pretrained model, each as a vector of length 1: what is alike lies close
-    together. --from BUNDLE gives the codes of whole rows by an autoencoder that learned without labels.
+    """Read the texts, images or sounds of DATA by a pretrained model, each as a vector of length 1: what is alike lies
+    close together. --from BUNDLE gives the codes of whole rows by an autoencoder that learned without labels.
 
     Columns: 'row' from 0, then 'v0', 'v1', ...; a parquet or jsonl file has one column 'vector'. A folder of texts is
     data too, so --find searches it by what a question means.

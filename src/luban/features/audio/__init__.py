@@ -1,5 +1,6 @@
 """Sounds: paths or bytes of files, as log-mel spectrograms of one channel at one sample rate; or such spectrograms.
 
+The spectrograms are luban's own (`spectrogram`), or those that Whisper learned from (`whisper`), where it reads them.
 A missing sound, and one that cannot be read, is one frame of the mean of each band. Models that see a row as one line
 of numbers get the mean and the standard deviation of each band. One state serves both views.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -18,7 +20,7 @@ from luban.core.errors import BundleError
 from luban.features import _files, _pieces
 from luban.features._files import Unreadable
 from luban.features._learning import LONGEST, is_whole, longest_of, problem, spread_out, standard, whole
-from luban.features.audio import pieces, reading, spectrogram
+from luban.features.audio import pieces, reading, spectrogram, whisper
 from luban.protocols import Cut, Shape, State, TensorFeature
 from luban.recipe.recipe import Features
 
@@ -31,6 +33,9 @@ USUAL_RATE, MOST_FRAMES = 16_000, 1_000
 """Samples a second, and frames, at most, where the recipe leaves it to the training rows."""
 _LIMIT = 1e4
 _KEYS = {"rate", "bands", "longest", "center", "spread"}
+_WHISPER = "whisper"
+_AS = "spectrogram"
+"""The key of a state whose frames are those of Whisper."""
 
 
 @final
@@ -44,20 +49,26 @@ class Audio:
     def fit(self, values: pl.Series, settings: Features) -> State:
         """The rate and the length of the training sounds, and the mean and spread of each band."""
         some = spread_out(values.drop_nulls(), LEARNED)
-        rate = _rate(some) if settings.sample_rate == "auto" else settings.sample_rate
-        rate = min(max(rate, reading.RATES[0]), reading.RATES[1])
+        as_whisper = settings.spectrogram == _WHISPER
+        if as_whisper:
+            rate = whisper.RATE
+        else:
+            rate = _rate(some) if settings.sample_rate == "auto" else settings.sample_rate
+            rate = min(max(rate, reading.RATES[0]), reading.RATES[1])
         longest = MOST_FRAMES if settings.longest == "auto" else whole(settings.longest)
         bands = settings.mel_bands
-        frames = [each for each in _spectrograms(some, rate, bands, longest) if each is not None]
+        how = _How(rate, bands, longest, as_whisper)
+        frames = [each for each in _spectrograms(some, how) if each is not None]
         if settings.longest == "auto":
             longest = longest_of(np.array([len(each) for each in frames], np.int64), longest)
-        return State({"rate": rate, "bands": bands, "longest": longest, **_standard(frames, bands)})
+        named = {_AS: _WHISPER} if as_whisper else {}
+        return State({"rate": rate, "bands": bands, "longest": longest, **named, **_standard(frames, bands, how)})
 
     def encode(self, values: pl.Series, state: State) -> Ragged:
         """Ragged float32 (frames, bands)."""
         learned = state.values
         nothing = np.array([learned["center"]], np.float32)
-        found = _spectrograms(values, learned["rate"], learned["bands"], learned["longest"])
+        found = _spectrograms(values, _how(state))
         rows = [nothing if each is None else each for each in found]
         return Ragged.of(rows) if rows else Ragged(nothing[:0], np.zeros(1, np.int64))
 
@@ -82,7 +93,7 @@ class Audio:
     def cut(self, values: pl.Series, state: State, most: int) -> Cut:
         """The stretches of the one sound in `values`, as spectrograms."""
         learned = state.values
-        frames = _spectrograms(values, learned["rate"], learned["bands"], learned["longest"])[0]
+        frames = _spectrograms(values, _how(state))[0]
         if frames is None:
             return _pieces.whole(values)
         return pieces.cut(values, frames, np.array(learned["center"]), most)
@@ -106,17 +117,46 @@ class Audio:
 
     def check(self, state: State) -> None:
         values = state.values
-        if set(values) != _KEYS or state.arrays or state.parts:
+        if set(values) - {_AS} != _KEYS or values.get(_AS, _WHISPER) != _WHISPER or state.arrays or state.parts:
             raise BundleError(f"an audio column must hold {', '.join(sorted(_KEYS))}.")
         for key, (least, most) in {"rate": reading.RATES, "bands": (8, 512), "longest": (1, LONGEST)}.items():
             if not is_whole(values[key], least, most):
                 raise BundleError(f"the {key} of an audio column must be {least} to {most}, not {values[key]!r:.40}.")
+        if _AS in values and values["rate"] != whisper.RATE:
+            raise BundleError(f"an audio column as Whisper hears it has {whisper.RATE:,} samples a second.")
         wrong = problem(dict(values), values["bands"])
         if wrong is not None:
             raise BundleError(f"an audio column is damaged: {wrong}.")
 
 
 feature = Audio()
+
+
+@dataclass(frozen=True)
+class _How:
+    """How sounds become frames. rate: samples a second. bands: of a frame. longest: frames, at most."""
+
+    rate: int
+    bands: int
+    longest: int
+    as_whisper: bool
+
+    @property
+    def silence(self) -> float:
+        """The value of a band in which nothing is."""
+        return whisper.SILENCE if self.as_whisper else math.log(spectrogram.FLOOR)
+
+    def frames(self, sound: Array, recorded: int) -> Array:
+        """(frames, bands) float32 of samples, of which there were so many a second."""
+        sound = spectrogram.resampled(sound, recorded, self.rate)
+        if self.as_whisper:
+            return whisper.log_mel(sound[: whisper.samples_of(self.longest)], self.bands)[: self.longest]
+        return spectrogram.log_mel(sound[: spectrogram.samples_of(self.longest, self.rate)], self.rate, self.bands)
+
+
+def _how(state: State) -> _How:
+    values = state.values
+    return _How(values["rate"], values["bands"], values["longest"], _AS in values)
 
 
 def _seconds(frames: int) -> float:
@@ -141,29 +181,28 @@ def _rate(values: pl.Series) -> int:
     return min(min(rates, key=lambda rate: (-rates[rate], rate)), USUAL_RATE) if rates else USUAL_RATE
 
 
-def _spectrograms(values: pl.Series, rate: int, bands: int, longest: int) -> list[Array | None]:
+def _spectrograms(values: pl.Series, how: _How) -> list[Array | None]:
     """(frames, bands) float32 of each sound; None where there is none that can be read."""
-    if _is_spectrograms(values.dtype, bands):
-        return [None if value is None else value.to_numpy()[:longest].copy() for value in values]
+    if _is_spectrograms(values.dtype, how.bands):
+        return [None if value is None else value.to_numpy()[: how.longest].copy() for value in values]
     found: list[Array | None] = []
     for value in values.to_list() if values.dtype in (pl.String, pl.Binary) else [None] * len(values):
         try:
             if value is None:
                 found.append(None)
                 continue
-            sound, recorded = reading.samples(value, _seconds(longest))
-            sound = spectrogram.resampled(sound, recorded, rate)[: spectrogram.samples_of(longest, rate)]
-            found.append(spectrogram.log_mel(sound, rate, bands))
+            sound, recorded = reading.samples(value, _seconds(how.longest))
+            found.append(how.frames(sound, recorded))
         except Unreadable:
             found.append(None)
     return found
 
 
-def _standard(frames: list[Array], bands: int) -> dict[str, list[float]]:
+def _standard(frames: list[Array], bands: int, how: _How) -> dict[str, list[float]]:
     """Mean and spread of each band over all frames; sums are exact, so the order of the rows does not matter."""
     count = sum(map(len, frames))
     if not count:
-        return standard([math.log(spectrogram.FLOOR)] * bands, [0.0] * bands)
+        return standard([how.silence] * bands, [0.0] * bands)
     means = _sums([each.astype(np.float64).sum(axis=0) for each in frames], bands) / count
     variances = _sums([((each.astype(np.float64) - means) ** 2).sum(axis=0) for each in frames], bands) / count
     return standard(means.tolist(), variances.tolist())
