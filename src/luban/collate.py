@@ -26,6 +26,8 @@ WRITTEN = ".written"
 
 SPREAD, SPREAD_STEPS = 1.25, 4
 """How many times as long as the shortest row of a piece the longest may be, and by how many steps besides."""
+PIECE, MASK = 8, 0.02
+"""What a piece costs besides its steps, as so many steps, and the share that a mask adds: measured on an encoder."""
 
 
 def parts(inputs: Inputs) -> Mapping[str, Array | Ragged]:
@@ -71,24 +73,40 @@ def unpadded(steps: Array, lengths: Array) -> Ragged:
 
 
 def pieces(order: Array, lengths: Array, most: int) -> list[Array]:
-    """Rows, ordered by length, in pieces: of at most `most` steps when padded, with little of them padding.
+    """Rows, ordered by length, in pieces of at most `most` steps when padded, which together cost little.
 
-    A piece has at least one row, and its longest row has at most a quarter, and four steps, more than its shortest.
+    A piece costs its steps, somewhat more where it needs a mask, and what each piece costs (`PIECE`, `MASK`); the sum
+    is the least there is, but for what masks may add. A piece has at least one row, and its longest row has at most a
+    quarter, and four steps, more than its shortest.
 
-    >>> [piece.tolist() for piece in pieces(np.array([2, 0, 1, 3]), np.array([9, 20, 8, 21]), 40)]
-    [[2, 0], [1], [3]]
+    >>> [piece.tolist() for piece in pieces(np.array([2, 0, 1, 3]), np.array([9, 20, 8, 21]), 42)]
+    [[2, 0], [1, 3]]
     """
-    found, first = [], 0
-    sorted_lengths = lengths[order]
-    while first < len(order):
-        longest = sorted_lengths[first] * SPREAD + SPREAD_STEPS
-        within = int(np.searchsorted(sorted_lengths, longest, side="right"))
-        # Padded steps grow with every row, so the first that is one too many can be looked up.
-        padded = sorted_lengths[first:within] * np.arange(1, within - first + 1)
-        size = max(int(np.searchsorted(padded, most, side="right")), 1)
-        found.append(order[first : first + size])
-        first += size
-    return found
+    sizes, counts = np.unique(lengths[order], return_counts=True)
+    ends, rows = np.cumsum(counts), len(order)
+    fit = np.maximum(most // np.maximum(sizes, 1), 1)
+    least, begins = np.full(rows + 1, np.inf), np.zeros(rows + 1, np.int64)
+    least[0] = 0.0
+    for first in range(rows):
+        if np.isinf(least[first]):
+            continue
+        shortest = int(np.searchsorted(ends, first, side="right"))
+        longest = int(np.searchsorted(sizes, sizes[shortest] * SPREAD + SPREAD_STEPS, side="right"))
+        if ends[shortest] - first >= fit[shortest]:
+            # Nothing is padded or masked in a full piece of equal rows.
+            longest = shortest + 1
+        # A piece ends with the last row of a length, or where it is full: one row more is left to no other for less.
+        last = np.minimum(ends[shortest:longest], first + fit[shortest:longest])
+        holds = last > np.append(first, ends[shortest : longest - 1])
+        last, steps = last[holds], sizes[shortest:longest][holds]
+        cost = (last - first) * steps * np.where(steps > sizes[shortest], 1.0 + MASK, 1.0) + least[first] + PIECE
+        better = cost < least[last]
+        least[last[better]], begins[last[better]] = cost[better], first
+    found, end = [], rows
+    while end:
+        found.append(order[begins[end] : end])
+        end = int(begins[end])
+    return found[::-1]
 
 
 def to_numpy(inputs: Inputs, rows: Array) -> dict[str, Array]:

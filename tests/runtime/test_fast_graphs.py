@@ -156,3 +156,41 @@ def test_pieces_hold_each_row_once_and_little_padding(most: int) -> None:
         longest = int(lengths[piece].max())
         assert len(piece) == 1 or len(piece) * longest <= most
         assert longest <= lengths[piece].min() * collate.SPREAD + collate.SPREAD_STEPS
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("most", [1, 60, 256, 5_000])
+def test_pieces_cost_about_the_least_that_any_would(most: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    lengths = random.integers(1, (5, 40, 300)[seed % 3], 40)
+    pieces = collate.pieces(np.argsort(lengths, kind="stable"), lengths, most)
+    assert sum(cost_of(lengths[piece]) for piece in pieces) <= 1.002 * least_cost(np.sort(lengths), most)
+
+
+def cost_of(lengths: np.ndarray) -> float:
+    masked = 1 + collate.MASK * bool(lengths.min() < lengths.max())
+    return float(len(lengths) * lengths.max() * masked + collate.PIECE)
+
+
+def least_cost(ordered: np.ndarray, most: int) -> float:
+    """What the best pieces cost: every beginning of a last piece is tried."""
+    least = [0.0]
+    for end in range(1, len(ordered) + 1):
+        tried = [
+            least[first] + cost_of(ordered[first:end])
+            for first in range(end)
+            if (end - first == 1 or (end - first) * ordered[end - 1] <= most)
+            and ordered[end - 1] <= ordered[first] * collate.SPREAD + collate.SPREAD_STEPS
+        ]
+        least.append(min(tried))
+    return least[-1]
+
+
+def test_rows_that_are_equally_long_are_answered_without_others() -> None:
+    lengths = np.array([40] * 12 + [41] * 12)
+    pieces = collate.pieces(np.arange(24), lengths, 256)
+    assert [len(set(lengths[piece])) for piece in pieces] == [1] * 4
+
+
+def test_no_rows_are_no_pieces() -> None:
+    assert collate.pieces(np.arange(0), np.zeros(0, np.int64), 256) == []
