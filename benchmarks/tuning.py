@@ -7,7 +7,7 @@ with other texts: of the whole training, the beginning of the network included. 
 
 default: the Trainer as it comes: shuffled batches of 8, padded to the longest, float32. best: texts of like length
 together, bfloat16 where the processor has it, nothing saved, in batches of 8 or 32, whichever takes less. Luban cuts
-batches by a budget of tokens, as many as 8, or 32, texts of the median length have, in bfloat16 where the processor has
+batches by a budget of tokens, as many as 8, or 32, texts of the mean length have, in bfloat16 where the processor has
 it; its signals are on.
 
 What luban does that the Trainer does not: its products are in bfloat16 (so are those of `best`), those rows of the word

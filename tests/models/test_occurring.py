@@ -15,6 +15,7 @@ from luban import collate
 from luban.batch import Array, Batch, Tensors
 from luban.core.errors import Interrupted
 from luban.features.text.tokens import Tokens
+from luban.models import _lower_attention
 from luban.models._occurring import Occurring, occurring
 from luban.models._pretrained_encoder import PretrainedEncoder
 from luban.origins import naming
@@ -177,7 +178,7 @@ def test_every_kind_of_encoder_reads_its_words_through_it(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_attention_step_by_step_in_bfloat16_says_what_it_says_otherwise(kind: str) -> None:
+def test_attention_in_bfloat16_training_says_what_it_says_otherwise(kind: str) -> None:
     config = {**tiny.CONFIG, "model_type": kind, **KINDS[kind]}
     config |= {"hidden_dropout_prob": 0.0, "dropout": 0.0}
     torch.manual_seed(0)
@@ -190,7 +191,7 @@ def test_attention_step_by_step_in_bfloat16_says_what_it_says_otherwise(kind: st
         with torch.autocast("cpu", torch.bfloat16):
             found.append(encoder(values, lengths).float())
         chosen.append(encoder.body.config._attn_implementation)
-    assert chosen == ["eager", "eager" if kind == "mpnet" else "sdpa"]
+    assert chosen == [_lower_attention.NAME, "eager" if kind == "mpnet" else "sdpa"]
     assert torch.allclose(*found, atol=0.03)
     # Padding is not looked at either way.
     encoder.train()

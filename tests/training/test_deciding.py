@@ -13,6 +13,7 @@ from luban.core.errors import UsageError
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Train
 from luban.training import computing, deciding, duration, gathering, rates
+from luban.training.batches import Order
 from training.networks import CANDIDATE, table
 
 OPEN = ("epochs", "batch_size", "learning_rate", "augment", "precision", "device", "patience", "threads", "stopping")
@@ -91,12 +92,21 @@ def test_a_tenth_says_when_to_stop_and_of_many_rows_no_more_than_it_takes():
     assert found.train.stopping == 0.3 and "stopping" not in found.reasons
 
 
-def test_the_budget_of_a_batch_holds_its_rows_of_the_median_length():
+def test_the_budget_of_a_batch_holds_its_rows_of_the_mean_length():
     lengths = np.array([10] * 900 + [400] * 100)
-    found = deciding.sizes(Train(batch_size=50), 1_000, lengths).train
-    assert found.tokens == 500
+    found = deciding.sizes(Train(batch_size=50), 1_000, lengths)
+    assert found.train.tokens == 50 * 49 and "mean length, 49.0" in found.reasons["tokens"]
     # The longest row alone must fit.
-    assert deciding.sizes(Train(batch_size=8), 1_000, lengths).train.tokens == 400
+    assert deciding.sizes(Train(batch_size=2), 1_000, lengths).train.tokens == 400
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.7, 1.2])
+def test_an_epoch_has_about_as_many_steps_as_the_size_of_batches_says(spread: float):
+    """However the lengths of rows lie, one long row among many short ones or all alike."""
+    lengths = np.exp(np.random.default_rng(0).normal(3.5, spread, 2_000)).astype(int) + 1
+    train = deciding.sizes(Train(batch_size=16), 2_000, lengths).train
+    order = Order(2_000, 16, 0, train.tokens, lengths)
+    assert 0.9 * 2_000 / 16 < order.steps < 1.25 * 2_000 / 16
 
 
 def test_the_range_test_leaves_the_network_as_it_was_and_finds_a_rate_that_learns():

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from luban.batch import Array
+from luban.models import _lower_attention
 from luban.models._dropout import Dropout, cheaper
 from luban.models._layers import own_steps, summarised
 from luban.models._occurring import occurring
@@ -19,7 +20,7 @@ from luban.origins import configs
 MARKS = 5
 """Luban's own tokens stand before those of a tokenizer that was given."""
 LONG = 256
-"""Steps of a text from which attention is one operation in any training: its single ones keep a number of each pair."""
+"""Steps of a text from which attention is torch's in any training: luban's own keeps numbers of each pair."""
 END = 3
 """The mark behind each text."""
 
@@ -55,7 +56,7 @@ class PretrainedEncoder(nn.Module):
         self.dropout = Dropout(dropout)
         self.body: Any = configs.body(configs.attending(config, attention_dropout))
         cheaper(self.body)
-        # How attention is taken otherwise, while it is taken step by step.
+        # How attention is taken otherwise, while it is taken by a way of luban's own.
         self._aside: str | None = None
         self.register_buffer("marks", torch.tensor(marks, dtype=torch.int64))
         self.width = int(self.body.config.hidden_size)
@@ -98,15 +99,13 @@ class PretrainedEncoder(nn.Module):
         return self.body(input_ids=numbers, attention_mask=own.long(), **told)
 
     def _choose_attention(self, values: Tensor) -> None:
-        """Takes attention step by step where it is learned in bfloat16 on a processor.
+        """Takes attention by a way of luban's own where it is learned in bfloat16 on a processor.
 
-        There torch's single operation takes 14 ms, there and back, of nine texts of 36 tokens (12 heads of 32 numbers),
-        or 3.8 ms with a tenth left out, and its steps 1.7 and 2.7 ms. They stay chosen until the next pass: layers that
-        are calculated again in the backward pass must do as they did.
+        It stays chosen until the next pass: layers that are calculated again in the backward pass must do as they did.
         """
         lower = self.training and values.device.type == "cpu" and torch.is_autocast_enabled("cpu")
         steps, config = lower and values.shape[1] <= LONG, self.body.config
         if steps and self._aside is None:
-            self._aside, config._attn_implementation = config._attn_implementation, "eager"
+            self._aside, config._attn_implementation = config._attn_implementation, _lower_attention.known()
         elif not steps and self._aside is not None:
             config._attn_implementation, self._aside = self._aside, None

@@ -7,9 +7,11 @@ one, and the number of weights is known before any memory is asked for. The laye
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from luban.core.lazy import require
@@ -196,15 +198,24 @@ def given() -> Iterator[None]:
 def fresh(config: Mapping[str, Any]) -> Any:
     """The network of a config that luban wrote or `checked`, all of it but the head. Raises ValueError as `body`."""
     require("transformers", extra="nets", purpose="building a pretrained model")
-    import torch
     from transformers import AutoConfig, AutoModel
 
     values = dict(config)
+    _check_size(json.dumps(values, sort_keys=True))
     asked = AutoConfig.for_model(values.pop("model_type"), **values)
-    with torch.device("meta"):
-        bounded(AutoModel.from_config(asked))
     with undrawn() if _GIVEN.get() else nullcontext():
         return AutoModel.from_config(asked)
+
+
+@lru_cache(maxsize=32)
+def _check_size(told: str) -> None:
+    """Raises ValueError as `body`, once counted a config never again. told: the config as JSON."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    values = json.loads(told)
+    with torch.device("meta"):
+        bounded(AutoModel.from_config(AutoConfig.for_model(values.pop("model_type"), **values)))
 
 
 def _of_sounds(config: Mapping[str, Any]) -> Any:

@@ -303,8 +303,8 @@ def sizes(
         reasons["batch_size"] = f"{rows:,} rows make about {BATCHES} batches, of {SMALLEST_BATCH} to {largest} rows"
     tokens = train.tokens
     if tokens == "auto" and lengths is not None:
-        tokens = max(size * math.ceil(float(np.median(lengths))), int(lengths.max()))
-        reasons["tokens"] = f"{size} rows of the median length, {np.median(lengths):g}"
+        tokens = max(math.ceil(size * float(np.mean(lengths))), int(lengths.max()))
+        reasons["tokens"] = f"{size} rows of the mean length, {np.mean(lengths):.1f}"
     stopping = train.stopping
     if stopping == "auto":
         most, what = (MOST_STOPPING, "rows") if blocks is None else (MOST_BLOCKS, "blocks")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 FEWEST = 2
 """Rows of a share: batch normalisation takes no single row."""
+CLOSE = 1e-6
+"""What torch adds to a norm before it divides by it."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +147,14 @@ class Team:
             return 0.0
         import torch
 
-        norm = torch.nn.utils.clip_grad_norm_(parameters, most, foreach=True)
-        return float(sharding.whole(norm))
+        learning = list(parameters)
+        gradients = [parameter.grad for parameter in learning if parameter.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
+        found = float(sharding.whole(norm))
+        # Where nothing is to be shortened torch would multiply by one.
+        if not found <= most - CLOSE:
+            torch.nn.utils.clip_grads_with_norm_(learning, most, norm, foreach=True)
+        return found
 
     def draws(self, seed: int, step: int) -> None:
         """Sets torch's random state for a step, where there are several: so a checkpoint need not hold that of each."""

@@ -42,9 +42,12 @@ class Kept:
         self._decay = decay
         self._average = [p.detach().clone() for p in self._parameters] if decay else []
         self._best: dict[str, Tensor] = {}
+        # Whether the module has the best weights as it is.
+        self._there = False
 
     def average(self) -> None:
-        """Moves the average towards the weights of now."""
+        """Moves the average towards the weights of now, which a step has changed."""
+        self._there = False
         if self._average:
             import torch
 
@@ -73,10 +76,18 @@ class Kept:
 
     def best(self, module: nn.Module) -> None:
         """Keeps the weights of the module as the best so far."""
-        self._best = {name: tensor.detach().clone() for name, tensor in changing(module).items()}
+        own = dict(module.named_parameters(remove_duplicate=False))
+        # What is put together for a state, and so has another shape than the parameter, is nobody else's.
+        self._best = {
+            name: tensor.detach() if name in own and own[name].shape != tensor.shape else tensor.detach().clone()
+            for name, tensor in changing(module).items()
+        }
+        self._there = not self._average
 
     def give_back(self, module: nn.Module) -> None:
         """Gives the module the best weights; before the first epoch is over, those that would answer now."""
+        if self._there:
+            return
         if self._best:
             module.load_state_dict(self._best, strict=False)
         else:
@@ -91,4 +102,5 @@ class Kept:
         """Takes back what `tensors` gave."""
         for number, average in enumerate(self._average):
             average.copy_(tensors[f"average.{number}"])
+        self._there = False
         self._best = {n.removeprefix("best."): t.clone() for n, t in tensors.items() if n.startswith("best.")}
