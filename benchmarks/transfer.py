@@ -12,6 +12,11 @@ bound; without-labels (accuracy on all unique articles with the descriptions bel
 was scored) and without-labels-bare (with the names of the topics alone); recall-at-5 (how often the article of a
 headline, without that headline, is among the five nearest).
 
+pairs-words, pairs-unlabelled, pairs-tuned (`comparing.py`; Spearman of how sure it is that a headline and a passage
+belong together: by the words that they share after 300 pairs with a label, by the cosine of frozen vectors without any,
+by fine-tuning on the 300), pairs-unlabelled-gain and pairs-gain (of the latter two over words, on the same pairs), the
+lower bounds of both, -at-least, and pairs-tuning-gain (of fine-tuning over no labels).
+
 pictures-pixels, pictures-scratch, pictures-frozen (accuracy on 1,500 others after 50 of each class with a label:
 of a linear model on pixels, of the network with fresh weights, of a linear model on what it says frozen, with the
 weights of ImageNet), pictures-over-pixels and pictures-over-scratch (by how much the last is more accurate, on the same
@@ -34,6 +39,7 @@ from typing import Any
 
 import numpy as np
 
+import comparing
 import harness
 from luban.evidence.intervals import proportion_difference, wilson
 
@@ -337,6 +343,7 @@ CASES: dict[str, harness.Case] = {
     ),
     "without-labels": (("without-labels", "without-labels-bare"), ("bbc-news", "minilm"), without_labels),
     "recall-at-5": (("recall-at-5",), ("bbc-news", "minilm"), recall),
+    "pairs": (comparing.NAMES, ("bbc-news", "minilm"), comparing.figures),
     "pictures": (
         (
             "pictures-pixels", "pictures-scratch", "pictures-frozen", "pictures-over-pixels",

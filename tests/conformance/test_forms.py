@@ -29,6 +29,7 @@ SEES_TENSORS = {
     "network",
     "remembered",
     "repeated",
+    "shared-words",
     "spans",
     "word-overlap",
     "written",

@@ -22,7 +22,7 @@ WORDS = ("the", "cat", "sat", "on", "an", "old", "mat", "today")
 def example(task: str, seed: int = 0) -> tuple[Array, Answers]:
     """Answers that are mostly right."""
     random = np.random.default_rng(seed)
-    if task == "regression":
+    if task in ("regression", "similarity"):
         target = random.normal(size=ROWS)
         return target, Answers(target + 0.3 * random.normal(size=ROWS))
     if task == "forecasting":
@@ -78,7 +78,7 @@ def side_by_side(*parts: Answers) -> Answers:
 def perfect(task: str, target: Array) -> Answers:
     if task == "forecasting":
         return of_quantiles(target[:, :-1], np.zeros(3))
-    if task == "regression":
+    if task in ("regression", "similarity"):
         return Answers(target)
     if task == "question-answering":
         return Answers(pieces(target))

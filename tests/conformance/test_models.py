@@ -21,9 +21,12 @@ from luban.training.fitting import settings
 from models.tables import ESTIMATORS, ROWS, UNSEEN, WIDTH, fit, table
 
 SEQUENCES = frozenset(
-    {"causal-lm", "chat", "masked-lm", "preference", "question-answering", "sequence-to-sequence", "tagging"}
-)
-"""Tasks whose answers are no line of numbers: who answers them is held by the tests of the task."""
+    {
+        "causal-lm", "chat", "masked-lm", "preference", "question-answering", "sequence-to-sequence", "similarity",
+        "tagging",
+    }
+)  # fmt: skip
+"""Tasks whose answers are no line of numbers, or that read pairs: who answers them is held by the tests of the task."""
 CASES = [(name, task) for name, model in ESTIMATORS.items() for task in sorted(model.tasks - SEQUENCES)]
 SUPERVISED = ("binary", "multiclass", "multilabel", "regression")
 LEARNING = [case for case in CASES if case[1] in SUPERVISED]

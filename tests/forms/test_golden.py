@@ -57,6 +57,14 @@ def test_a_piece_near_the_words_of_a_question_is_what_it_was_then() -> None:
     assert found.values.tolist() == [40.0, 0.0, 0.0, *b"Bonn"]
 
 
+def test_tokens_that_two_texts_share_are_counted_as_they_were() -> None:
+    kind, state = states.from_bytes((GOLDEN / "shared-words.safetensors").read_bytes())
+    one = Ragged.of([np.array([2, 7, 8, 9, 3], np.int32), np.array([2, 3], np.int32)])
+    other = Ragged.of([np.array([2, 8, 9, 9, 10, 11, 3], np.int32), np.array([2, 8, 3], np.int32)])
+    found = registry.find("forms", kind).rebuild(state).outputs(Tensors({"b": other, "a": one}))
+    assert found.ravel().tolist() == pytest.approx([0.25 + 2 / 6**0.5, 0.25], rel=1e-12)
+
+
 def test_counts_of_tokens_of_then_say_what_they_did() -> None:
     kind, state = states.from_bytes((GOLDEN / "kneser-ney.safetensors").read_bytes())
     texts = Ragged.of([np.array([2, 5, 6, 7, 3], np.int32), np.array([2, 8, 3], np.int32)])

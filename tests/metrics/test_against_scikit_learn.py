@@ -114,6 +114,42 @@ def test_values(kind: str) -> None:
     assert {name: score(name, target, answers, weight) for name in expected} == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["none", "fractions", "counts"])
+def test_correlations(kind: str) -> None:
+    from scipy import stats
+
+    random = np.random.default_rng(6)
+    target, answers = regression(random)
+    target, said = target.round(1), np.asarray(answers.prediction).round(1)
+    weight = weights(kind, random)
+    own = np.ones(ROWS) if weight is None else weight
+    among = np.cov(target, said, aweights=own)
+    assert score("pearson", target, Answers(said), weight) == pytest.approx(
+        among[0, 1] / np.sqrt(among[0, 0] * among[1, 1]), abs=1e-12
+    )
+    if kind == "fractions":
+        # The place of a row among others of fractional weight: what is below it, and half of what is beside it.
+        ranks = [np.array([own[v < x].sum() + own[v == x].sum() / 2 for x in v]) for v in (target, said)]
+        among = np.cov(*ranks, aweights=own)
+        expected = among[0, 1] / np.sqrt(among[0, 0] * among[1, 1])
+    else:
+        again = np.repeat(np.arange(ROWS), own.astype(np.int64))
+        expected = stats.spearmanr(target[again], said[again]).statistic
+    assert score("spearman", target, Answers(said), weight) == pytest.approx(expected, abs=1e-12)
+
+
+def test_correlations_know_no_scale_and_the_order_alone_is_spearmans() -> None:
+    target = np.array([0.0, 1.0, 2.0, 3.0])
+    for name in ("pearson", "spearman"):
+        for large in (1e-9, 1.0, 1e140):
+            assert score(name, target, Answers(large * target), None) == pytest.approx(1.0)
+            assert score(name, target, Answers(1e9 - 1e3 * target), None) == pytest.approx(-1.0)
+        assert score(name, target, Answers(np.full(4, 0.1)), None) == 0.0, "one prediction puts rows into no order"
+        assert np.isnan(score(name, np.full(4, 0.1), Answers(target), None)), "and one truth has none"
+    assert score("spearman", target, Answers(np.exp(9 * target)), None) == pytest.approx(1.0)
+    assert score("pearson", target, Answers(np.exp(9 * target)), None) < 0.8
+
+
 def test_roc_auc_is_the_share_of_pairs_in_the_right_order() -> None:
     random = np.random.default_rng(5)
     target, answers, probability = binary(random)

@@ -495,6 +495,14 @@ def embed_from(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert luban("embed", "texts.csv").code == 2
 
 
+def embed_pair(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    asked = ("embed", "pairs.csv", "--from", _tiny(), "--pair")
+    pl.DataFrame({"one": ["goal match", "bank"], "other": ["goal match", "cup"]}).write_csv("pairs.csv")
+    same, apart = (line["similarity"] for line in luban(*asked, "one,other", "--json").document["pairs"])
+    assert abs(same - 1) < 1e-6 and apart < 0.99
+    assert luban(*asked, "one").code == 2
+
+
 def embed_find(reach: Callable[..., Reached], fitted: Fitted) -> None:
     asked = ("embed", "texts.csv", "--from", _tiny(), "--find")
     goal, bank = (luban(*asked, question, "--json").document["found"] for question in ("goal match", "bank trade"))
@@ -611,6 +619,7 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("embed", "--online"): embed_online,
     ("embed", "--from"): embed_from,
     ("embed", "--text"): embed_text,
+    ("embed", "--pair"): embed_pair,
     ("embed", "--find"): embed_find,
     ("embed", "--top"): embed_top,
     ("embed", "--out"): embed_out,

@@ -18,7 +18,7 @@ def distance(target: Array, answers: Answers) -> Array:
 metric = Metric(
     name="mae",
     direction="lower",
-    tasks=frozenset({"regression", "forecasting"}),
+    tasks=frozenset({"regression", "forecasting", "similarity"}),
     definition="The mean absolute difference between prediction and truth, in the target's unit.",
     scores=mean_of(distance),
     each=distance,

@@ -20,7 +20,7 @@ def _scores(target: Array, answers: Answers, weights: Array) -> Array:
 metric = Metric(
     name="rmse",
     direction="lower",
-    tasks=frozenset({"regression", "forecasting"}),
+    tasks=frozenset({"regression", "forecasting", "similarity"}),
     definition="The root of the mean squared difference between prediction and truth, in the target's unit.",
     scores=_scores,
     bounds=(0.0, float("inf")),

@@ -1,7 +1,7 @@
 """The network around encoders: one for each part of a row, what they found side by side, a trunk, and a linear head.
 
 Where each step of a row is answered, or an answer is looked for among the steps, there is one encoder, and the head
-follows its state of each step.
+follows its state of each step. Where two texts are compared there is one encoder for both.
 """
 
 from __future__ import annotations
@@ -22,11 +22,18 @@ from luban.spans import OUTSIDE
 
 END = 3
 """The mark behind a text, as `features/text/tokens.py` numbers it."""
+SHORTEST = 1e-24
+"""The square of the length of a vector, at least."""
+NARROWEST = 1e-3
+"""Cosines that vary less are taken to vary as much."""
 
 
 def fused(work: Work, takes: frozenset[str], encoder: Callable[[Shape], nn.Module], dropout: float = 0.0) -> nn.Module:
     """The network for this work: `encoder` for the parts of the kinds that it takes, the usual one for the others."""
     parts = _networks.shapes(work)
+    if _networks.pairs(work):
+        one, other = parts
+        return Compared((one, other), encoder(parts[one]), work.outputs)
     encoders = [(encoder if shape.kind in takes else usual)(shape) for shape in parts.values()]
     if _networks.tags(work) or _networks.spans(work):
         (name,), (only,) = parts, encoders
@@ -38,6 +45,8 @@ def readers(module: nn.Module) -> Iterator[tuple[str, Any]]:
     """The encoders of a network of `fused`, each with the name of the part that it reads."""
     if isinstance(module, Fused):
         yield from zip(module.names, module.encoders, strict=True)
+    elif isinstance(module, Compared):
+        yield from ((name, module.encoder) for name in module.names)
     elif isinstance(module, PerStep | Marking):
         yield module.name, module.encoder
 
@@ -79,6 +88,45 @@ class Fused(nn.Module):
             for name, encoder in zip(self.names, cast("Iterable[Any]", self.encoders), strict=True)
             if hasattr(encoder, "states")
         }
+
+
+@final
+class Compared(nn.Module):
+    """(rows, outputs) = w cos(u, v) + b, of the vectors u and v that one encoder makes of the two texts of a row
+    (Reimers and Gurevych, 2019).
+
+    names: of the parts. Either text is read without the other, so its vector can be kept.
+    """
+
+    def __init__(self, names: tuple[str, str], encoder: Any, outputs: int) -> None:
+        super().__init__()
+        self.names = names
+        self.encoder = encoder
+        self.head = linear(1, outputs)
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        answers: Tensor = self.head(self.features(inputs))
+        return answers
+
+    def features(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """(rows, 1): the cosine."""
+        one, other = (self.vectors(inputs, name) for name in self.names)
+        # A vector of zeros has no direction; its cosine is 0.
+        lengths = [(each * each).sum(dim=1, keepdim=True).clamp(min=SHORTEST).sqrt() for each in (one, other)]
+        return (one * other).sum(dim=1, keepdim=True) / (lengths[0] * lengths[1])
+
+    def vectors(self, inputs: Mapping[str, Tensor], name: str) -> Tensor:
+        """(rows, width) of the texts of one part."""
+        found: Tensor = self.encoder(inputs[name], inputs[name + LENGTHS])
+        return found
+
+    def standardise(self, inputs: Mapping[str, Tensor]) -> None:
+        """Lets the head begin with cosines less their mean, over their deviation, as these rows have them."""
+        with torch.no_grad():
+            cosines = self.features(inputs).double()
+            spread = max(float(cosines.std(correction=0)), NARROWEST)
+            self.head.weight.fill_(1 / spread)
+            self.head.bias.fill_(-float(cosines.mean()) / spread)
 
 
 @final

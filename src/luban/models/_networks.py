@@ -37,6 +37,8 @@ TAGGING = "tagging"
 """The task that asks for an answer to each step of what is read."""
 SPANS = "question-answering"
 """The task that asks where in a text an answer begins and ends."""
+PAIRS = "similarity"
+"""The task that compares the two texts of a row."""
 _WORDS = {"vector": "numbers", "tokens": "texts", "words": "words", "image": "images", "sequence": "series or sounds"}
 
 
@@ -71,6 +73,11 @@ def tags(work: Work) -> bool:
 def spans(work: Work) -> bool:
     """Whether a piece of what is read is the answer."""
     return work.task == SPANS
+
+
+def pairs(work: Work) -> bool:
+    """Whether the two texts of a row are compared."""
+    return work.task == PAIRS
 
 
 def too_few(work: Work) -> bool:

@@ -35,7 +35,8 @@ class Settings(_pretrained.Beginning):
 
 @final
 class PretrainedFeatures:
-    """A linear model on the vectors of a pretrained model, each number of which is standardised.
+    """A linear model on the vectors of a pretrained model, each number of which is standardised; of a pair of texts on
+    the cosine of their vectors.
 
     What it learned is the head of the same network that is fine-tuned otherwise, whose body stays as it was.
     """
@@ -43,7 +44,7 @@ class PretrainedFeatures:
     name: ClassVar[str] = "pretrained-features"
     trainer: ClassVar[Literal["estimator"]] = "estimator"
     sees: ClassVar[Literal["tensors"]] = "tensors"
-    tasks: ClassVar[frozenset[str]] = _networks.PREDICTED
+    tasks: ClassVar[frozenset[str]] = _networks.PREDICTED | {_networks.PAIRS}
     Settings = Settings
 
     def portfolio(self, work: Work) -> Iterable[Entry]:
@@ -51,7 +52,8 @@ class PretrainedFeatures:
 
     def declines(self, work: Work) -> str | None:
         reason = _networks.declines(TAKES, work)
-        if reason is None and (not _networks.kinds(work) <= TAKES or len(work.shapes) > 1):
+        several = len(work.shapes) > 1 and not _networks.pairs(work)
+        if reason is None and (not _networks.kinds(work) <= TAKES or several):
             return "it reads one column alone; pretrained-text, -image or -sound takes other columns beside it."
         return reason
 
@@ -62,7 +64,7 @@ class PretrainedFeatures:
         torch.set_num_threads(threads)
         assert settings.origin is not None
         model = registry.find("models", _pretrained.fine_tuner(settings.origin.config))
-        (shape,) = work.shapes.values()
+        shape = next(iter(work.shapes.values()))
         _pretrained.reads(settings.origin.config, shape.kind)
         of_images, of_texts = shape.kind == "image", shape.kind == "tokens"
         # Below its last layer it tells more of how an image looks, and less of the classes that it learned.
@@ -102,7 +104,7 @@ def _head(vectors: Array, batch: Batch, work: Work, C: float, seed: int) -> _Hea
     target = dense(batch.target)
     standard = (vectors - center) / spread
     scale, offset, link = 1.0, 0.0, "softmax"
-    if work.task == "regression":
+    if work.task in ("regression", _networks.PAIRS):
         weights, bias, scale, offset = _values(standard, target, batch.weight, C)
         link = "identity"
     elif work.task in ("binary", "multiclass"):

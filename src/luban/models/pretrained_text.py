@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 
+import numpy as np
 from pydantic import Field
 
 from luban import collate
-from luban.batch import Inputs, Ragged
+from luban.batch import Array, Inputs, Ragged
 from luban.models import _networks, _pretrained, _tuning
 from luban.origins import configs
 from luban.protocols import Entry, Work
@@ -24,6 +25,8 @@ RATE_OF_SMALL = 5e-4
 HEAD = 20.0
 """How many times as fast a fresh head learns as the topmost block."""
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 10
+FIRST_SEEN = 128
+"""Pairs by which it is seen how cosines vary before anything is learned."""
 
 
 class Settings(_pretrained.Beginning):
@@ -55,12 +58,12 @@ class PretrainedText:
     """A pretrained encoder, and a fresh linear head on the vector of each text (Devlin et al., 2019).
 
     Lower blocks learn more slowly, and the head faster, than the topmost block. What is saved is one network: an
-    adapter is put into the matrix that it stands beside.
+    adapter is put into the matrix that it stands beside. Of a pair of texts the cosine of both vectors answers.
     """
 
     name: ClassVar[str] = _pretrained.OF_TEXTS
     trainer: ClassVar[Literal["gradient"]] = "gradient"
-    tasks: ClassVar[frozenset[str]] = _networks.PREDICTED | {_networks.SPANS}
+    tasks: ClassVar[frozenset[str]] = _networks.PREDICTED | {_networks.SPANS, _networks.PAIRS}
     takes: ClassVar[frozenset[str]] = frozenset({"tokens"})
     Settings = Settings
 
@@ -129,10 +132,23 @@ class PretrainedText:
         from luban.models._fused import readers
 
         parts = collate.parts(inputs)
+        read: dict[Any, list[Array]] = {}
         for name, encoder in readers(module):
             part = parts[name]
             if hasattr(encoder, "narrow") and isinstance(part, Ragged):
-                encoder.narrow(part.values)
+                read.setdefault(encoder, []).append(part.values)
+        for encoder, values in read.items():
+            encoder.narrow(np.concatenate(values))
+
+    def begin_from(self, module: nn.Module, inputs: Inputs, settings: Section) -> None:
+        from luban.models._fused import Compared
+
+        if isinstance(module, Compared):
+            rows = int(inputs.shape[0])
+            some = np.unique(np.linspace(0, rows - 1, min(rows, FIRST_SEEN)).astype(np.int64))
+            trains = module.training
+            module.eval().standardise(collate.to_torch(inputs, some))
+            module.train(trains)
 
     def rate(self, settings: Section) -> tuple[float, str]:
         assert isinstance(settings, Settings) and settings.origin is not None

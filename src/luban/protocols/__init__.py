@@ -72,6 +72,7 @@ from luban.protocols.tasks import Arranged as Arranged
 from luban.protocols.tasks import Arranging as Arranging
 from luban.protocols.tasks import Asking as Asking
 from luban.protocols.tasks import Modelling as Modelling
+from luban.protocols.tasks import Pairing as Pairing
 from luban.protocols.tasks import Spanning as Spanning
 from luban.protocols.tasks import Tagging as Tagging
 from luban.protocols.tasks import Target as Target

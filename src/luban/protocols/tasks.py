@@ -127,6 +127,14 @@ class Spanning(Protocol):
 
 
 @runtime_checkable
+class Pairing(Protocol):
+    """A task that compares the two texts of a row: both are told in the same tokens."""
+
+    def pair(self, schema: Schema) -> Schema:
+        """The columns with the two of texts as the only inputs. Raises UsageError unless there are exactly two."""
+
+
+@runtime_checkable
 class Asking(Protocol):
     """A task that consists of several targets, each with a task of its own."""
 

@@ -186,9 +186,11 @@ def predict(document: Document, style: Style) -> list[str]:
 
 
 def embed(document: Document, style: Style) -> list[str]:
-    """Where the vectors are, or what was found."""
+    """Where the vectors are, or what was found, or how many pairs were compared."""
     if "found" not in document:
         where = f": {printable(document['out'])}" if document.get("out") else ""
+        if "width" not in document:
+            return [f"{count(document.get('rows'), 'pair')} compared{where}"]
         return [f"{count(document.get('rows'), 'vector')} of {number(document.get('width'))} numbers{where}"]
     rows = [
         [number(line.get("row")), f"{line.get('similarity', 0.0):.3f}", text(line.get("text", ""), 200)]

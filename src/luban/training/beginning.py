@@ -47,7 +47,7 @@ def begun(
             model.narrow(module, rows.inputs[rows.train])
         # What was read is not needed: the C library would keep its place.
         allocating.give_back()
-    elif rows is not None and counts and isinstance(kind, Counting):
+    if rows is not None and counts and isinstance(kind, Counting):
         kind.begin_from(module, rows.inputs[rows.train], kind.Settings.model_validate(candidate.settings))
     return module
 

@@ -122,7 +122,7 @@ def choose(
         outputs = outputs if corrected is None else corrected.apply(outputs)
     cut, cut_reason = _threshold(outputs, held_out, task, metric, recipe)
     sets = None
-    if task.name in ("binary", "multiclass", "regression"):
+    if task.name in ("binary", "multiclass", *conformal.VALUES):
         sets = conformal.fit(task.name, dense(outputs), dense(target), held_out.folds)
     elif task.name == "forecasting":
         sets = conformal.fit_steps(task.answers(outputs), dense(target), held_out.folds)

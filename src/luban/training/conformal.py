@@ -23,6 +23,8 @@ from luban.evidence import intervals
 from luban.evidence.measurement import Measurement, Part
 
 LEVEL = 0.9
+VALUES = ("regression", "similarity")
+"""The tasks with one value a row."""
 _MOST_CLASSES = 100_000
 
 
@@ -140,12 +142,12 @@ class Conformal:
 
 
 def fit(task: str, outputs: Array, target: Array, folds: Array) -> Conformal | None:
-    """The intervals (`regression`) or sets (`binary`, `multiclass`); None where fewer than 9 rows were held out.
+    """The intervals (of values) or sets (`binary`, `multiclass`); None where fewer than 9 rows were held out.
 
     outputs: (rows, outputs) of rows that were not fitted on. target: (rows,) values or codes. folds: (rows,).
     """
     rows, count = len(target), len(np.unique(folds))
-    if task == "regression":
+    if task in VALUES:
         quantile = _quantile(np.abs(outputs[:, 0] - target))
         return None if quantile is None else Conformal("interval", rows, count, quantile=quantile)
     right = outputs[np.arange(rows), target]

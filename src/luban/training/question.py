@@ -26,7 +26,7 @@ SEVERAL = "multi-task"
 TOGETHER = frozenset({"binary", "multiclass", "regression"})
 """What may be asked beside other targets."""
 CLASSES = frozenset({"binary", "multiclass", "multilabel"})
-VALUES = frozenset({"regression", "forecasting"})
+VALUES = frozenset({"regression", "forecasting", "similarity"})
 _OF_SEQUENCES = frozenset({"sequence-to-sequence", "tagging", "question-answering"})
 _LOSSES = {"cross-entropy": CLASSES | _OF_SEQUENCES, "quantile": frozenset({"forecasting"})}
 

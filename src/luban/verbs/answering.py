@@ -14,7 +14,7 @@ from luban.bundle.bundle import Stored, rebuild_form
 from luban.core import registry
 from luban.data import encoders, readable
 from luban.data.check import conform
-from luban.protocols import Arranging, Asking, Encoder, Spanning, State, Tagging, Target, Task
+from luban.protocols import Arranging, Asking, Encoder, Pairing, Spanning, State, Tagging, Target, Task
 from luban.recipe.recipe import Features, Recipe
 from luban.runtime import answering
 from luban.runtime.quantizing import Precision
@@ -110,7 +110,7 @@ class Answerer:
     @property
     def simplest_reads(self) -> bool:
         """Whether what the baseline says depends on the row: on its words, or all of its texts."""
-        return isinstance(self.task, Tagging | Spanning) or self.baseline_model == COPIED
+        return isinstance(self.task, Tagging | Spanning | Pairing) or self.baseline_model == COPIED
 
     def simplest(self, frame: pl.DataFrame) -> Answers:
         """What a baseline that reads says of rows. Raises BundleError where it is not one."""
@@ -123,6 +123,10 @@ class Answerer:
             overlap = registry.find("forms", self.baseline_model).rebuild(State({"words": words, "common": common}))
             return self.task.answers(overlap.outputs(spanning.letters(rows)))
         inputs = self.preprocessor.transform(rows)
+        if isinstance(self.task, Pairing):
+            scale, offset, *common = self.baseline
+            told = State({"scale": scale, "offset": offset, "common": common})
+            return self.task.answers(registry.find("forms", self.baseline_model).rebuild(told).outputs(inputs))
         state = State({"outputs": len(self.classes)}, {"codes": np.array(self.baseline, np.int64)})
         lookup = registry.find("forms", "lookup").rebuild(state)
         return self.task.answers(lookup.outputs(inputs), self.threshold)

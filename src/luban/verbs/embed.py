@@ -1,4 +1,6 @@
-"""`luban embed`: vectors that a pretrained model makes of texts, images or sounds, and those nearest to a question."""
+"""`luban embed`: vectors that a pretrained model makes of texts, images or sounds, those nearest to a question, and how
+alike the two texts of each row are.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
     from luban.batch import Array
     from luban.data.dataset import Dataset
+    from luban.verbs.alike import Pair
     from luban.verbs.codes import Codes
+    from luban.verbs.halves import Half
     from luban.verbs.towers import Towers
     from luban.verbs.unlabelled import Encoder
 
@@ -47,6 +51,7 @@ def embed(
     *,
     from_: str,
     text: str | None = None,
+    pair: str | None = None,
     find: str | None = None,
     top: int = 5,
     out: str | Path | None = None,
@@ -58,8 +63,11 @@ def embed(
 ) -> Embedded:
     """The vectors of the texts, images or sounds in `data`, of length 1, so that a sum of products is their cosine.
 
-    from_: the pretrained model; or the bundle of an autoencoder, whose codes of whole rows are given as they are.
+    from_: the pretrained model; or the bundle of an autoencoder, whose codes of whole rows are given as they are; or
+        one that learned to compare pairs of texts.
     text: the column that it reads; the only one of its kind where nothing is said.
+    pair: two columns, `A,B`: instead of vectors, how alike what stands in both is, as `similarity`, their cosine from
+        -1 to 1; listed as `pairs` where there is neither `out` nor `stream`.
     find: a question, or the file of an image or a sound: instead of vectors, the `top` rows nearest to it, the nearest
         first. Two towers (CLIP) find images by words, and texts by an image.
     out: a file with `row`, or the id column, and `v0`, `v1`, ...; a parquet file has one column `vector` instead.
@@ -68,36 +76,89 @@ def embed(
     Raises UsageError for an unknown encoder or column, DataError, ResourceError.
     """
     from luban.data.open import open_dataset
-    from luban.verbs import codes, towers, unlabelled
+    from luban.verbs import alike, codes, halves, towers, unlabelled
 
     if threads is not None:
         require("torch", extra="nets", purpose="reading rows by a pretrained model").set_num_threads(threads)
-    encoder: Encoder | Codes | Towers
+    encoder: Encoder | Codes | Half | Towers
     coded = codes.found(from_)
     if coded is not None:
         encoder = coded
         dataset = open_dataset(data, like=encoder.schema, console=console)
-        _refuse_questions(text, find)
+        _refuse_questions(text, find, pair)
     else:
-        unlabelled.found(from_, online=online, console=console)
+        compares = halves.compares(from_)
+        if not compares:
+            unlabelled.found(from_, online=online, console=console)
         dataset = open_dataset(data, console=console)
-        encoder = towers.of(from_, dataset, text) or _single(from_, dataset, text)
+        if pair is not None:
+            _refuse_beside_pairs(text, find)
+            return _compared(alike.pair_of(from_, dataset, pair), dataset, out, format, stream, console)
+        encoder = (
+            halves.of(from_, dataset, text)
+            if compares
+            else towers.of(from_, dataset, text) or _single(from_, dataset, text)
+        )
     if find is not None:
         assert not isinstance(encoder, codes.Codes), "an autoencoder is asked nothing"
         return Embedded({"question": find, "found": _nearest(encoder, dataset, find, top, console)})
     if out is None and stream is None:
         raise UsageError("vectors need a place.", where="luban embed", fix="--out vectors.parquet")
-    target = None if out is None else Path(out)
-    kind = format or ("csv" if target is None else predict.FORMATS.get(target.suffix.lower(), "csv"))
-    if target is None and kind == "parquet":
-        raise UsageError("parquet needs a file.", where="--format", fix="--out vectors.parquet")
+    kind = _kind(out, format)
     tables = (_table(rows, first, vectors, kind) for rows, first, vectors in _parts(encoder, dataset, console))
-    if target is not None:
-        written = predict.into_file(tables, target, kind)
-    else:
-        assert stream is not None
-        written = predict.Predicted(predict.write(tables, stream, kind), None, None)
-    return Embedded({"rows": written.rows, "width": encoder.width, **({} if out is None else {"out": str(out)})})
+    return Embedded({"rows": _written(tables, out, stream, kind), "width": encoder.width, **_told_where(out)})
+
+
+def _kind(out: str | Path | None, format: predict.Format | None) -> predict.Format:
+    """What is written. Raises UsageError for parquet without a file."""
+    kind = format or ("csv" if out is None else predict.FORMATS.get(Path(out).suffix.lower(), "csv"))
+    if out is None and kind == "parquet":
+        raise UsageError("parquet needs a file.", where="--format", fix="--out vectors.parquet")
+    return kind
+
+
+def _written(
+    tables: Iterator[pl.DataFrame], out: str | Path | None, stream: IO[bytes] | None, kind: predict.Format
+) -> int:
+    """How many rows were written."""
+    if out is not None:
+        return predict.into_file(tables, Path(out), kind).rows
+    assert stream is not None, "it goes somewhere"
+    return predict.write(tables, stream, kind)
+
+
+def _told_where(out: str | Path | None) -> dict[str, str]:
+    return {} if out is None else {"out": str(out)}
+
+
+def _compared(
+    pair: Pair,
+    dataset: Dataset,
+    out: str | Path | None,
+    format: predict.Format | None,
+    stream: IO[bytes] | None,
+    console: Console,
+) -> Embedded:
+    """How alike the two texts of each row are, written or listed."""
+    tables = _cosines(pair, dataset, console)
+    if out is None and stream is None:
+        lines = [line for table in tables for line in table.iter_rows(named=True)]
+        return Embedded({"rows": len(lines), "pairs": lines})
+    return Embedded({"rows": _written(tables, out, stream, _kind(out, format)), **_told_where(out)})
+
+
+def _cosines(pair: Pair, dataset: Dataset, console: Console) -> Iterator[pl.DataFrame]:
+    import polars as pl
+
+    from luban.data import loader
+
+    first = 0
+    with console.progress("comparing rows", dataset.rows) as advance:
+        for rows in loader.slices(dataset.frame, size=AT_ONCE):
+            numbers = pl.Series("row", np.arange(first, first + len(rows)))
+            yield pl.DataFrame([numbers, pl.Series("similarity", pair.cosines(rows, first))])
+            first += len(rows)
+            advance(first, "")
 
 
 def _single(name: str, dataset: Dataset, text: str | None) -> Encoder:
@@ -108,15 +169,22 @@ def _single(name: str, dataset: Dataset, text: str | None) -> Encoder:
     return unlabelled.encoder(name, schema, unlabelled.first_rows(dataset, schema))
 
 
-def _refuse_questions(text: str | None, find: str | None) -> None:
-    """Raises UsageError for what an autoencoder, which reads whole rows, is not asked."""
+def _refuse_beside_pairs(text: str | None, find: str | None) -> None:
+    """Raises UsageError for what is not said beside two columns that are compared."""
     for option, value in (("--text", text), ("--find", find)):
+        if value is not None:
+            raise UsageError("--pair names what is compared.", where=option, fix="leave it out")
+
+
+def _refuse_questions(text: str | None, find: str | None, pair: str | None) -> None:
+    """Raises UsageError for what an autoencoder, which reads whole rows, is not asked."""
+    for option, value in (("--text", text), ("--find", find), ("--pair", pair)):
         if value is not None:
             raise UsageError("an autoencoder reads whole rows.", where=option, fix="leave it out")
 
 
 def _parts(
-    encoder: Encoder | Codes | Towers, dataset: Any, console: Console
+    encoder: Encoder | Codes | Half | Towers, dataset: Any, console: Console
 ) -> Iterator[tuple[pl.DataFrame, int, Array]]:
     """Some rows, the number of the first of them, and their vectors."""
     from luban.data import loader
@@ -140,7 +208,7 @@ def _table(rows: pl.DataFrame, first: int, vectors: Array, kind: str) -> pl.Data
 
 
 def _nearest(
-    encoder: Encoder | Towers, dataset: Any, question: str, top: int, console: Console
+    encoder: Encoder | Half | Towers, dataset: Any, question: str, top: int, console: Console
 ) -> list[dict[str, Any]]:
     """The nearest rows; of equally near ones the first."""
     asked = _asked(encoder, question)
@@ -153,7 +221,7 @@ def _nearest(
     return [{"row": row, "similarity": value, "text": text[:MOST_SHOWN]} for value, row, text in found]
 
 
-def _asked(encoder: Encoder | Towers, question: str) -> Array:
+def _asked(encoder: Encoder | Half | Towers, question: str) -> Array:
     """The vector of a question. Raises UsageError where one to images or sounds, by what reads no text, is none."""
     import polars as pl
 

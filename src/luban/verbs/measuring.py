@@ -27,7 +27,7 @@ from luban.verbs import encoding, forecasts, picturing, texts
 from luban.verbs.answering import COPIED
 from luban.verbs.preparing import Prepared
 
-TEXTS, TAGS, PIECES = "sequence-to-sequence", "tagging", "question-answering"
+TEXTS, TAGS, PIECES, PAIRS = "sequence-to-sequence", "tagging", "question-answering", "similarity"
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ def said_of_all(prepared: Prepared, outputs: PerRow, simplest: Form) -> list[Any
     """(outputs,) what the simplest model says of every row; of forecasts what it adds to the last season, scaled.
 
     Of tags the code that it gives each word, by the word's number; of pieces of a text how many words they have,
-    and which are too common; nothing where it says what it reads. outputs: (test rows, outputs) of that model.
+    and which are too common; of pairs of texts a scale, an offset, and the tokens that are too common; nothing where
+    it says what it reads. outputs: (test rows, outputs) of that model.
     """
     if prepared.task.name == TAGS:
         return [int(code) for code in simplest.state().arrays["codes"]]
@@ -142,6 +143,9 @@ def said_of_all(prepared: Prepared, outputs: PerRow, simplest: Form) -> list[Any
     if prepared.task.name == PIECES:
         told = simplest.state().values
         return [told["words"], *told["common"]]
+    if prepared.task.name == PAIRS:
+        told = simplest.state().values
+        return [told["scale"], told["offset"], *told["common"]]
     if prepared.task.name != "forecasting":
         # Of a sequence the values of its steps, one after the other.
         first = outputs[np.array([0])]

@@ -13,7 +13,7 @@ DRAWN = 500
 """Points of the residual picture, at most."""
 BINS = 10
 """Bars of the calibration curve, with equally many rows each."""
-DISCRETE = ("binary", "multiclass")
+DISCRETE, VALUES = ("binary", "multiclass"), ("regression", "similarity")
 
 
 def pictures(task: Task, classes: tuple[str, ...], target: PerRow, answers: Answers) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def pictures(task: Task, classes: tuple[str, ...], target: PerRow, answers: Answ
         confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
         np.add.at(confusion, (dense(target), dense(answers.prediction)), 1)
         return {"confusion": confusion.tolist(), "curve": _curve(task, dense(target), dense(answers.probabilities))}
-    if task.name == "regression":
+    if task.name in VALUES:
         points = np.stack([dense(answers.prediction), dense(target)], axis=1)
         drawn = points[np.linspace(0, len(points) - 1, min(DRAWN, len(points))).astype(np.int64)]
         return {"residuals": {"points": [[float(a), float(b)] for a, b in drawn]}}

@@ -24,11 +24,11 @@ from luban.data.dataset import Dataset
 from luban.data.division import Division
 from luban.data.preprocessor import Preprocessor
 from luban.data.readable import Unreadable
-from luban.protocols import Arranged, Arranging, Asking, Encoder, Modelling, Spanning, Tagging, Task
+from luban.protocols import Arranged, Arranging, Asking, Encoder, Modelling, Pairing, Spanning, Tagging, Task
 from luban.recipe.recipe import Features, Recipe
 from luban.schema.schema import Schema
 from luban.training import packing, question, spanning, writing
-from luban.verbs import coding, pieces, tags
+from luban.verbs import coding, pairs, pieces, tags
 
 if TYPE_CHECKING:
     from luban.data.tensor_preprocessor import TensorPreprocessor
@@ -90,7 +90,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
 
     Raises UsageError for a column or class that is not there, and DataError for data that cannot be learned from.
     """
-    schema = pieces.read(tags.read(roles.assign(dataset, recipe), recipe), recipe)
+    schema = pairs.read(pieces.read(tags.read(roles.assign(dataset, recipe), recipe), recipe), recipe)
     frame, parts = _stacked(dataset, given, schema)
     values = _target(frame, schema, recipe)
     name, reason = _asked(dataset, frame, schema, values, recipe)
@@ -122,6 +122,8 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         unreadable = tags.unreadable(task, frame, schema.inputs[0].name, values)
     if isinstance(task, Spanning) and values is not None:
         unreadable = pieces.unreadable(task, frame, schema, values)
+    if isinstance(task, Pairing):
+        unreadable = pairs.unreadable(frame, schema)
     readable.refuse_many(unreadable, sum(parts), recipe.features, where=dataset.where)
     divided, validation = _divided(
         frame, schema, recipe, task, target, sum(parts), tested, validated, unreadable, ends=ends
@@ -165,10 +167,12 @@ def _encoders(
     if isinstance(known, Preprocessor):
         return known, None
     # Texts that are learned themselves are seen as tokens alone: a matrix of their words would only take time.
-    alone = isinstance(task, Modelling)
+    alone = isinstance(task, Modelling | Pairing)
     matrix = Preprocessor(()) if alone else Preprocessor.fit(teaching, schema, recipe.features)
     if known is not None:
         return matrix, known  # type: ignore[return-value]
+    if isinstance(task, Pairing) and importlib.util.find_spec("torch") is not None:
+        return matrix, pairs.tensors(teaching, schema, _seen(recipe.features, task.name))
     return matrix, _tensors(teaching, schema, _seen(recipe.features, task.name))
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @option("--from", "from_", metavar="NAME", required=True, group=MODEL, help="The pretrained model: minilm, a folder.")
 @options.online
 @option("--text", metavar="COLUMN", group=MODEL, help="The column that it reads; else the only one of its kind.")
+@option("--pair", metavar="A,B", group=MODEL, help="How alike two columns of a row are, not vectors.")
 @option("--find", metavar="QUESTION", group=RESULT, help="Show the nearest rows to this, or to this file.")
 @option("--top", type=click.IntRange(min=1), default=5, metavar="N", group=RESULT, help="How many are shown; else 5.")
 @option("--out", metavar="FILE", group=RESULT, help="Write the vectors here instead of to stdout.")
@@ -35,10 +36,12 @@ if TYPE_CHECKING:
 @options.common
 def command(talk: Talk, out: str | None, find: str | None, **asked: Any) -> Result | None:
     """Read the texts, images or sounds of DATA by a pretrained model, each as a vector of length 1: what is alike lies
-    close together. --from BUNDLE gives the codes of whole rows by an autoencoder that learned without labels.
+    close together. --from BUNDLE gives the codes of whole rows by an autoencoder that learned without labels, or the
+    vectors by a model that learned to compare pairs.
 
     Columns: 'row' from 0, then 'v0', 'v1', ...; a parquet or jsonl file has one column 'vector'. A folder of texts is
-    data too, so --find searches it by what a question means.
+    data too, so --find searches it by what a question means. Of a --pair the columns are 'row' and 'similarity', the
+    cosine of both from -1 to 1.
     """
     from luban.verbs.embed import embed
 
