@@ -103,7 +103,8 @@ def make(
             elif isinstance(prepared.task, Modelling):
                 made = pretraining.make(
                     prepared, training, folder, pool, until, console,
-                    seconds=allowed.seconds, remember=given.remember, look_until=_look_until(allowed),
+                    seconds=allowed.seconds, deadline=allowed.deadline, remember=given.remember,
+                    look_until=_look_until(allowed),
                 )  # fmt: skip
             else:
                 made = grouping.make(prepared, training, folder, pool, until, console)

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from luban.batch import Answers, ragged
+from luban.batch import ragged
 from luban.core.console import Console
 from luban.core.deadline import Deadline
 from luban.core.errors import DataError, ResourceError, TrainingError, UsageError
 from luban.data import loader
 from luban.data.dataset import Dataset
-from luban.protocols import Form, Modelling
+from luban.protocols import Modelling
 from luban.recipe.recipe import Candidate, Recipe
 from luban.runtime import layouts
 from luban.training import chatting, search, sizing
-from luban.training.fitting import settings
 from luban.training.pool import Pool
 from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
 from luban.training.worker import fit_unit
-from luban.verbs import comparing, encoding, exporting, forgetting, measuring, stating, trainings, writing
+from luban.verbs import (
+    comparing,
+    encoding,
+    ending,
+    exporting,
+    forgetting,
+    measuring,
+    standing,
+    stating,
+    trainings,
+    writing,
+)
 from luban.verbs.preparing import Prepared
 
 _SMALLER = "give it more --memory, take a smaller model, or shorten what it reads: --set features.longest=128"
@@ -38,12 +49,14 @@ def make(
     console: Console,
     *,
     seconds: float | None = None,
+    deadline: Deadline = Deadline.NEVER,
     remember: Dataset | None = None,
     look_until: Deadline = Deadline.NEVER,
 ) -> writing.Made:
     """The language model of the training documents, and its figures on the others, beside those of counts of tokens.
 
-    seconds: the wall time of the run. remember: raw texts that one for chats should not forget; None for its own.
+    seconds: the wall time of the run, which is over at the deadline. until: when the training ends, where it is not
+    known what follows. remember: raw texts that one for chats should not forget; None for its own.
     look_until: when it is too late to look at what was forgotten.
     """
     _refuse_empty(prepared)
@@ -51,28 +64,35 @@ def make(
     target = sizes(prepared.task, texts(prepared))
     simple, asked = _asked(prepared, training, folder, console, seconds)
     units = [Unit(candidate, WHOLE) for candidate in ([asked] if simple == asked else [simple, asked])]
+    reader = None if simple == asked else _reader(prepared, training)
+    ground = standing.Ground(prepared, training, folder, simple, reader, remember)
+    stood = foretold = None
+    if seconds is not None and simple != asked:
+        # What stands beside the model is asked first where time is short: then it is known what is still to come.
+        _learn(units[:1], folder, pool, until, console)
+        stood, foretold = _foretold(ground, asked, look_until, seconds, console)
+        until = deadline.earlier(foretold.within(seconds))
     _learn(units, folder, pool, until, console)
-    if not folder.finished(Unit(simple, WHOLE)):
-        # However little time there was, there is a usable bundle: counting takes a moment, and no worker.
-        fit_unit(folder, training, Unit(simple, WHOLE), threads=1)
+    # They hold memory while they wait, and what answers next is large.
+    pool.rest()
+    began = time.monotonic()
+    _simplest(folder, training, simple)
     _refuse_failed(units, folder)
     late = [] if folder.finished(Unit(asked, WHOLE)) else [{**_line(asked), "status": "skipped", "reason": _LATE}]
-    simplest = "the model as it was answers" if prepared.task.name in chatting.TASKS else "counts of tokens answer"
-    told = f"{asked.label}: {_LATE}, so {simplest}; it needs more --time"
+    instead = "the model as it was answers" if prepared.task.name in chatting.TASKS else "counts of tokens answer"
+    told = f"{asked.label}: {_LATE}, so {instead}; it needs more --time"
     asked, reason = (simple, told) if late else (asked, "the one that was asked for")
-    # One after the other: a large model is in memory once.
-    reader = None if simple == asked else _reader(prepared, training)
-    seed, beside, kept, forgotten = prepared.recipe.seed, None, None, forgetting.Forgotten()
+    seed, forgotten = prepared.recipe.seed, forgetting.Forgotten()
+    beside = kept = None
     if simple != asked:
-        form = folder.form(Unit(simple, WHOLE))
-        beside = (simple.model, _answers(prepared, training, simple, form))
-        if reader is not None:
-            kept = forgetting.before(reader, form, _ends(simple), remember, look_until, seed)
+        # One after the other: a large model is in memory once.
+        stood = stood or ground.stood(look_until)
+        beside, kept = (simple.model, stood.answers), stood.kept
     form = folder.form(Unit(asked, WHOLE))
-    answers = _answers(prepared, training, asked, form)
+    answers = ground.answers(asked, form)
     own = folder.actual(Unit(asked, WHOLE)).candidate
     recipe = search.recorded(prepared.recipe, [own], folder, training)
-    if reader is not None:
+    if reader is not None and simple != asked:
         forgotten = forgetting.after(reader, form, kept, look_until, model=own.label, rate=_rate(recipe), seed=seed)
     measurements = measuring.figures(
         prepared.task, prepared.recipe.train.metric, target, answers, beside, "test",
@@ -99,7 +119,11 @@ def make(
             "corpus": _corpus(prepared, training, asked, target),
         },
         unfinished=late,
-        evidence={"runtime": exported.to_json(), **comparing.kept(prepared)},
+        evidence={
+            "runtime": exported.to_json(),
+            **comparing.kept(prepared),
+            **_became(foretold, began, console),
+        },
         findings=(*looked.findings, *forgotten.findings),
         repairs=looked.repairs,
         not_run=(*looked.not_run, *forgotten.not_run),
@@ -150,7 +174,7 @@ def sizes(task: Any, documents: pl.Series) -> Any:
 
 
 def _learn(units: list[Unit], folder: WorkFolder, pool: Pool, until: Deadline, console: Console) -> None:
-    """Fits the units by the workers, who then give back what they hold: what answers next is large."""
+    """Fits the units by the workers."""
     with console.progress("learning texts", len(units)) as advance:
         done = 0
 
@@ -161,7 +185,33 @@ def _learn(units: list[Unit], folder: WorkFolder, pool: Pool, until: Deadline, c
             advance(done, unit.candidate.label)
 
         pool.run(units, until, ended, search.allowed(until, pool.size))
-    pool.rest()
+
+
+def _foretold(
+    ground: standing.Ground, asked: Candidate, look_until: Deadline, seconds: float, console: Console
+) -> tuple[standing.Stood, ending.Ending]:
+    """What stands beside the model, and what will follow its training."""
+    _simplest(ground.folder, ground.training, ground.simple)
+    _refuse_failed([Unit(ground.simple, WHOLE)], ground.folder)
+    stood = ground.stood(look_until, seconds)
+    found = ground.foretold(asked, stood)
+    console.say(found.told(seconds))
+    return stood, found
+
+
+def _became(foretold: ending.Ending | None, since: float, console: Console) -> dict[str, Any]:
+    """What followed the training up to here, beside what was foretold, as evidence; none where nothing was."""
+    if foretold is None:
+        return {}
+    told = foretold.to_json(time.monotonic() - since)
+    console.say(f"what follows took {told['became']:.1f} s, before it is written; {told['seconds']:.1f} were foretold")
+    return {"ending": told}
+
+
+def _simplest(folder: WorkFolder, training: Training, simple: Candidate) -> None:
+    """However little time there was, there is a usable bundle: counting takes a moment, and no worker."""
+    if not folder.finished(Unit(simple, WHOLE)):
+        fit_unit(folder, training, Unit(simple, WHOLE), threads=1)
 
 
 def _refuse_failed(units: Sequence[Unit], folder: WorkFolder) -> None:
@@ -199,23 +249,12 @@ def _asked(
     return Candidate(model=prepared.task.baseline, settings=about), found.candidate
 
 
-def _answers(prepared: Prepared, training: Training, candidate: Candidate, form: Form) -> Answers:
-    seen = training.seen_by(candidate)
-    return prepared.task.answers(form.outputs(seen.batch.inputs[training.test]))
-
-
 def _reader(prepared: Prepared, training: Training) -> forgetting.Reader | None:
     """What reads raw texts as chats; None where none are learned."""
     if prepared.task.name not in chatting.TASKS or prepared.tensors is None:
         return None
     ((name, _),) = training.seen_by(Candidate(model=prepared.task.baseline)).work.shapes.items()
     return forgetting.Reader(name, prepared.tensors.parts[0].state, prepared.task.name)
-
-
-def _ends(candidate: Candidate) -> Sequence[int]:
-    """The tokens by which the language model of a candidate ends an answer."""
-    found: Sequence[int] = settings(candidate).origin.ends  # type: ignore[attr-defined]
-    return found
 
 
 def _rate(recipe: Recipe) -> Any:
