@@ -49,13 +49,15 @@ class PretrainedSound(nn.Module):
     def _read(self, values: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
         """(rows, steps, width) after the convolutions and after each block, and (rows,) how many steps are a row's own.
 
-        What lies behind a row is silence to the convolutions, and behind `silence` frames of it nothing to the blocks.
+        Behind a row are `silence` frames of silence, and behind these nothing: the convolutions find zeros there, as
+        they do behind a window, and the blocks do not look there.
         """
         filled = functional.pad(values, (0, 0, 0, self.silence))
         own = own_steps(lengths, filled.shape[1])[:, :, None]
         loudest = filled.masked_fill(~own, NOTHING).amax(dim=(1, 2), keepdim=True)
-        heard = torch.where(own, filled, (loudest - DEEP).clamp(min=NOTHING)).transpose(1, 2)
-        waves = functional.gelu(self.body.conv1(heard))
+        whole = torch.where(own, filled, (loudest - DEEP).clamp(min=NOTHING)).transpose(1, 2)
+        window = own_steps(lengths + self.silence, filled.shape[1])[:, None, :].to(whole.dtype)
+        waves = functional.gelu(self.body.conv1(whole * window)) * window
         states = functional.gelu(self.body.conv2(waves)).transpose(1, 2)
         steps = (lengths + 1) // 2
         states = states + self.body.embed_positions.weight[: states.shape[1]]
