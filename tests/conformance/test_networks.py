@@ -231,7 +231,7 @@ SETTINGS: dict[str, dict[str, Case]] = {
         "channels": Case((4,)),
         "kernel": Case(5),
         "pooling": Case("average"),
-        "units": Case(()),
+        "units": Case((9,)),
         "activation": Case("gelu"),
         "normalisation": Case("layer"),
         "embedding": Case(3, "tokens"),

@@ -56,6 +56,21 @@ def test_over_time_it_is_the_sums_that_define_it(kind: str, pooling: str) -> Non
         assert module(tensors)[row].detach().numpy() == pytest.approx(wanted, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("kind", "channels", "units"),
+    [("tokens", (128,), ()), ("sequence", (32, 64, 128), (128,)), ("image", (32, 64, 128), (128,))],
+)
+def test_where_nothing_is_said_texts_are_convolved_once_and_all_else_three_times(
+    kind: str, channels: tuple[int, ...], units: tuple[int, ...]
+) -> None:
+    shapes = {"part": SHAPES[kind]}
+    usual, told = (
+        {name: weight.shape for name, weight in weights(network("cnn", shapes, **settings)).items()}
+        for settings in ({"channels": "auto", "units": "auto"}, {"channels": channels, "units": units})
+    )
+    assert usual == told
+
+
 def test_pooling_takes_negative_values_of_a_row_and_never_the_zeros_behind_it() -> None:
     lengths = torch.tensor([3, 1])
     steps = torch.tensor([[[-1.0, -2.0, -3.0, 0.0]], [[-4.0, 0.0, 0.0, 0.0]]])

@@ -92,6 +92,12 @@ def test_a_tenth_says_when_to_stop_and_of_many_rows_no_more_than_it_takes():
     assert found.train.stopping == 0.3 and "stopping" not in found.reasons
 
 
+def test_where_a_tenth_is_too_few_to_say_when_to_stop_all_rows_train_and_the_reason_says_so():
+    fewer, enough = deciding.sizes(Train(), 499 - 10, None), deciding.sizes(Train(), 500, None)
+    assert fewer.train.stopping == 0.0 and "10% of 489 rows are fewer than the 50" in fewer.reasons["stopping"]
+    assert enough.train.stopping == 0.1 and "fewer" not in enough.reasons["stopping"]
+
+
 def test_the_budget_of_a_batch_holds_its_rows_of_the_mean_length():
     lengths = np.array([10] * 900 + [400] * 100)
     found = deciding.sizes(Train(batch_size=50), 1_000, lengths)

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, final
 
 from pydantic import Field
 
 from luban.models import _networks
-from luban.protocols import Entry, Work
+from luban.protocols import Entry, Shape, Work
 from luban.recipe.recipe import Section
 
 if TYPE_CHECKING:
     from torch import nn
 
 
+CHANNELS, UNITS = (32, 64, 128), (128,)
+"""The convolutions, and the fully connected layers behind them, of images and series."""
+CHANNELS_OF_TEXTS, UNITS_OF_TEXTS = (128,), ()
+"""Those of texts (Kim, 2014): few texts teach which words stand side by side, and no patterns of such patterns."""
+
+
 class Settings(Section):
     """What can be set about convolutional networks."""
 
-    channels: tuple[_networks.Units, ...] = Field((32, 64, 128), min_length=1, max_length=12)
-    """The filters of each convolution; behind each one the maps shrink by half."""
+    channels: Annotated[tuple[_networks.Units, ...], Field(min_length=1, max_length=12)] | Literal["auto"] = "auto"
+    """The filters of each convolution; behind each one the maps shrink by half. `auto` has three of 32, 64 and 128, and
+    of texts one of 128."""
     kernel: _networks.Kernel = 3
     """Places that a filter looks at, along each axis."""
     pooling: _networks.Pooling = "max"
     """Whether the largest or the mean of neighbouring places goes on."""
-    units: tuple[_networks.Units, ...] = Field((128,), max_length=8)
-    """The units of each fully connected layer behind the convolutions."""
+    units: Annotated[tuple[_networks.Units, ...], Field(max_length=8)] | Literal["auto"] = "auto"
+    """The units of each fully connected layer behind the convolutions. `auto` has one of 128, and of texts none."""
     activation: _networks.Activation = "relu"
     """What each unit makes of its sum."""
     normalisation: _networks.Normalisation = "batch"
@@ -62,8 +69,16 @@ class ConvolutionalNetwork:
         from luban.models._convolution import Convolutions, encoder
         from luban.models._fused import fused
 
-        asked = Convolutions(**settings.model_dump())
-        return fused(work, self.takes, lambda shape: encoder(shape, asked), settings.dropout)
+        def of(shape: Shape) -> nn.Module:
+            told = settings.model_dump()
+            texts = shape.kind == "tokens"
+            if settings.channels == "auto":
+                told["channels"] = CHANNELS_OF_TEXTS if texts else CHANNELS
+            if settings.units == "auto":
+                told["units"] = UNITS_OF_TEXTS if texts else UNITS
+            return encoder(shape, Convolutions(**told))
+
+        return fused(work, self.takes, of, settings.dropout)
 
 
 model = ConvolutionalNetwork()

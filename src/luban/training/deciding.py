@@ -308,6 +308,9 @@ def sizes(
     stopping = train.stopping
     if stopping == "auto":
         most, what = (MOST_STOPPING, "rows") if blocks is None else (MOST_BLOCKS, "blocks")
-        stopping = min(STOPPING, most / max(rows, 1))
-        reasons["stopping"] = f"{STOPPING:.0%} of {rows:,} {what}, and at most {most:,}"
+        share, fewest = min(STOPPING, most / max(rows, 1)), gathering.FEWEST_STOPPING
+        enough = round(share * rows) >= fewest
+        stopping = share if enough else 0.0
+        told = f", and at most {most:,}" if enough else f" are fewer than the {fewest} that can say it: all train"
+        reasons["stopping"] = f"{STOPPING:.0%} of {rows:,} {what}{told}"
     return Choices(train.model_copy(update={"batch_size": size, "tokens": tokens, "stopping": stopping}), reasons)
