@@ -16,7 +16,6 @@ from luban.data.dataset import Dataset
 from luban.data.profile import profile
 from luban.evidence.finding import Finding, Repair, Signal, Where, worst_first
 from luban.evidence.footprint import Meter
-from luban.features import _given as given_tokenizer
 from luban.protocols import Modelling
 from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Recipe
@@ -112,42 +111,30 @@ def make(
     of_data, of_answers = judging.found_with(examined.findings, repaired, made.judged)
     _tell_findings((*of_answers, *made.findings), console)
     _tell_repairs(made.repairs, console)
-    columns = prepared.given_schema or prepared.schema
-    stored = Stored(
-        recipe=given_tokenizer.by_content(made.recipe),
-        schema=columns,
-        preprocessor=made.encoder,
-        form_kind=made.form.kind,
-        form=made.form.state(),
-        facts=made.facts,
-        evidence={
-            "evaluation": made.evaluation,
-            "search": {"candidates": made.unfinished},
-            "findings": {
-                "findings": [each.to_json() for each in worst_first((*of_data, *of_answers, *made.findings))],
-                "not_run": [
-                    {"condition": condition, "reason": reason}
-                    for condition, reason in (*examined.not_run, *made.not_run)
-                ],
-            },
-            "repairs": {"repairs": [repair.to_json() for repair in (*examined.repairs, *made.repairs)]},
-            "profile": {
-                **profile(dataset, columns),
-                "dropped": dict(prepared.dropped),
-            },
-            "footprint": {**meter.to_json(), **({"trainings": folder.taken()} if folder.taken() else {})},
-            "run": {"key": dict(key), "limits": allowed.to_json()},
-            **({"origin": dict(begun)} if begun else {}),
-            **made.evidence,
-        },
-        history=folder.history(),
-        runtime=made.runtime,
-        layout=made.layout,
-    )
+    evidence = {
+        **_found(examined, made, (*of_data, *of_answers, *made.findings)),
+        "profile": {**profile(dataset, prepared.given_schema or prepared.schema), "dropped": dict(prepared.dropped)},
+        "footprint": {**meter.to_json(), **({"trainings": folder.taken()} if folder.taken() else {})},
+        "run": {"key": dict(key), "limits": allowed.to_json()},
+        **({"origin": dict(begun)} if begun else {}),
+    }
+    stored = writing.stored(made, prepared.given_schema or prepared.schema, evidence, folder.history())
     if prepared.task.supervised:
         told = showing.shown(stored, prepared, allowed.deadline.earlier(WRITING))
         stored = replace(stored, evidence={**stored.evidence, "explanations": told})
     return writing.with_pages(stored, dataset.name)
+
+
+def _found(examined: Examined, made: writing.Made, findings: Sequence[Finding]) -> dict[str, Any]:
+    """The evidence of what was found and of what became of it."""
+    not_run = (*examined.not_run, *made.not_run)
+    return {
+        "findings": {
+            "findings": [each.to_json() for each in worst_first(findings)],
+            "not_run": [{"condition": condition, "reason": reason} for condition, reason in not_run],
+        },
+        "repairs": {"repairs": [repair.to_json() for repair in (*examined.repairs, *made.repairs)]},
+    }
 
 
 def _examine_until(allowed: Limits) -> Deadline:

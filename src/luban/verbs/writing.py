@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,8 +11,10 @@ from luban.arrays import Content
 from luban.bundle.bundle import Stored
 from luban.core import files
 from luban.evidence.finding import Finding, Repair
+from luban.features import _given as given_tokenizer
 from luban.protocols import Form, State
 from luban.recipe.recipe import Recipe
+from luban.schema.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,27 @@ class Made:
     judged: tuple[Finding, ...] = ()
     not_run: tuple[tuple[str, str], ...] = ()
     layout: Mapping[str, Content] = field(default_factory=dict)
+
+
+def stored(made: Made, schema: Schema, evidence: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Stored:
+    """The bundle of what was made, without its pages. evidence: beside what the making itself gives."""
+    return Stored(
+        recipe=given_tokenizer.by_content(made.recipe),
+        schema=schema,
+        preprocessor=made.encoder,
+        form_kind=made.form.kind,
+        form=made.form.state(),
+        facts=made.facts,
+        evidence={
+            "evaluation": made.evaluation,
+            "search": {"candidates": made.unfinished},
+            **evidence,
+            **made.evidence,
+        },
+        history=history,
+        runtime=made.runtime,
+        layout=made.layout,
+    )
 
 
 def with_pages(stored: Stored, name: str) -> Stored:
