@@ -9,13 +9,17 @@ dora      the same, with a length for each output (Liu et al., 2024)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from luban.models._pretrained import Origin
+from pydantic import Field
+
+from luban.models._pretrained import Beginning, Origin
 from luban.origins import configs
+from luban.recipe.recipe import Section
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 Way = Literal["head", "gradual", "full", "lora", "dora"]
 ADAPTERS = ("lora", "dora")
@@ -35,6 +39,39 @@ LEARNS = 0.5
 """Share of the time of a run that is left for a fine-tuning, beside reading, other models and writing."""
 FITS = 2
 """How often it is fitted about: to be judged, and to answer."""
+
+
+class AdapterSettings(Beginning):
+    """Abstract. The settings of what fine-tunes blocks of attention: which of them learn, and by which adapters."""
+
+    tune: Way | Literal["auto"] = "auto"
+    """What learns: the head, the blocks one by one, all of it, or adapters; `auto` goes by size, rows and time."""
+    rank: int = Field(8, ge=1, le=1_024)
+    """Of `lora` and `dora`: how many numbers lie between the two matrices of an adapter."""
+    alpha: float = Field(16.0, gt=0, le=1e4)
+    """Of `lora` and `dora`: the product of the two matrices is multiplied by this over the rank."""
+
+    @property
+    def way(self) -> Way:
+        """What learns; by the size alone where nobody decided it by rows and time."""
+        assert self.origin is not None
+        return of_size(configs.block_weights(self.origin.config))[0] if self.tune == "auto" else self.tune
+
+    def adapt(self, body: nn.Module) -> None:
+        """Puts adapters beside the matrices of a body, where they are what learns."""
+        from luban.models import _adapters
+
+        way = self.way
+        if way == "lora" or way == "dora":
+            _adapters.adapt(body, _adapters.How(way, self.rank, self.alpha / self.rank), lambda name: True)
+
+    def merged(self, weights: Mapping[str, Tensor], *, over: bool = False) -> tuple[dict[str, Tensor], Section]:
+        """The weights with adapters put into the matrices that they stand beside, and the settings without them."""
+        from luban.models import _adapters
+
+        if self.way not in ADAPTERS:
+            return dict(weights), self
+        return _adapters.merged(weights, self.alpha / self.rank, over=over), self.model_copy(update={"tune": "full"})
 
 
 def of_size(weights: int) -> tuple[Way, str]:

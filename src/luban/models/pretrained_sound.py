@@ -27,15 +27,9 @@ FRAMES = sounds.RATE // sounds.HOP
 """In a second."""
 
 
-class Settings(_pretrained.Beginning):
+class Settings(_tuning.AdapterSettings):
     """What can be set about fine-tuning."""
 
-    tune: _tuning.Way | Literal["auto"] = "auto"
-    """What learns: the head, the blocks one by one, all of it, or adapters; `auto` goes by size, rows and time."""
-    rank: int = Field(8, ge=1, le=1_024)
-    """Of `lora` and `dora`: how many numbers lie between the two matrices of an adapter."""
-    alpha: float = Field(16.0, gt=0, le=1e4)
-    """Of `lora` and `dora`: the product of the two matrices is multiplied by this over the rank."""
     summary: Literal["mean", "layers"] = "mean"
     """What of all the states stands for a sound: the mean of the last ones, or of those of all layers."""
     silence: float = Field(SILENCE, ge=0, le=30)
@@ -82,21 +76,17 @@ class PretrainedSound:
 
     def build(self, work: Work, settings: Section) -> nn.Module:
         assert isinstance(settings, Settings) and settings.origin is not None
-        from luban.models import _adapters
         from luban.models._fused import fused
         from luban.models._pretrained_sound import PretrainedSound as Encoder
 
         config = settings.origin.config
         _pretrained.reads(config, "sequence")
-        way = _way(settings)
 
         def encoder(shape: Shape) -> nn.Module:
             _check(shape, config)
             silence = min(round(settings.silence * FRAMES), sounds.frames(config) - shape.longest)
             found = Encoder(config, settings.summary, silence=silence, dropout=settings.dropout)
-            if way == "lora" or way == "dora":
-                how = _adapters.How(way, settings.rank, settings.alpha / settings.rank)
-                _adapters.adapt(found.body, how, lambda name: True)
+            settings.adapt(found.body)
             return found
 
         return fused(work, self.takes, encoder)
@@ -104,7 +94,7 @@ class PretrainedSound:
     def begin(self, module: nn.Module, settings: Section) -> None:
         assert isinstance(settings, Settings) and settings.origin is not None
         _tuning.begin(
-            module, settings.origin, _way(settings),
+            module, settings.origin, settings.way,
             frozen=settings.frozen, decay=settings.layer_decay, head=HEAD,
         )  # fmt: skip
 
@@ -118,20 +108,7 @@ class PretrainedSound:
         self, weights: Mapping[str, Tensor], settings: Section, *, over: bool = False
     ) -> tuple[dict[str, Tensor], Section]:
         assert isinstance(settings, Settings)
-        from luban.models import _adapters
-
-        if _way(settings) not in _tuning.ADAPTERS:
-            return dict(weights), settings
-        plain = settings.model_copy(update={"tune": "full"})
-        return _adapters.merged(weights, settings.alpha / settings.rank, over=over), plain
-
-
-def _way(settings: Settings) -> _tuning.Way:
-    """What learns; by the size alone where nobody decided it by rows and time."""
-    assert settings.origin is not None
-    if settings.tune != "auto":
-        return settings.tune
-    return _tuning.of_size(configs.block_weights(settings.origin.config))[0]
+        return settings.merged(weights, over=over)
 
 
 def _check(shape: Shape, config: Mapping[str, Any]) -> None:

@@ -29,15 +29,9 @@ FIRST_SEEN = 128
 """Pairs by which it is seen how cosines vary before anything is learned."""
 
 
-class Settings(_pretrained.Beginning):
+class Settings(_tuning.AdapterSettings):
     """What can be set about fine-tuning."""
 
-    tune: _tuning.Way | Literal["auto"] = "auto"
-    """What learns: the head, the blocks one by one, all of it, or adapters; `auto` goes by size, rows and time."""
-    rank: int = Field(8, ge=1, le=1_024)
-    """Of `lora` and `dora`: how many numbers lie between the two matrices of an adapter."""
-    alpha: float = Field(16.0, gt=0, le=1e4)
-    """Of `lora` and `dora`: the product of the two matrices is multiplied by this over the rank."""
     frozen: int = Field(0, ge=0, le=200)
     """So many blocks from below stay as they were pretrained, and the embeddings with them."""
     layer_decay: float = Field(0.9, gt=0, le=1)
@@ -92,14 +86,11 @@ class PretrainedText:
 
     def build(self, work: Work, settings: Section) -> nn.Module:
         assert isinstance(settings, Settings) and settings.origin is not None
-        from luban.models import _adapters
         from luban.models._fused import fused
         from luban.models._pretrained_encoder import PretrainedEncoder
 
         origin = settings.origin
         _pretrained.reads(origin.config, "tokens")
-
-        way = _way(settings)
 
         def encoder(_: object) -> nn.Module:
             found = PretrainedEncoder(
@@ -111,9 +102,7 @@ class PretrainedText:
                 attention_dropout=settings.attention_dropout,
                 pairs=_networks.spans(work),
             )
-            if way == "lora" or way == "dora":
-                how = _adapters.How(way, settings.rank, settings.alpha / settings.rank)
-                _adapters.adapt(found.body, how, lambda name: True)
+            settings.adapt(found.body)
             return found
 
         return fused(work, self.takes, encoder, settings.dropout if _networks.spans(work) else 0.0)
@@ -124,7 +113,7 @@ class PretrainedText:
         if embeddings == "auto":
             embeddings = _tuning.of_embeddings(configs.block_weights(settings.origin.config))[0]
         _tuning.begin(
-            module, settings.origin, _way(settings),
+            module, settings.origin, settings.way,
             frozen=settings.frozen, decay=settings.layer_decay, head=HEAD, embeddings=embeddings,
         )  # fmt: skip
 
@@ -163,20 +152,7 @@ class PretrainedText:
         self, weights: Mapping[str, Tensor], settings: Section, *, over: bool = False
     ) -> tuple[dict[str, Tensor], Section]:
         assert isinstance(settings, Settings)
-        from luban.models import _adapters
-
-        if _way(settings) not in _tuning.ADAPTERS:
-            return dict(weights), settings
-        plain = settings.model_copy(update={"tune": "full"})
-        return _adapters.merged(weights, settings.alpha / settings.rank, over=over), plain
-
-
-def _way(settings: Settings) -> _tuning.Way:
-    """What learns; by the size alone where nobody decided it by rows and time."""
-    assert settings.origin is not None
-    if settings.tune != "auto":
-        return settings.tune
-    return _tuning.of_size(configs.block_weights(settings.origin.config))[0]
+        return settings.merged(weights, over=over)
 
 
 model = PretrainedText()

@@ -14,12 +14,12 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import ClassVar, final
 
 import numpy as np
 
 from luban.batch import Array
-from luban.core.errors import UsageError
+from luban.origins.binary import Reader, Tensor
 
 NAME = "model.bin"
 VERSIONS = (4, 6)
@@ -31,15 +31,6 @@ _KINDS = {0: "<f4", 1: "i1", 2: "<i2", 3: "<i4", 4: "<f2", 5: "<u2"}
 """By the number of the kind; the last one are the upper halves of float32."""
 _UPPER_HALVES = 5
 _CURE = "give a folder that CTranslate2 or `transformers` wrote"
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """Where a tensor lies. kind: how its numbers are written. start: bytes from the file's start."""
-
-    shape: tuple[int, ...]
-    kind: int
-    start: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,14 +49,14 @@ class File:
             return values
         scales = self._numbers(name + SCALE).astype(np.float32)
         if scales.size not in (1, len(values)) or not (np.isfinite(scales) & (scales > 0)).all():
-            _refuse(self.path, f"the scales of '{name[:80]}' do not fit it")
+            raise _Reader.refused(self.path, f"the scales of '{name[:80]}' do not fit it")
         found: Array = values / scales.reshape(-1, *(1,) * (values.ndim - 1))
         return found
 
     def number(self, name: str) -> int:
         """A setting. Raises UsageError where there is none of this name."""
         if name not in self.tensors or self.tensors[name].shape != ():
-            _refuse(self.path, f"it does not say '{name}', a number")
+            raise _Reader.refused(self.path, f"it does not say '{name}', a number")
         return int(self._numbers(name))
 
     def _numbers(self, name: str) -> Array:
@@ -79,14 +70,10 @@ class File:
 
 def opened(path: Path) -> File:
     """The file of this place, all but its numbers read and checked. Raises UsageError that says what is wrong."""
-    try:
-        with path.open("rb") as file:
-            reader = _Reader(path, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except (OSError, ValueError):
-        _refuse(path, "it is empty, or cannot be read")
+    reader = _Reader.of(path)
     version = reader.number("I")
     if not VERSIONS[0] <= version <= VERSIONS[1]:
-        _refuse(path, f"its version is {version:,}, and {VERSIONS[0]} to {VERSIONS[1]} are known")
+        raise _Reader.refused(path, f"its version is {version:,}, and {VERSIONS[0]} to {VERSIONS[1]} are known")
     layout = reader.text()
     reader.number("I")
     tensors = {}
@@ -96,7 +83,7 @@ def opened(path: Path) -> File:
     for _ in range(reader.count("further names")):
         other, name = reader.text(), reader.text()
         if name not in tensors:
-            _refuse(path, f"'{other[:80]}' is another name of '{name[:80]}', which it does not hold")
+            raise _Reader.refused(path, f"'{other[:80]}' is another name of '{name[:80]}', which it does not hold")
         tensors[other] = tensors[name]
     return File(path, layout, tensors, reader.bytes_)
 
@@ -117,49 +104,35 @@ def is_one(path: Path, layout: str) -> bool:
     return version <= 1_000 and length == len(layout) + 1 and head[6:] == layout.encode()
 
 
-def _refuse(path: Path, what: str) -> NoReturn:
-    raise UsageError(f"{what}.", where=str(path), fix=_CURE)
+@final
+class _Reader(Reader):
+    """What is read next."""
 
-
-@dataclass
-class _Reader:
-    """What is read next. place: bytes from the start."""
-
-    path: Path
-    bytes_: mmap.mmap
-    place: int = 0
-
-    def take(self, count: int) -> bytes:
-        if self.place + count > len(self.bytes_):
-            _refuse(self.path, "it ends too early")
-        self.place += count
-        return self.bytes_[self.place - count : self.place]
-
-    def number(self, kind: str) -> Any:
-        return struct.unpack(f"<{kind}", self.take(struct.calcsize(f"<{kind}")))[0]
+    part: ClassVar[str] = "it"
+    cure: ClassVar[str] = _CURE
 
     def count(self, what: str) -> int:
         found: int = self.number("I")
         if found > MOST_TENSORS:
-            _refuse(self.path, f"it says that it holds {found:,} {what}; at most {MOST_TENSORS:,} are taken")
+            raise self.refused(self.path, f"it says that it holds {found:,} {what}; at most {MOST_TENSORS:,} are taken")
         return found
 
     def text(self) -> str:
         """A name, whose end is a byte of 0."""
         length = self.number("H")
         if not 1 <= length <= MOST_LETTERS:
-            _refuse(self.path, f"it has a name of {length:,} letters")
+            raise self.refused(self.path, f"it has a name of {length:,} letters")
         return self.take(length)[:-1].decode("utf-8", errors="replace")
 
     def tensor(self, name: str) -> Tensor:
         sides = self.number("B")
         if sides > MOST_SIDES:
-            _refuse(self.path, f"'{name[:80]}' has {sides:,} sides")
+            raise self.refused(self.path, f"'{name[:80]}' has {sides:,} sides")
         shape = tuple(self.number("I") for _ in range(sides))
         kind, count, start = self.number("B"), self.number("I"), self.place
         if kind not in _KINDS:
-            _refuse(self.path, f"'{name[:80]}' is written in a way that is not known (kind {kind})")
+            raise self.refused(self.path, f"'{name[:80]}' is written in a way that is not known (kind {kind})")
         if math.prod(shape) * np.dtype(_KINDS[kind]).itemsize != count or count > len(self.bytes_) - start:
-            _refuse(self.path, f"'{name[:80]}' of the shape {shape} does not lie inside the file")
+            raise self.refused(self.path, f"'{name[:80]}' of the shape {shape} does not lie inside the file")
         self.place += count
         return Tensor(shape, kind, start)

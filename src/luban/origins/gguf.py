@@ -13,12 +13,12 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, final
 
 import numpy as np
 
 from luban.batch import Array
-from luban.core.errors import UsageError
+from luban.origins.binary import Reader, Tensor
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -29,15 +29,6 @@ BLOCK = 32
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _TEXT, _LIST = 8, 9
 _CURE = "give a whole GGUF file of a Llama in F32, F16, BF16, Q8_0, Q4_0 or Q4_1, or a folder that `transformers` wrote"
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """Where a tensor lies. shape: rows first. kind: how its numbers are written. start: bytes from the file's start."""
-
-    shape: tuple[int, ...]
-    kind: int
-    start: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,16 +51,12 @@ class Gguf:
 
 def opened(path: Path) -> Gguf:
     """The file, its header read and checked. Raises UsageError that says what is wrong with it."""
-    try:
-        with path.open("rb") as file:
-            reader = _Reader(path, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except (OSError, ValueError):
-        _refuse(path, "it is empty, or cannot be read")
+    reader = _Reader.of(path)
     if reader.take(4) != MAGIC:
-        _refuse(path, "this is no GGUF file")
+        raise _Reader.refused(path, "this is no GGUF file")
     version = reader.number("I")
     if version not in VERSIONS:
-        _refuse(path, f"its version is {version:,}, and {VERSIONS[0]} and {VERSIONS[1]} are known")
+        raise _Reader.refused(path, f"its version is {version:,}, and {VERSIONS[0]} and {VERSIONS[1]} are known")
     tensors = reader.count("tensors", MOST_TENSORS)
     keys = reader.count("keys", MOST_KEYS)
     values = {}
@@ -82,42 +69,28 @@ def opened(path: Path) -> Gguf:
         found[name] = reader.tensor(name)
     alignment = values.get("general.alignment", 32)
     if not isinstance(alignment, int) or not 1 <= alignment <= 1 << 16:
-        _refuse(path, "its alignment is no number from 1 to 65,536")
+        raise _Reader.refused(path, "its alignment is no number from 1 to 65,536")
     begin = -(-reader.place // alignment) * alignment
     placed = {name: Tensor(each.shape, each.kind, begin + each.start) for name, each in found.items()}
     for name, each in placed.items():
         bytes_each = KINDS[each.kind][0]
         length = math.prod(each.shape) // (1 if bytes_each <= 4 else BLOCK) * bytes_each
         if each.start + length > len(reader.bytes_):
-            _refuse(path, f"'{name[:80]}' lies behind the end of the file, which was cut short")
+            raise _Reader.refused(path, f"'{name[:80]}' lies behind the end of the file, which was cut short")
     return Gguf(path, values, placed, reader.bytes_)
 
 
-def _refuse(path: Path, what: str) -> NoReturn:
-    raise UsageError(f"{what}.", where=str(path), fix=_CURE)
+@final
+class _Reader(Reader):
+    """What is read next."""
 
-
-@dataclass
-class _Reader:
-    """What is read next. place: bytes from the start."""
-
-    path: Path
-    bytes_: mmap.mmap
-    place: int = 0
-
-    def take(self, count: int) -> bytes:
-        if self.place + count > len(self.bytes_):
-            _refuse(self.path, "its header ends too early")
-        self.place += count
-        return self.bytes_[self.place - count : self.place]
-
-    def number(self, kind: str) -> Any:
-        return struct.unpack(f"<{kind}", self.take(struct.calcsize(f"<{kind}")))[0]
+    part: ClassVar[str] = "its header"
+    cure: ClassVar[str] = _CURE
 
     def count(self, what: str, most: int) -> int:
         found: int = self.number("Q")
         if found > most:
-            _refuse(self.path, f"it says that it holds {found:,} {what}; at most {most:,} are taken")
+            raise self.refused(self.path, f"it says that it holds {found:,} {what}; at most {most:,} are taken")
         return found
 
     def text(self) -> str:
@@ -135,19 +108,19 @@ class _Reader:
                 return list(struct.unpack(f"<{count}{_NUMBERS[inner]}", self.take(count * width)))
         if kind in _NUMBERS:
             return self.number(_NUMBERS[kind])
-        _refuse(self.path, "it holds a value of a kind that is not known")
+        raise self.refused(self.path, "it holds a value of a kind that is not known")
 
     def tensor(self, name: str) -> Tensor:
         sides = self.number("I")
         if not 1 <= sides <= MOST_SIDES:
-            _refuse(self.path, f"'{name[:80]}' has {sides:,} sides")
+            raise self.refused(self.path, f"'{name[:80]}' has {sides:,} sides")
         # The side that lies together comes first in the file.
         shape = tuple(self.number("Q") for _ in range(sides))[::-1]
         kind, start = self.number("I"), self.number("Q")
         if kind not in KINDS:
-            _refuse(self.path, f"'{name[:80]}' is written in a way that is not known (kind {kind})")
+            raise self.refused(self.path, f"'{name[:80]}' is written in a way that is not known (kind {kind})")
         if not all(1 <= side <= 1 << 31 for side in shape) or (KINDS[kind][0] > 4 and shape[-1] % BLOCK):
-            _refuse(self.path, f"'{name[:80]}' has the shape {shape}")
+            raise self.refused(self.path, f"'{name[:80]}' has the shape {shape}")
         return Tensor(shape, kind, start)
 
 

@@ -1,15 +1,43 @@
-"""Targets that are numbers: what they may hold, and how they are told to a model."""
+"""Targets that are numbers: what they may hold, how they are told to a model, and what their tasks share."""
 
 from __future__ import annotations
+
+from abc import ABC
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
 
-from luban.batch import Array
+from luban.batch import Answers, Array
 from luban.core.errors import DataError, UsageError
+from luban.tasks import _losses
 
 LARGEST = 1e150
 """Squares of larger values leave the range of floats."""
+
+
+class OfValues(ABC):
+    """Abstract. What a task with one number a row is, whatever the number says."""
+
+    name: ClassVar[str]
+    supervised: ClassVar[bool] = True
+    link: ClassVar[str] = "identity"
+    loss = staticmethod(_losses.of_values)
+
+    def classes(self, target: pl.Series, positive: str | None) -> tuple[str, ...]:
+        """None. Raises DataError where the target holds texts, or one value only."""
+        check(target, positive, self.name)
+        return ()
+
+    def encode(self, target: pl.Series, classes: tuple[str, ...]) -> Array:
+        """(rows,) float64; NaN where there is no finite value."""
+        return encode(target)
+
+    def outputs(self, classes: tuple[str, ...]) -> int:
+        return 1
+
+    def answers(self, outputs: Array, threshold: float | None = None) -> Answers:
+        return Answers(outputs[:, 0])
 
 
 def check(target: pl.Series, positive: str | None, task: str) -> None:

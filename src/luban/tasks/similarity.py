@@ -10,13 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, final
 
-from luban.batch import Answers, Array
 from luban.core.errors import UsageError
-from luban.tasks import _losses, _values
+from luban.tasks import _values
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from luban.schema.schema import Schema
 
 MOST_LISTED = 8
@@ -24,16 +21,13 @@ MOST_LISTED = 8
 
 
 @final
-class Similarity:
+class Similarity(_values.OfValues):
     """One number a pair. Models are compared by the order into which they put pairs."""
 
     name: ClassVar[str] = "similarity"
-    supervised: ClassVar[bool] = True
     metrics: ClassVar[tuple[str, ...]] = ("spearman", "pearson", "rmse")
     compared_by: ClassVar[str] = "spearman"
     baseline: ClassVar[str] = "shared-words"
-    link: ClassVar[str] = "identity"
-    loss = staticmethod(_losses.of_values)
 
     def pair(self, schema: Schema) -> Schema:
         """The columns with the two of texts as the only inputs. Raises UsageError unless there are exactly two.
@@ -60,21 +54,6 @@ class Similarity:
             for column in schema.columns
             if column.name in names or column.role == "input"
         )
-
-    def classes(self, target: pl.Series, positive: str | None) -> tuple[str, ...]:
-        """None. Raises DataError where the target holds texts, or one value only."""
-        _values.check(target, positive, self.name)
-        return ()
-
-    def encode(self, target: pl.Series, classes: tuple[str, ...]) -> Array:
-        """(rows,) float64; NaN where there is no finite value."""
-        return _values.encode(target)
-
-    def outputs(self, classes: tuple[str, ...]) -> int:
-        return 1
-
-    def answers(self, outputs: Array, threshold: float | None = None) -> Answers:
-        return Answers(outputs[:, 0])
 
 
 task = Similarity()
