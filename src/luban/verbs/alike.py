@@ -19,6 +19,7 @@ from luban.schema.schema import Schema
 
 if TYPE_CHECKING:
     from luban.data.dataset import Dataset
+    from luban.verbs.bundle import Bundle
 
 WHERE = "--pair"
 _EXAMPLE = "--pair question,other"
@@ -79,8 +80,8 @@ def columns_of(asked: str, schema: Schema) -> tuple[str, str]:
     )
 
 
-def pair_of(name: str, dataset: Dataset, asked: str) -> Pair:
-    """What compares the columns that `A,B` names, by a pretrained model or a bundle that compares pairs.
+def pair_of(name: str, compares: Bundle | None, dataset: Dataset, asked: str) -> Pair:
+    """What compares the columns that `A,B` names: a pretrained model of this name, or a bundle that compares pairs.
 
     Raises UsageError for a model or a column that is none.
     """
@@ -88,8 +89,8 @@ def pair_of(name: str, dataset: Dataset, asked: str) -> Pair:
 
     columns = columns_of(asked, dataset.schema)
     one, other = columns
-    if halves.compares(name):
-        half = halves.of(name, dataset, one)
+    if compares is not None:
+        half = halves.of(compares, dataset, one)
         return Pair(columns, (half.of_rows, lambda rows: half.vectors(rows[other].cast(pl.String))), dataset.where)
     tower = towers.of(name, dataset, one)
     if tower is not None:

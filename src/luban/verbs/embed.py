@@ -87,16 +87,16 @@ def embed(
         dataset = open_dataset(data, like=encoder.schema, console=console)
         _refuse_questions(text, find, pair)
     else:
-        compares = halves.compares(from_)
-        if not compares:
+        compares = halves.found(from_)
+        if compares is None:
             unlabelled.found(from_, online=online, console=console)
         dataset = open_dataset(data, console=console)
         if pair is not None:
             _refuse_beside_pairs(text, find)
-            return _compared(alike.pair_of(from_, dataset, pair), dataset, out, format, stream, console)
+            return _compared(alike.pair_of(from_, compares, dataset, pair), dataset, out, format, stream, console)
         encoder = (
-            halves.of(from_, dataset, text)
-            if compares
+            halves.of(compares, dataset, text)
+            if compares is not None
             else towers.of(from_, dataset, text) or _single(from_, dataset, text)
         )
     if find is not None:

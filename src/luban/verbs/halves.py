@@ -17,7 +17,7 @@ from luban.core import registry
 from luban.core.errors import UsageError
 from luban.core.lazy import require
 from luban.protocols import Pairing
-from luban.verbs.bundle import is_bundle, load
+from luban.verbs.bundle import Bundle, is_bundle, load
 from luban.verbs.unlabelled import SMALLEST, column_of
 
 if TYPE_CHECKING:
@@ -69,13 +69,16 @@ class Half:
         return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), SMALLEST)
 
 
-def compares(name: str) -> bool:
-    """Whether a bundle of this name compares pairs of texts."""
-    return is_bundle(name) and isinstance(registry.find("tasks", load(name).stored.facts["task"]), Pairing)
+def found(name: str) -> Bundle | None:
+    """The bundle of this name, if it is one that compares pairs of texts."""
+    bundle = load(name) if is_bundle(name) else None
+    if bundle is None or not isinstance(registry.find("tasks", bundle.stored.facts["task"]), Pairing):
+        return None
+    return bundle
 
 
-def of(name: str, dataset: Dataset, text: str | None) -> Half:
-    """What reads a column of the data set, by the bundle of this name that compares pairs.
+def of(bundle: Bundle, dataset: Dataset, text: str | None) -> Half:
+    """What reads a column of the data set, by a bundle that compares pairs.
 
     text: the column; the only one with texts where nothing is said. Raises UsageError where that is open, and for a
     bundle whose model has no vectors.
@@ -84,7 +87,6 @@ def of(name: str, dataset: Dataset, text: str | None) -> Half:
     from luban.data import encoders
     from luban.data.tensor_preprocessor import TensorPreprocessor
 
-    bundle = load(name)
     if bundle.stored.form_kind != "network":
         chosen = bundle.stored.evidence["evaluation"]["chosen"]["label"]
         raise UsageError(
