@@ -160,8 +160,9 @@ def test_weights_of_another_config_are_refused(folder: Path) -> None:
     work = Work("binary", 2, len(topics), 0, shapes={"headline": shape})
     for changes in ({"hidden_size": 32}, {"num_hidden_layers": 3}):
         asked = {"origin": {**origin, "config": {**origin["config"], **changes}}}
-        with pytest.raises(BundleError, match=r"has the shape|lacks"):
+        with pytest.raises(BundleError, match=r"has the shape .* asks for \(|lacks") as error:
             beginning.begun(Candidate(model="pretrained-text", settings=asked), work)
+        assert "must be of one model" in str(error.value.fix)
 
 
 def test_without_an_origin_there_is_nothing_to_begin_from() -> None:

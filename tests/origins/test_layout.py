@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +101,28 @@ def test_a_pickle_is_refused_without_being_opened(folder: Path, name: str) -> No
         layout.opened(folder)
     assert "weights_only=True" in str(error.value.fix)
     assert not ran.exists()
+
+
+def test_the_command_that_is_advised_makes_weights_that_can_be_read_of_a_pickle(folder: Path) -> None:
+    network = BertModel.from_pretrained(folder)
+    # As the word embedding of a model that fills is its output too.
+    tied = {**network.state_dict(), "cls.predictions.decoder.weight": network.embeddings.word_embeddings.weight}
+    before = layout.opened(folder).weights()
+    (folder / "model.safetensors").unlink()
+    torch.save(tied, folder / "pytorch_model.bin")
+    with pytest.raises(UsageError) as error:
+        layout.opened(folder)
+    program, *places = shlex.split(str(error.value.fix))[-3:]
+    subprocess.run([sys.executable, "-c", program, *places], check=True)
+    after = layout.opened(folder).weights()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_a_model_that_goes_on_with_texts_is_told_where_it_can_be_used(folder: Path) -> None:
+    (folder / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    with pytest.raises(UsageError, match="its kind is 'llama'") as error:
+        layout.opened(folder)
+    assert "luban generate" in str(error.value.fix) and "--task chat" in str(error.value.fix)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,12 @@ def test_a_name_that_is_no_model_ends_before_anything_is_read(folder: Path) -> N
     assert "minilm" in done.document["error"]["fix"]
 
 
+@pytest.mark.parametrize("task", ["masked-lm", "causal-lm", "tagging", "clustering"])
+def test_a_task_that_nothing_pretrained_does_is_told(folder: Path, task: str) -> None:
+    with pytest.raises(UsageError, match=f"no model that begins from a pretrained one does {task}"):
+        luban.fit(pl.DataFrame(tiny.texts(20)), task=task, from_=str(folder), out="it.luban")
+
+
 def test_data_that_is_asked_for_as_a_model_is_told(folder: Path) -> None:
     data = folder / "texts.csv"
     pl.DataFrame(tiny.texts(30)).write_csv(data)

@@ -190,6 +190,7 @@ def test_a_tokenizer_that_is_given_keeps_its_pieces_behind_the_marks(pretrained:
         ({"text": ["", " ", "\n"] * 8}, {}, DataError, "all texts to learn from are empty"),
         ({"text": texts(20), "other": texts(20, seed=3)}, {}, UsageError, "2 columns hold texts"),
         ({"size": list(range(20))}, {}, UsageError, "no column holds texts"),
+        ({"text": texts(1)}, {}, UsageError, "'text' holds one document; whole documents are held out"),
         ({"text": texts(20)}, {"model": "gpt,kneser-ney"}, UsageError, "one language model is trained at a time"),
         ({"text": texts(20)}, {"model": "cnn"}, UsageError, "does not do causal-lm"),
         ({"text": texts(20)}, {"set": {"model.gpt.heads": 3}}, Exception, "no multiple of twice its 3 heads"),

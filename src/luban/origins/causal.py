@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import nn
 
-KINDS = ("gpt2", "lfm2", "llama", "mistral", "qwen2", "qwen3")
+KINDS = configs.WRITERS
 """The architectures that are built; each is tested with tiny random weights."""
 MODEL = "model"
 """Of a bundle: the folder that `transformers` opens."""

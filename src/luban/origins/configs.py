@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ENCODERS = ("albert", "bert", "camembert", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta")
 """Kinds that read a text in both directions."""
+WRITERS = ("gpt2", "lfm2", "llama", "mistral", "qwen2", "qwen3")
+"""Kinds that go on with a text (`causal`)."""
 MOST_WEIGHTS = 1_500_000_000
 LARGEST = {
     "num_hidden_layers": 200,

@@ -13,6 +13,7 @@ Weights in pickles are never opened. Nothing here imports torch.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -92,7 +93,8 @@ def opened(path: Path) -> Origin:
     try:
         config = configs.checked(document)
     except ValueError as reason:
-        raise UsageError(f"this architecture is not taken: {reason}.", where=str(path / CONFIG), fix=_CURE) from None
+        fix = _WRITES if document.get("model_type") in configs.WRITERS else _CURE
+        raise UsageError(f"this architecture is not taken: {reason}.", where=str(path / CONFIG), fix=fix) from None
     files = weight_files(path)
     if configs.reads(config) != "tokens":
         if configs.reads(config) == "sequence":
@@ -137,6 +139,7 @@ def _cutting(path: Path, stamps: tuple[Any, ...]) -> tuple[str, tuple[int, int, 
 
 
 _NO_MARKS = (0, 0, 0, 0, 0)
+_WRITES = "it goes on with texts: luban generate FOLDER PROMPT, or luban fit CHATS --task chat --from FOLDER"
 _CURE = "give a folder that `transformers` wrote, with config.json, model.safetensors and tokenizer.json"
 
 
@@ -183,10 +186,16 @@ def weight_files(path: Path) -> tuple[Path, ...]:
         raise UsageError(
             "its weights are a pickle, which may hold code; it is not read.",
             where=str(path / pickle),
-            fix="write them as safetensors where you trust it: "
-            "safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'model.safetensors')",
+            fix="write them as safetensors, which runs nothing of it: " + _converting(path, pickle),
         )
     raise UsageError(f"the folder holds no {WEIGHTS}.", where=str(path), fix=_CURE)
+
+
+def _converting(path: Path, pickle: str) -> str:
+    """The command that makes safetensors of a pickle. Each tensor is copied, for tied ones share their memory."""
+    copies = "{k: v.contiguous().clone() for k, v in torch.load(sys.argv[1], weights_only=True).items()}"
+    program = f"import sys, torch, safetensors.torch as s; s.save_file({copies}, sys.argv[2], {{'format': 'pt'}})"
+    return f'python -c "{program}" {shlex.quote(str(path / pickle))} {shlex.quote(str(path / WEIGHTS))}'
 
 
 def marks_of(path: Path, tokenizer: Mapping[str, Any]) -> tuple[int, int, int, int, int]:

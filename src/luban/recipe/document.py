@@ -149,6 +149,8 @@ def _explain(problem: ErrorDetails) -> str:
         *parents, wrong = problem["loc"]
         known = _fields(parents)
         return f"no recipe has the key {shown(place)}. {did_you_mean(str(wrong), known)}"
+    if problem["type"] in ("tuple_type", "list_type"):
+        return f"{shown(place)} cannot be {shown(problem['input'])}: it is a list, such as [{problem['input']!s:.80}]."
     return f"{shown(place)} cannot be {shown(problem['input'])}: {problem['msg'].lower()}."
 
 

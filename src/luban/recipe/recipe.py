@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from luban.recipe.forecast import Forecast
 from luban.recipe.optimisation import Optimisation
@@ -158,7 +158,7 @@ class Recipe(Section):
     columns: dict[str, Kind] = Field(default_factory=dict)
     """Data types that override what was inferred, by column."""
     drop: tuple[str, ...] = ()
-    """Columns that are left out."""
+    """Columns that are left out: a list, or names with commas between them."""
     weight: str | None = None
     """The column that weighs rows."""
     split: Split = Split()
@@ -170,6 +170,12 @@ class Recipe(Section):
     """What happens to problems that are found: repaired, asked about, or only reported."""
     seed: int = Field(0, ge=0)
     """Decides every random choice."""
+
+    @field_validator("also", "drop", mode="before")
+    @classmethod
+    def _by_commas(cls, columns: Any) -> Any:
+        """`drop=age,town` is easier to type than a list; a name that holds a comma needs the list."""
+        return [name.strip() for name in columns.split(",")] if isinstance(columns, str) else columns
 
     @property
     def targets(self) -> tuple[str, ...]:

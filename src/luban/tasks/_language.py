@@ -33,6 +33,13 @@ def documents(schema: Schema, task: str) -> Schema:
     if len(texts) != 1:
         told = ", ".join(f"'{column.name}' ({column.kind})" for column in schema.columns[:8])
         what = "no column holds texts" if not texts else f"{len(texts)} columns hold texts"
+        single = [c for c in schema.columns if c.dtype == "String" and c.kind == "constant"]
+        if not texts and single:
+            raise UsageError(
+                f"'{single[0].name}' holds one document; whole documents are held out to measure, so more are needed.",
+                where=f"--task {task}",
+                fix="put empty lines between documents, or give a folder of files, each of which is one",
+            )
         raise UsageError(
             f"{what}; one is learned from. The columns are: {told}.",
             where=f"--task {task}",

@@ -118,7 +118,13 @@ def _competing(names: tuple[str, ...], start: Recipe, origin: Origin, task: str 
         return asked
     begin = _begin(origin, task)
     if task is not None and fold(task) in registry.names("tasks"):
-        begin = tuple(name for name in begin if fold(task) in registry.find("models", name).tasks) or begin
+        begin = tuple(name for name in begin if fold(task) in registry.find("models", name).tasks)
+        if not begin:
+            raise UsageError(
+                f"no model that begins from a pretrained one does {fold(task)}.",
+                where="--from",
+                fix="leave it out: a network of its own learns; from a language model --task chat and preference begin",
+            )
     return (*begin, *asked)
 
 

@@ -227,7 +227,7 @@ def _refuse_strange(texts: list[str], found: given.Given, settings: Features, co
         raise UsageError(
             f"the tokenizer knows {known:,} of the {total:,} tokens of the texts in '{column}'.",
             where=f"features.tokenizer, {settings.tokenizer:.200}",
-            fix="give a tokenizer of their language, or learn one: --set features.tokenizer=bpe",
+            fix="take a tokenizer, or with --from a model, of their language; --set features.tokenizer=bpe learns one",
         )
 
 

@@ -37,6 +37,10 @@ class Settings(_language.LanguageSettings):
     """How much the square of the log of each softmax's sum weighs in the loss; 1e-4 is usual (PaLM, 2022)."""
 
 
+_SHARED = "the embedding is the output layer too, so that more of its weights are layers"
+_OWN = "a small one learns words sooner by an output layer of its own, by trial"
+
+
 @final
 class Gpt(_language.LanguageNetwork):
     """p(t_i | t_1 ... t_(i-1)) (Radford et al., 2018), in the layers of Llama (Touvron et al., 2023): rotary places,
@@ -55,13 +59,15 @@ class Gpt(_language.LanguageNetwork):
     ) -> tuple[Mapping[str, Any], str]:
         assert isinstance(settings, Settings)
         found: dict[str, Any] = {}
+        reasons = []
         if settings.convolutions is None and not settings.qk_norm:
             layers = config(settings, _language.vocabulary(work))["num_hidden_layers"]
             found["convolutions"] = layers * 2 // 3
+            reasons.append("it learns sooner by convolutions what stands side by side, by trial")
         if settings.tied is None:
             found["tied"] = settings.parameters is not None or settings.size == "base"
-        told = "a small network learns sooner what stands side by side by convolutions, and words by an output layer"
-        return found, f"{told} of its own, by trial" if found else ""
+            reasons.append(_SHARED if found["tied"] else _OWN)
+        return found, "; ".join(reasons)
 
     def build(self, work: Work, settings: Section) -> nn.Module:
         assert isinstance(settings, Settings)
