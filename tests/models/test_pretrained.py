@@ -138,8 +138,10 @@ def test_the_rate_of_embeddings_is_chosen_by_the_size_and_said(folder: Path) -> 
     asked = TEXT.Settings(**described(folder, embeddings=1.0, tune="head"))
     assert TEXT.sized(asked, work, 8.0, None) == ({}, "")
     config = {**described(folder)["origin"]["config"], "hidden_size": 384, "intermediate_size": 1536}
-    large = TEXT.Settings(origin={**described(folder)["origin"], "config": config}, tune="head")
+    large = TEXT.Settings(origin={**described(folder)["origin"], "config": config}, tune="gradual")
     assert TEXT.sized(large, work, 8.0, None)[0] == {"embeddings": 1.0}
+    for stay in ({"tune": "head"}, {"tune": "lora"}, {"tune": "full", "frozen": 1}):
+        assert TEXT.sized(TEXT.Settings(**described(folder, **stay)), work, 8.0, None) == ({}, ""), stay
     assert TEXT.rate(asked) == (
         5e-4,
         "ten times the usual one for weights that were pretrained: small networks bear more",

@@ -484,6 +484,13 @@ def predict_text(reach: Callable[..., Reached], fitted: Fitted) -> None:
     text_of("predict", "--from", _tiny(), "--labels", "goal,bank", "texts.csv")
 
 
+def predict_target(reach: Callable[..., Reached], fitted: Fitted) -> None:
+    asked = ("predict", "--from", _tiny(), "--labels", "goal,bank", "--text", "headline", "texts.csv")
+    pl.read_csv("texts.csv").with_columns(kind=pl.lit("goal")).write_csv("texts.csv")
+    assert "measurements" in luban(*asked, "--target", "kind", "--json").document
+    assert "measurements" not in luban(*asked, "--json").document
+
+
 def embed_text(reach: Callable[..., Reached], fitted: Fitted) -> None:
     text_of("embed", "texts.csv", "--from", _tiny())
 
@@ -637,6 +644,7 @@ ALONE: dict[tuple[str, str], Callable[[Callable[..., Reached], Fitted], None]] =
     ("predict", "--from"): predict_from,
     ("predict", "--labels"): predict_labels,
     ("predict", "--text"): predict_text,
+    ("predict", "--target"): predict_target,
     ("predict", "--out"): predict_out,
     ("predict", "--format"): predict_format,
     ("predict", "--precision"): predict_precision,

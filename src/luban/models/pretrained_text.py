@@ -47,6 +47,10 @@ class Settings(_tuning.AdapterSettings):
     and 0 is quicker."""
 
 
+_CHANGES_WORDS = ("full", "gradual")
+"""Ways in which embeddings learn, where no block is frozen."""
+
+
 @final
 class PretrainedText:
     """A pretrained encoder, and a fresh linear head on the vector of each text (Devlin et al., 2019).
@@ -79,7 +83,8 @@ class PretrainedText:
             read = min(length, *(shape.longest for shape in work.shapes.values() if shape.longest))
             choices["tune"], why = _tuning.chosen(weights, weights * read, work.rows, FEWEST_EPOCHS, seconds)
             reasons.append(why)
-        if settings.embeddings == "auto":
+        way = choices.get("tune", settings.tune)
+        if settings.embeddings == "auto" and way in _CHANGES_WORDS and not settings.frozen:
             choices["embeddings"], why = _tuning.of_embeddings(weights)
             reasons.append(why)
         return choices, "; ".join(reasons)

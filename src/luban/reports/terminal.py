@@ -181,8 +181,9 @@ def verify(document: Document, style: Style) -> list[str]:
 
 
 def predict(document: Document, style: Style) -> list[str]:
-    """How many rows were answered, and where."""
-    return [f"{count(document.get('rows'), 'row')} answered: {printable(document.get('out', ''))}"]
+    """How many rows were answered, and where; and how well, where some had a known label."""
+    scores = parts.scores(document, style) if listed(document, "measurements") else []
+    return [*scores, f"{count(document.get('rows'), 'row')} answered: {printable(document.get('out', ''))}"]
 
 
 def embed(document: Document, style: Style) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from luban.data.dataset import Dataset
     from luban.runtime.quantizing import Precision
     from luban.verbs.answering import Answerer
+    from luban.verbs.known_labels import Known
 
 Format = Literal["csv", "jsonl", "parquet"]
 FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -31,14 +32,21 @@ COMPARED = 64
 
 @dataclass(frozen=True)
 class Predicted:
-    """What was answered. predictions: only where they were not written elsewhere."""
+    """What was answered. predictions: only where they were not written elsewhere.
+
+    known: what known labels say, where a pretrained model chose labels beside some.
+    """
 
     rows: int
     out: str | None
     predictions: list[dict[str, Any]] | None
+    known: Known | None = None
 
     def to_json(self) -> dict[str, Any]:
         document: dict[str, Any] = {"rows": self.rows}
+        if self.known is not None:
+            document["measurements"] = [figure.to_json() for figure in self.known.measurements]
+            document["calibration"] = self.known.calibration.to_json()
         if self.out is not None:
             document["out"] = self.out
         if self.predictions is not None:
@@ -53,6 +61,7 @@ def predict(
     from_: str | None = None,
     labels: Sequence[str] = (),
     text: str | None = None,
+    target: str | None = None,
     out: str | Path | None = None,
     format: Format | None = None,
     stream: IO[bytes] | None = None,
@@ -68,7 +77,8 @@ def predict(
     the step, the series' group, `prediction`, `low` and `high`. An answer that is a piece of a text is followed by
     `begin`, its first character in the context, from 0 on, and `probability`.
     from_, labels: instead of a bundle, a pretrained encoder, and the labels that it chooses from without a single
-        labelled row: `name` or `name=description` (`unlabelled`). text: the column that it reads.
+        labelled row: `name` or `name=description` (`unlabelled`). text: the column that it reads. target: a column
+        that holds the labels of some rows, by which its answers are measured and calibrated (`known_labels`).
         online: whether the hub may be asked for the encoder.
     out: a file to write, whole or not at all. stream: where bytes go instead. Without either they are returned.
     precision: int8 answers faster, and not quite the same; how far the first rows differ is told.
@@ -76,60 +86,78 @@ def predict(
 
     Raises UsageError, DataError that names file, column and row, BundleError, ResourceError.
     """
-    tables = _tables(*_answerer(bundle, data, from_, labels, text, threads, online, precision, console), console)
+    known: Known | None = None
+    if from_ is None and not labels and text is None and target is None:
+        answerer, dataset = _by_bundle(bundle, data, threads, precision, console)
+    else:
+        answerer, dataset, known = _by_labels(
+            bundle, data, from_, labels, text, target, threads, online, precision, console
+        )
+    tables = _tables(answerer, dataset, console)
     if out is not None:
-        return into_file(tables, Path(out), format)
+        return replace(into_file(tables, Path(out), format), known=known)
     if stream is not None:
         if format == "parquet":
             raise UsageError("parquet needs a file.", where="--format", fix="--out answers.parquet")
-        return Predicted(write(tables, stream, format or "csv"), None, None)
+        return Predicted(write(tables, stream, format or "csv"), None, None, known)
     listed = [_listed(row) for table in tables for row in table.iter_rows(named=True)]
-    return Predicted(len(listed), None, listed)
+    return Predicted(len(listed), None, listed, known)
 
 
-def _answerer(
+def _by_bundle(
+    bundle: Bundle | str | Path | None, data: Any, threads: int | None, precision: Precision, console: Console
+) -> tuple[Answerer, Dataset]:
+    """A bundle as what answers, and the rows, opened once: stdin can be read no more often."""
+    from luban.verbs import documents
+
+    if bundle is None:
+        raise UsageError("there is no bundle.", where="luban predict", fix="luban predict BUNDLE DATA")
+    found = opened(bundle)
+    plain = threads is None and precision == "float32"
+    answerer = found.answerer if plain else found.answering(threads or 1, precision)
+    dataset = documents.opened(data, found.recipe, like=answerer.schema, console=console)
+    if precision == "int8" and answerer.windows is None:
+        console.say(_difference(answerer, found.answerer, dataset))
+    return answerer, dataset
+
+
+def _by_labels(
     bundle: Bundle | str | Path | None,
     data: Any,
     from_: str | None,
     labels: Sequence[str],
     text: str | None,
+    target: str | None,
     threads: int | None,
     online: bool,
     precision: Precision,
     console: Console,
-) -> tuple[Answerer, Dataset]:
-    """What answers, the bundle or a pretrained encoder, and the rows, opened once: stdin can be read no more often.
+) -> tuple[Answerer, Dataset, Known | None]:
+    """A pretrained model as what answers, the rows, and what known labels say of it.
 
-    Raises UsageError for both, for neither, and for a half.
+    Raises UsageError where a bundle is named too, and where the model or the labels are not.
     """
     from luban.data.open import open_dataset
-    from luban.verbs import documents
+    from luban.verbs import known_labels, unlabelled
 
-    if from_ is None and not labels and text is None:
-        if bundle is None:
-            raise UsageError("there is no bundle.", where="luban predict", fix="luban predict BUNDLE DATA")
-        found = opened(bundle)
-        plain = threads is None and precision == "float32"
-        answerer = found.answerer if plain else found.answering(threads or 1, precision)
-        dataset = documents.opened(data, found.recipe, like=answerer.schema, console=console)
-        if precision == "int8" and answerer.windows is None:
-            console.say(_difference(answerer, found.answerer, dataset))
-        return answerer, dataset
     if precision != "float32":
         raise UsageError("int8 is for a bundle.", where="--precision", fix="luban predict BUNDLE DATA --precision int8")
     if bundle is not None or from_ is None or not labels:
         raise UsageError(
             "labels are chosen from by a pretrained model, in the place of a bundle.",
             where="--from, --labels",
-            fix="luban predict --from minilm --labels A,B,C DATA",
+            fix="luban predict --from minilm --labels A,B,C DATA; luban evaluate BUNDLE DATA measures a bundle",
         )
-    from luban.verbs import unlabelled
-
     if threads is not None:
         require("torch", extra="nets", purpose="answering by a pretrained model").set_num_threads(threads)
     unlabelled.found(from_, online=online, console=console)
     dataset = open_dataset(data, console=console)
-    return unlabelled.answerer(from_, labels, dataset, text), dataset
+    read = dataset if target is None else known_labels.unread(dataset, target)
+    answerer = unlabelled.answerer(from_, labels, read, text)
+    if target is None:
+        return answerer, dataset, None
+    known = known_labels.known(answerer, dataset, target, console)
+    return known.answerer, dataset, known
 
 
 def _difference(answerer: Answerer, exact: Answerer, dataset: Dataset) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @options.online
 @option("--labels", metavar="A,B,..", group=MODEL, help="What it chooses from: NAME, or NAME=DESCRIPTION.")
 @option("--text", metavar="COLUMN", group=MODEL, help="The column that it reads; else the only one with texts.")
+@option("--target", metavar="COLUMN", group=MODEL, help="Labels of some rows: they measure and calibrate.")
 @option(
     "--precision",
     type=click.Choice(["float32", "int8"]),
@@ -45,6 +46,7 @@ def command(places: tuple[str, ...], talk: Talk, out: str | None, labels: str | 
     """Answer each row of DATA with BUNDLE, in the order of DATA.
 
     Without a bundle, and without a single labelled row: luban predict --from minilm --labels sport,politics DATA
+    Where some rows have a label, --target COLUMN says how often it is right, and calibrates its probabilities.
 
     Columns: 'row' from 0 (or the id column), 'prediction', then 'probability_CLASS' for classes, or 'low' and 'high',
     between which 90 of 100 true values lie, for numbers. An answer that is a piece of a text is followed by 'begin',
