@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from luban.models._begun import Begun
-from luban.recipe.recipe import Section
+from luban.models import _begun
 
 ADAPTED = "pretrained-causal"
 """The model that goes on learning."""
 
 
-class Origin(Begun):
+class Origin(_begun.Begun):
     """Which language model is begun from, and what it is made of."""
 
     ends: tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...] = Field((), max_length=64)
@@ -29,15 +27,9 @@ class Origin(Begun):
         return causal.checked(config)
 
 
-class Beginning(Section):
+class Beginning(_begun.Beginning):
     """Abstract. The settings of whatever begins from a language model."""
 
+    unnamed: ClassVar[str] = "a language model is what it begins from; name one by --from"
     origin: Origin | None = Field(None, validate_default=True)
     """The language model; `--from NAME` says which."""
-
-    @field_validator("origin")
-    @classmethod
-    def _named(cls, origin: Origin | None) -> Origin:
-        if origin is None:
-            raise PydanticCustomError("origin", "a language model is what it begins from; name one by --from")
-        return origin

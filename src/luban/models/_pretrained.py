@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from luban.core.errors import UsageError
-from luban.models._begun import Begun
+from luban.models import _begun
 from luban.origins import configs
-from luban.recipe.recipe import Section
 
 OF_TEXTS, OF_IMAGES, OF_SOUNDS = "pretrained-text", "pretrained-image", "pretrained-sound"
 """The models that fine-tune, by what they read; also the architectures of forms whose body is frozen."""
@@ -21,7 +19,7 @@ _WORDS = {"tokens": "texts", "image": "images", "sequence": "sounds"}
 _FINE_TUNERS = {"tokens": OF_TEXTS, "image": OF_IMAGES, "sequence": OF_SOUNDS}
 
 
-class Origin(Begun):
+class Origin(_begun.Begun):
     """Which pretrained model is begun from, and what it is made of."""
 
     marks: tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...] = Field((0, 0, 0, 0, 0), min_length=5, max_length=5)
@@ -35,18 +33,12 @@ class Origin(Begun):
         return configs.checked(config)
 
 
-class Beginning(Section):
+class Beginning(_begun.Beginning):
     """Abstract. The settings of whatever begins from a pretrained model."""
 
+    unnamed: ClassVar[str] = "a pretrained model is what it begins from; name one by --from"
     origin: Origin | None = Field(None, validate_default=True)
     """The pretrained model; `--from NAME` says which."""
-
-    @field_validator("origin")
-    @classmethod
-    def _named(cls, origin: Origin | None) -> Origin:
-        if origin is None:
-            raise PydanticCustomError("origin", "a pretrained model is what it begins from; name one by --from")
-        return origin
 
 
 def fine_tuner(config: Mapping[str, Any]) -> str:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
-from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from luban.core import registry
 from luban.core.errors import UsageError
-from luban.models import _networks, _pretrained
-from luban.models._begun import Begun
-from luban.protocols import Entry, Work
+from luban.models import _begun, _networks, _pretrained
+from luban.protocols import Work
 from luban.recipe.recipe import Section
 
 if TYPE_CHECKING:
@@ -25,7 +22,7 @@ SLOWER = 0.3
 FEWEST_EPOCHS, MOST_EPOCHS, STEPS = 10, 60, 600
 
 
-class Origin(Begun):
+class Origin(_begun.Begun):
     """Which autoencoder is begun from, and what its settings are."""
 
     @classmethod
@@ -34,9 +31,10 @@ class Origin(Begun):
         return found.model_dump(mode="json")
 
 
-class Settings(Section):
+class Settings(_begun.Beginning):
     """What can be set about fine-tuning."""
 
+    unnamed: ClassVar[str] = "an autoencoder is what it begins from; name its bundle by --from"
     origin: Origin | None = Field(None, validate_default=True)
     """The autoencoder; `--from BUNDLE` says which."""
     tune: Literal["head", "full"] = "full"
@@ -44,32 +42,17 @@ class Settings(Section):
     dropout: float = Field(0.1, ge=0, lt=1)
     """Share of the code of a row that the head does without, while it trains."""
 
-    @field_validator("origin")
-    @classmethod
-    def _named(cls, origin: Origin | None) -> Origin:
-        if origin is None:
-            raise PydanticCustomError("origin", "an autoencoder is what it begins from; name its bundle by --from")
-        return origin
-
 
 @final
-class PretrainedCodes:
+class PretrainedCodes(_begun.BegunNetwork):
     """y = W standardised(f(x)) + b, where f is the encoder of an autoencoder that learned without labels (Hinton and
     Salakhutdinov, 2006; Vincent et al., 2008). Rows are read as the autoencoder read them.
     """
 
     name: ClassVar[str] = "pretrained-codes"
-    trainer: ClassVar[Literal["gradient"]] = "gradient"
     tasks: ClassVar[frozenset[str]] = _networks.PREDICTED
     takes: ClassVar[frozenset[str]] = frozenset({"vector", "image"})
     Settings = Settings
-
-    def portfolio(self, work: Work) -> Iterable[Entry]:
-        # There is nothing to begin from unless a person names it.
-        return ()
-
-    def declines(self, work: Work) -> str | None:
-        return _networks.declines(self.takes, work)
 
     def build(self, work: Work, settings: Section) -> nn.Module:
         assert isinstance(settings, Settings) and settings.origin is not None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 from pydantic import Field
 
 from luban.core import registry
-from luban.models import _networks, _pretrained, _tuning
+from luban.models import _begun, _networks, _pretrained, _tuning
 from luban.models._transformer_settings import TransformerSettings
-from luban.protocols import Entry, Work
+from luban.protocols import Work
 from luban.recipe.recipe import Section
 
 if TYPE_CHECKING:
@@ -43,25 +42,20 @@ class Settings(_pretrained.Beginning, TransformerSettings):
 
 
 @final
-class PretrainedEncoderDecoder:
+class PretrainedEncoderDecoder(_begun.BegunNetwork):
     """p(y_t | y_<t, x) = softmax(W decode(y_<t, encode(x))), where the encoder was pretrained (Rothe et al., 2020) and
     the decoder, of blocks that also look at the states of the encoder, is fresh.
     """
 
     name: ClassVar[str] = "pretrained-encoder-decoder"
-    trainer: ClassVar[Literal["gradient"]] = "gradient"
     tasks: ClassVar[frozenset[str]] = frozenset({"sequence-to-sequence"})
     takes: ClassVar[frozenset[str]] = frozenset({"tokens"})
     Settings = Settings
 
-    def portfolio(self, work: Work) -> Iterable[Entry]:
-        # There is nothing to begin from unless a person names it.
-        return ()
-
     def declines(self, work: Work) -> str | None:
         if len(_networks.shapes(work)) > 1:
             return f"it reads one column, here are {len(_networks.shapes(work))} parts."
-        return _networks.declines(self.takes, work)
+        return super().declines(work)
 
     def build(self, work: Work, settings: Section) -> nn.Module:
         assert isinstance(settings, Settings) and settings.origin is not None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
-from luban.models import _networks, _pretrained, _tuning
+from luban.models import _begun, _networks, _pretrained, _tuning
 from luban.origins import configs, pictures
-from luban.protocols import Entry, Shape, Work
+from luban.protocols import Shape, Work
 from luban.recipe.recipe import Section
 
 if TYPE_CHECKING:
@@ -45,24 +45,16 @@ class Settings(_pretrained.Beginning):
 
 
 @final
-class PretrainedImage:
+class PretrainedImage(_begun.BegunNetwork):
     """A pretrained network of images, and a fresh linear head on the vector of each (Yosinski et al., 2014).
 
     Lower blocks learn more slowly, and the head faster, than the topmost block.
     """
 
     name: ClassVar[str] = _pretrained.OF_IMAGES
-    trainer: ClassVar[Literal["gradient"]] = "gradient"
     tasks: ClassVar[frozenset[str]] = _networks.PREDICTED
     takes: ClassVar[frozenset[str]] = frozenset({"image"})
     Settings = Settings
-
-    def portfolio(self, work: Work) -> Iterable[Entry]:
-        # There is nothing to begin from unless a person names it.
-        return ()
-
-    def declines(self, work: Work) -> str | None:
-        return _networks.declines(self.takes, work)
 
     def sized(
         self, settings: Section, work: Work, length: float, seconds: float | None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
 from luban.core.errors import UsageError
-from luban.models import _networks, _pretrained, _tuning
+from luban.models import _begun, _networks, _pretrained, _tuning
 from luban.origins import configs, sounds
-from luban.protocols import Entry, Shape, Work
+from luban.protocols import Shape, Work
 from luban.recipe.recipe import Section
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Settings(_tuning.AdapterSettings):
 
 
 @final
-class PretrainedSound:
+class PretrainedSound(_begun.BegunNetwork):
     """A pretrained encoder of sounds, and a fresh linear head on the mean of its states (Radford et al., 2022).
 
     Lower blocks learn more slowly, and the head faster, than the topmost block. What is saved is one network: an
@@ -51,17 +51,9 @@ class PretrainedSound:
     """
 
     name: ClassVar[str] = _pretrained.OF_SOUNDS
-    trainer: ClassVar[Literal["gradient"]] = "gradient"
     tasks: ClassVar[frozenset[str]] = _networks.PREDICTED
     takes: ClassVar[frozenset[str]] = frozenset({"sequence"})
     Settings = Settings
-
-    def portfolio(self, work: Work) -> Iterable[Entry]:
-        # There is nothing to begin from unless a person names it.
-        return ()
-
-    def declines(self, work: Work) -> str | None:
-        return _networks.declines(self.takes, work)
 
     def sized(
         self, settings: Section, work: Work, length: float, seconds: float | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 
 import numpy as np
@@ -10,9 +10,9 @@ from pydantic import Field
 
 from luban import collate
 from luban.batch import Array, Inputs, Ragged
-from luban.models import _networks, _pretrained, _tuning
+from luban.models import _begun, _networks, _pretrained, _tuning
 from luban.origins import configs
-from luban.protocols import Entry, Work
+from luban.protocols import Work
 from luban.recipe.recipe import Section
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ _CHANGES_WORDS = ("full", "gradual")
 
 
 @final
-class PretrainedText:
+class PretrainedText(_begun.BegunNetwork):
     """A pretrained encoder, and a fresh linear head on the vector of each text (Devlin et al., 2019).
 
     Lower blocks learn more slowly, and the head faster, than the topmost block. What is saved is one network: an
@@ -60,17 +60,9 @@ class PretrainedText:
     """
 
     name: ClassVar[str] = _pretrained.OF_TEXTS
-    trainer: ClassVar[Literal["gradient"]] = "gradient"
     tasks: ClassVar[frozenset[str]] = _networks.PREDICTED | {_networks.SPANS, _networks.PAIRS}
     takes: ClassVar[frozenset[str]] = frozenset({"tokens"})
     Settings = Settings
-
-    def portfolio(self, work: Work) -> Iterable[Entry]:
-        # There is nothing to begin from unless a person names it.
-        return ()
-
-    def declines(self, work: Work) -> str | None:
-        return _networks.declines(self.takes, work)
 
     def sized(
         self, settings: Section, work: Work, length: float, seconds: float | None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
 from luban.batch import Array
 from luban.core.errors import UsageError
-from luban.models import _causal, _networks, _pretrained
-from luban.protocols import Entry, Work
+from luban.models import _begun, _causal, _networks, _pretrained
+from luban.protocols import Work
 from luban.recipe.recipe import Section
 
 if TYPE_CHECKING:
@@ -61,24 +61,16 @@ def resolved(settings: Settings) -> tuple[Literal["lora", "dora", "full"], str]:
 
 
 @final
-class PretrainedCausal:
+class PretrainedCausal(_begun.BegunNetwork):
     """A pretrained language model, adapted by LoRA or DoRA, or with all of its weights. What is saved is one network:
     an adapter is put into the matrices that it stands beside.
     """
 
     name: ClassVar[str] = _causal.ADAPTED
-    trainer: ClassVar[Literal["gradient"]] = "gradient"
     tasks: ClassVar[frozenset[str]] = frozenset({"chat", PREFERENCE})
     takes: ClassVar[frozenset[str]] = frozenset({"tokens"})
     goes_on: ClassVar[bool] = True
     Settings = Settings
-
-    def portfolio(self, work: Work) -> Iterable[Entry]:
-        # There is nothing to begin from unless a person names it.
-        return ()
-
-    def declines(self, work: Work) -> str | None:
-        return _networks.declines(self.takes, work)
 
     def sized(
         self, settings: Section, work: Work, length: float, seconds: float | None
