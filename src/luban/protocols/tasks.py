@@ -150,6 +150,9 @@ class Modelling(Protocol):
     how many bytes each of them has.
     """
 
+    whole: ClassVar[bool]
+    """Whether all of a text is learned; else the answers in it."""
+
     def documents(self, schema: Schema) -> Schema:
         """The columns, with the one of texts as the only input. Raises UsageError, in words, where that is open."""
 

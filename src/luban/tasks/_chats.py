@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,8 @@ from luban.tasks._language import LanguageModelling
 
 class Answering(LanguageModelling, ABC):
     """Abstract. What a task of chats is, whatever of their answers it asks for."""
+
+    whole: ClassVar[bool] = False
 
     def documents(self, schema: Schema) -> Schema:
         """The columns with the one of chats as the only input."""

@@ -77,6 +77,7 @@ class LanguageModelling(ABC):
 
     name: ClassVar[str]
     supervised: ClassVar[bool] = False
+    whole: ClassVar[bool] = True
     link: ClassVar[str] = "identity"
     loss = staticmethod(loss)
 

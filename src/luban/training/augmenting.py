@@ -67,7 +67,8 @@ def usual(work: Work, rows: int) -> tuple[dict[str, float], str]:
     if "image" in kinds:
         found["crop"] = 0.08
     # Who writes a text anew, looks for a piece of it, or learns how texts go on, needs every word of it.
-    if "tokens" in kinds and work.task not in ("sequence-to-sequence", "question-answering", *packing.TASKS):
+    exact = work.task in ("sequence-to-sequence", "question-answering") or packing.packs(work.task)
+    if "tokens" in kinds and not exact:
         found["drop"] = 0.1
     if "sequence" in kinds:
         found["mask"] = 0.1

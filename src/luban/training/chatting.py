@@ -9,17 +9,15 @@ import numpy as np
 from luban import collate
 from luban.batch import Array, Batch, Ragged
 from luban.core import registry
+from luban.data import chats
 from luban.features import chat
 from luban.protocols import Form, Work
-
-PREFERENCE = "preference"
-TASKS = ("chat", PREFERENCE)
 
 
 def inner(batch: Batch, work: Work) -> tuple[Batch, Work, Callable[[Form], Form]]:
     """The chats with their weights, and the form that says what answers cost."""
     weight = batch.weight
-    if work.task != PREFERENCE:
+    if work.task != chats.PREFERENCE:
         answers = said(batch, work).astype(np.float64)
         weight = answers if weight is None else answers * weight
 
@@ -38,6 +36,6 @@ def said(batch: Batch, work: Work) -> Array:
     row = np.repeat(np.arange(len(rows)), rows.lengths)
     # What begins a chat follows nothing.
     first = np.isin(np.arange(len(row)), rows.offsets[:-1], invert=True)
-    wanted = (chat.SAID, chat.SAID_AGAIN) if work.task == PREFERENCE else (chat.SAID,)
+    wanted = (chat.SAID, chat.SAID_AGAIN) if work.task == chats.PREFERENCE else (chat.SAID,)
     counts = [np.bincount(row[(kinds == kind) & first], minlength=len(rows)) for kind in wanted]
     return np.min(counts, axis=0)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from luban.batch import Batch
+from luban.data import chats
 from luban.protocols import Form, Work
 from luban.recipe.recipe import Candidate
 from luban.training import chatting, packing, spanning, windows, writing
@@ -29,9 +30,9 @@ def inside(batch: Batch, work: Work, candidate: Candidate) -> Inside:
         return Inside(*writing.inner(batch, work, candidate))
     if work.task == spanning.TASK and by_gradient(candidate):
         return Inside(*spanning.inner(batch, work, candidate))
-    if work.task in packing.TASKS and by_gradient(candidate):
+    if packing.packs(work.task) and by_gradient(candidate):
         return Inside(*packing.inner(batch, work, candidate))
-    if work.task in chatting.TASKS and by_gradient(candidate):
+    if chats.asks(work.task) and by_gradient(candidate):
         return Inside(*chatting.inner(batch, work))
     seen, asked = windows.inner(batch, work)
     return Inside(seen, asked, lambda form: windows.outer(form, batch, work))

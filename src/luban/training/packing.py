@@ -16,18 +16,27 @@ from luban import collate
 from luban.batch import Array, Batch, Ragged, Tensors
 from luban.core import registry
 from luban.core.errors import DataError
-from luban.protocols import Form, Work
+from luban.protocols import Form, Modelling, Work
 from luban.recipe.recipe import Candidate, Features
 
 CAUSAL = "causal-lm"
-TASKS = (CAUSAL, "masked-lm")
 LONGEST = 1_000_000
 """Tokens of a document at most; all of it is learned."""
 
 
+def packs(task: str) -> bool:
+    """Whether all of each text is learned by a task. "" is none.
+
+    >>> packs("masked-lm"), packs("chat"), packs("binary")
+    (True, False, False)
+    """
+    found = registry.find("tasks", task) if task else None
+    return isinstance(found, Modelling) and found.whole
+
+
 def seen(features: Features, task: str) -> Features:
     """How networks see texts: where texts are learned themselves, whole ones, whatever else would be cut."""
-    return features.model_copy(update={"longest": LONGEST}) if task in TASKS else features
+    return features.model_copy(update={"longest": LONGEST}) if packs(task) else features
 
 
 def inner(batch: Batch, work: Work, candidate: Candidate) -> tuple[Batch, Work, Callable[[Form], Form]]:

@@ -24,7 +24,7 @@ def opened(data: Any, recipe: Recipe, *, like: Schema | None = None, console: Co
     """
     task = fold(recipe.task or "")
     if not chats.asks(task):
-        documents = task in packing.TASKS
+        documents = packing.packs(task)
         columns = None if like is not None else recipe.columns
         return open_dataset(data, columns=columns, like=like, documents=documents, console=console)
     return chats.read(open_dataset(data, console=console), task, recipe.target)

@@ -20,7 +20,7 @@ from luban.core import registry
 from luban.core.deadline import Deadline
 from luban.core.errors import DataError
 from luban.core.seed import derive
-from luban.data import roles
+from luban.data import chats, roles
 from luban.data.dataset import Dataset
 from luban.evidence.finding import Finding
 from luban.evidence.judgement import Earlier, Judgement, Told
@@ -28,7 +28,6 @@ from luban.evidence.measurement import Measurement
 from luban.features import chat
 from luban.protocols import Condition, Form, Metric, State
 from luban.recipe.recipe import Recipe
-from luban.training.chatting import PREFERENCE
 from luban.training.measuring import measure
 
 CONDITION, METRIC, TASK = "catastrophic-forgetting", "text-loss", "causal-lm"
@@ -80,7 +79,7 @@ class Reader:
 
         None where the time was over.
         """
-        pairs, vocabulary = self.task == PREFERENCE, int(self.state.values["vocabulary"])
+        pairs, vocabulary = self.task == chats.PREFERENCE, int(self.state.values["vocabulary"])
         found = np.zeros((len(text.pieces), 2))
         found[:, 1] = [len(piece) - 1 for piece in text.pieces]
         for first in range(0, len(text.pieces), TOGETHER):

@@ -13,7 +13,7 @@ from luban.batch import ragged
 from luban.core.console import Console
 from luban.core.deadline import Deadline
 from luban.core.errors import DataError, ResourceError, TrainingError, UsageError
-from luban.data import loader
+from luban.data import chats, loader
 from luban.data.dataset import Dataset
 from luban.protocols import Modelling
 from luban.recipe.recipe import Candidate, Recipe
@@ -79,7 +79,7 @@ def make(
     _simplest(folder, training, simple)
     _refuse_failed(units, folder)
     late = [] if folder.finished(Unit(asked, WHOLE)) else [{**_line(asked), "status": "skipped", "reason": _LATE}]
-    instead = "the model as it was answers" if prepared.task.name in chatting.TASKS else "counts of tokens answer"
+    instead = "the model as it was answers" if chats.asks(prepared.task.name) else "counts of tokens answer"
     told = f"{asked.label}: {_LATE}, so {instead}; it needs more --time"
     asked, reason = (simple, told) if late else (asked, "the one that was asked for")
     seed, forgotten = prepared.recipe.seed, forgetting.Forgotten()
@@ -146,7 +146,7 @@ def _refuse_empty(prepared: Prepared) -> None:
 
 def _refuse_silent(prepared: Prepared, training: Training) -> None:
     """Raises DataError for a chat of which no answer is left once it is cut to what the model reads."""
-    if prepared.task.name not in chatting.TASKS or training.tensors is None:
+    if not chats.asks(prepared.task.name) or training.tensors is None:
         return
     seen = training.seen_by(Candidate(model=prepared.task.baseline))
     silent = np.flatnonzero(chatting.said(seen.batch, seen.work) == 0)
@@ -251,7 +251,7 @@ def _asked(
 
 def _reader(prepared: Prepared, training: Training) -> forgetting.Reader | None:
     """What reads raw texts as chats; None where none are learned."""
-    if prepared.task.name not in chatting.TASKS or prepared.tensors is None:
+    if not chats.asks(prepared.task.name) or prepared.tensors is None:
         return None
     ((name, _),) = training.seen_by(Candidate(model=prepared.task.baseline)).work.shapes.items()
     return forgetting.Reader(name, prepared.tensors.parts[0].state, prepared.task.name)

@@ -14,11 +14,12 @@ from luban import collate
 from luban.batch import Answers, Batch, Inputs, Ragged, Tensors, ragged
 from luban.core import registry
 from luban.core.deadline import Deadline
+from luban.data import chats
 from luban.data.dataset import Dataset
 from luban.forms.network import build
 from luban.protocols import Form
 from luban.recipe.recipe import Candidate
-from luban.training import allocating, chatting
+from luban.training import allocating
 from luban.training.fitting import settings
 from luban.training.inside import inside
 from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
@@ -90,7 +91,7 @@ class Ground:
     def foretold(self, asked: Candidate, stood: Stood) -> Ending:
         """What follows the training of a candidate, by what was measured. stood: before it."""
         texts, weights = len(self.training.test), stood.weights
-        if self.prepared.task.name in chatting.TASKS:
+        if chats.asks(self.prepared.task.name):
             answering = ending.of_all(texts, stood.seconds)
         else:
             form = fresh(asked, self.training)
