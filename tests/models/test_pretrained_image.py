@@ -21,7 +21,6 @@ from luban.batch import Batch, Tensors
 from luban.core import registry
 from luban.core.errors import UsageError
 from luban.evidence.trace import Trace
-from luban.models import _frozen
 from luban.models._pretrained_image import PretrainedImage, resizing
 from luban.origins import configs, naming, weighing
 from luban.protocols import Shape, Work
@@ -37,7 +36,6 @@ SHAPE = Shape("image", (1, 9, 12))
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LUBAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(_frozen, "_KEPT", type(_frozen._KEPT)())
     return tiny.write_images(tmp_path / "tiny")
 
 
@@ -154,37 +152,6 @@ def test_another_side_gives_other_features(folder: Path) -> None:
         for side in (None, 48)
     ]
     assert np.abs(answers[0].outputs(inputs) - answers[1].outputs(inputs)).max() > 1e-3
-
-
-class Counting:
-    """Reads rows as their means, and counts them."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-
-    def vectors(self, inputs: Tensors) -> np.ndarray[Any, Any]:
-        self.rows += inputs.shape[0]
-        return np.asarray(inputs.parts["image"]).mean(axis=(2, 3)).astype(float)
-
-
-def test_a_row_is_read_once_whichever_part_it_is_in(folder: Path) -> None:
-    inputs, _ = rows(20)
-    body = Counting()
-    first = _frozen.vectors(body, inputs[np.arange(16)], "a")
-    assert body.rows == 16
-    whole = _frozen.vectors(body, inputs, "a")
-    assert body.rows == 16 + _frozen.TOGETHER, "of the four others, filled up"
-    assert np.array_equal(whole[:16], first)
-    assert np.array_equal(whole[::-1], _frozen.vectors(body, inputs[np.arange(20)[::-1]], "a"))
-    assert whole == pytest.approx(np.asarray(inputs.parts["image"]).mean(axis=(2, 3)))
-    _frozen.vectors(body, inputs, "another")
-    assert body.rows == 24 + 24
-
-
-def test_what_is_kept_is_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_frozen, "MOST", 5)
-    _frozen.vectors(Counting(), rows(20)[0], "a")
-    assert len(_frozen._KEPT) == 5
 
 
 def test_a_model_of_texts_does_not_begin_where_images_are_read(folder: Path) -> None:

@@ -14,7 +14,6 @@ from luban import collate
 from luban.batch import Batch, Ragged, Tensors
 from luban.core import registry
 from luban.core.errors import UsageError
-from luban.models import _frozen
 from luban.origins import naming
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate, Train
@@ -29,7 +28,6 @@ SHAPE = Shape("sequence", (8,), longest=60, center=(0.0,) * 8, spread=(1.0,) * 8
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LUBAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(_frozen, "_KEPT", type(_frozen._KEPT)())
     return tiny.write_sounds(tmp_path / "tiny")
 
 
@@ -162,20 +160,8 @@ def test_the_time_decides_between_the_head_and_all_of_it(folder: Path) -> None:
     assert SOUND.sized(SOUND.Settings(**described(folder, tune="gradual")), work(), 40.0, None) == ({}, "")
 
 
-def test_a_sound_is_read_once_whichever_part_it_is_in(folder: Path) -> None:
+def test_a_linear_model_tells_sounds_apart(folder: Path) -> None:
     inputs, codes = rows()
-    read: list[int] = []
-
-    class Counting:
-        def vectors(self, some: Tensors) -> np.ndarray[Any, Any]:
-            read.append(some.shape[0])
-            part = some.parts["sound"]
-            assert isinstance(part, Ragged)
-            return part.values.mean(axis=0)[None].astype(float)
-
-    first = _frozen.vectors(Counting(), inputs[np.arange(8)], "a")
-    assert read == [1] * 8
-    assert np.array_equal(_frozen.vectors(Counting(), inputs, "a")[:8], first) and len(read) == 12
     form = FROZEN.fit(Batch(inputs, codes), work(), FROZEN.Settings(**described(folder)), seed=0, threads=1)
     assert (form.outputs(inputs).argmax(axis=1) == codes).mean() > 0.9
 

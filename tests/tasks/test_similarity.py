@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import luban
-from luban import states
+from luban import collate, states
 from luban.batch import Batch, Ragged, Tensors
 from luban.collate import LENGTHS
 from luban.core import registry
@@ -176,6 +176,34 @@ def test_the_answer_is_of_the_cosine_and_knows_no_first_and_second() -> None:
     assert torch.allclose(module(given)[:, 0], wanted, atol=1e-6)
     turned = {name.replace("other", "x").replace("one", "other").replace("x", "one"): v for name, v in given.items()}
     assert torch.allclose(module(turned), module(given), atol=1e-6)
+
+
+def test_of_frozen_networks_each_text_is_read_once_whichever_pair_it_is_in() -> None:
+    settings = registry.find("models", "pretrained-text").Settings(origin=tiny.ORIGIN, tune="head")
+    weights = {name: tensor.numpy() for name, tensor in network(tune="head").state_dict().items()}
+    kind: Any = registry.find("forms", "network")
+    rows = Tensors({"one": tokens([7, 8], [9], [7, 8], [10]), "other": tokens([11], [12, 13], [12, 13], [11])})
+    read: list[int] = []
+
+    def form(scale: float) -> Any:
+        own = {**weights, "head.weight": weights["head.weight"] * np.float32(scale)}
+        made = kind("pretrained-text", settings.model_dump(mode="json"), WORK, own, "identity")
+        made.module.encoder.register_forward_hook(lambda module, given, said: read.append(len(said)))
+        return made
+
+    first = form(1.0)
+    whole = first.outputs(rows)
+    with torch.inference_mode():
+        plain = first.module.eval()(collate.to_torch(rows, np.arange(4))).double().numpy()
+    assert np.abs(whole - plain).max() < 1e-6
+    read.clear()
+    again, turned = form(1.0), rows[np.array([2, 0, 1])]
+    assert np.array_equal(again.outputs(turned), whole[[2, 0, 1]]) and not read
+    bias = weights["head.bias"]
+    assert form(2.0).outputs(rows) - bias == pytest.approx(2 * (whole - bias), abs=1e-6) and not read
+    mixed = Tensors({"one": rows.parts["one"][np.array([3, 1])], "other": rows.parts["other"][np.array([0, 0])]})
+    again.outputs(mixed)
+    assert not read, "both texts of each pair were read before, in others"
 
 
 def test_the_head_begins_with_cosines_that_are_standardised() -> None:

@@ -6,25 +6,27 @@ kind: a bundle decides which weights are read, never which code is imported.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 
 from luban import collate
-from luban.batch import Array, Inputs, PerRow, Ragged, joined
+from luban.batch import Array, Inputs, PerRow, Ragged, Tensors, joined
 from luban.core import registry
 from luban.core.errors import BundleError
 from luban.core.lazy import require
-from luban.forms import _links
+from luban.forms import _kept, _links
 from luban.forms._checked import LARGEST, MOST_INPUTS, MOST_OUTPUTS, Checked
 from luban.protocols import Builder, NetworkModel, Shape, State, Work
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 TAGGING = "tagging"
 CELLS = 1 << 19
@@ -93,6 +95,11 @@ class Network:
         import torch
 
         rows = int(inputs.shape[0])
+        if rows and self.frozen:
+            head: Any = self.module.head
+            with torch.inference_mode():
+                raw = head(self._joined(inputs)).to(torch.float64).numpy()
+            return np.asarray(_links.apply(self.link, raw) * self.scale + self.offset)
         answers = np.empty((rows, self.output_width))
         steps: list[Ragged] = []
         lengths = collate.lengths(inputs)
@@ -114,14 +121,51 @@ class Network:
         """(rows, width) float64: what the head makes its answers of; of a network that has a head around encoders."""
         import torch
 
-        rows, lengths = int(inputs.shape[0]), collate.lengths(inputs)
-        order = np.arange(rows) if lengths is None else np.argsort(lengths, kind="stable")
-        module: Any = self.module
-        found = np.empty((rows, module.head.in_features))
-        for numbers in _pieces(order, lengths, self._cells()):
-            with torch.inference_mode():
-                found[numbers] = module.features(collate.to_torch(inputs, numbers)).numpy()
+        with torch.inference_mode():
+            found: Array = self._joined(inputs).to(torch.float64).numpy()
         return found
+
+    @cached_property
+    def frozen(self) -> bool:
+        """Whether nothing but the head around its encoder learns: what that reads is kept for whoever asks again."""
+        return self.settings.get("tune") == "head" and getattr(self.module, "alone", False)
+
+    @cached_property
+    def _body(self) -> str:
+        """A digest of what reads: of its weights, and of how it reads."""
+        told = json.dumps([self.model, dict(self.settings), self.work.to_json()["shapes"]], sort_keys=True)
+        made = hashlib.sha256(told.encode())
+        for name, array in sorted(self.weights.items()):
+            if not name.startswith("head."):
+                made.update(name.encode())
+                made.update(np.ascontiguousarray(array).data)
+        return made.hexdigest()[:32]
+
+    def _joined(self, inputs: Inputs) -> Tensor:
+        """What the head sees; each part is read by itself, and of equal rows one."""
+        import torch
+
+        module: Any = self.module
+        found = {}
+        for name, part in collate.parts(inputs).items():
+            read = partial(self._read, name)
+            lines = _kept.vectors(self._body, name, part, read) if self.frozen else read(part)
+            found[name] = torch.from_numpy(lines)
+        joined: Tensor = module.joined(found)
+        return joined
+
+    def _read(self, name: str, part: PerRow) -> Array:
+        """(rows, width) float32: what the encoder of a part makes of it."""
+        import torch
+
+        module: Any = self.module
+        alone = Tensors({name: part})
+        lengths = collate.lengths(alone)
+        order = np.arange(len(part)) if lengths is None else np.argsort(lengths, kind="stable")
+        pieces = _pieces(order, lengths, self._cells())
+        with torch.inference_mode():
+            found = [module.read(collate.to_torch(alone, numbers), name).numpy() for numbers in pieces]
+        return np.asarray(np.concatenate(found)[np.argsort(np.concatenate(pieces), kind="stable")])
 
     def _cells(self) -> int:
         """Numbers of one step of a row: of what goes in, or of what a part that tells it, as `cells`, makes of it."""

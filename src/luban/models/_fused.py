@@ -74,11 +74,22 @@ class Fused(nn.Module):
 
     def features(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """(rows, width): what the head sees."""
-        found = [
-            encoder(inputs[name], inputs.get(name + LENGTHS))
-            for name, encoder in zip(self.names, self.encoders, strict=True)
-        ]
-        answers: Tensor = self.trunk(torch.cat(found, dim=1) if len(found) > 1 else found[0])
+        return self.joined({name: self.read(inputs, name) for name in self.names})
+
+    @property
+    def alone(self) -> bool:
+        """Whether one encoder reads all that there is."""
+        return len(self.encoders) == 1
+
+    def read(self, inputs: Mapping[str, Tensor], name: str) -> Tensor:
+        """(rows, width of its encoder) of one part."""
+        found: Tensor = self.encoders[self.names.index(name)](inputs[name], inputs.get(name + LENGTHS))
+        return found
+
+    def joined(self, found: Mapping[str, Tensor]) -> Tensor:
+        """What the head sees, of what was read of each part."""
+        parts = [found[name] for name in self.names]
+        answers: Tensor = self.trunk(torch.cat(parts, dim=1) if len(parts) > 1 else parts[0])
         return answers
 
     def states(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -98,6 +109,8 @@ class Compared(nn.Module):
     names: of the parts. Either text is read without the other, so its vector can be kept.
     """
 
+    alone = True
+
     def __init__(self, names: tuple[str, str], encoder: Any, outputs: int) -> None:
         super().__init__()
         self.names = names
@@ -110,12 +123,16 @@ class Compared(nn.Module):
 
     def features(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """(rows, 1): the cosine."""
-        one, other = (self.vectors(inputs, name) for name in self.names)
+        return self.joined({name: self.read(inputs, name) for name in self.names})
+
+    def joined(self, found: Mapping[str, Tensor]) -> Tensor:
+        """(rows, 1): the cosine of what was read of both parts."""
+        one, other = (found[name] for name in self.names)
         # A vector of zeros has no direction; its cosine is 0.
         lengths = [(each * each).sum(dim=1, keepdim=True).clamp(min=SHORTEST).sqrt() for each in (one, other)]
         return (one * other).sum(dim=1, keepdim=True) / (lengths[0] * lengths[1])
 
-    def vectors(self, inputs: Mapping[str, Tensor], name: str) -> Tensor:
+    def read(self, inputs: Mapping[str, Tensor], name: str) -> Tensor:
         """(rows, width) of the texts of one part."""
         found: Tensor = self.encoder(inputs[name], inputs[name + LENGTHS])
         return found

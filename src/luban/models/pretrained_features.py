@@ -11,7 +11,7 @@ from pydantic import Field
 
 from luban.batch import Array, Batch, dense
 from luban.core import registry
-from luban.models import _answering, _frozen, _networks, _pretrained
+from luban.models import _answering, _networks, _pretrained
 from luban.origins import pictures
 from luban.protocols import Entry, Form, Work
 from luban.recipe.recipe import Section
@@ -66,9 +66,8 @@ class PretrainedFeatures:
         model = registry.find("models", _pretrained.fine_tuner(settings.origin.config))
         shape = next(iter(work.shapes.values()))
         _pretrained.reads(settings.origin.config, shape.kind)
-        of_images, of_texts = shape.kind == "image", shape.kind == "tokens"
         # Below its last layer it tells more of how an image looks, and less of the classes that it learned.
-        levels = {"levels": "all", "side": settings.side} if of_images else {}
+        levels = {"levels": "all", "side": settings.side} if shape.kind == "image" else {}
         own = model.Settings(origin=settings.origin, tune="head", **levels)
         module = model.build(work, own)
         model.begin(module, own)
@@ -76,11 +75,7 @@ class PretrainedFeatures:
         bare: Any = registry.find("forms", "network")(
             model.name, own.model_dump(mode="json"), work, weights, "identity"
         )
-        if of_texts:
-            vectors = bare.vectors(batch.inputs)
-        else:
-            vectors = _frozen.vectors(bare, batch.inputs, (settings.origin.content, settings.side, str(work.shapes)))
-        head = _head(vectors, batch, work, settings.C, seed)
+        head = _head(bare.vectors(batch.inputs), batch, work, settings.C, seed)
         learned = {"head.weight": head.weights.astype(np.float32), "head.bias": head.bias.astype(np.float32)}
         form: Form = replace(bare, weights=weights | learned, link=head.link, scale=head.scale, offset=head.offset)
         return form

@@ -6,6 +6,7 @@
       encoded/           the rows as numbers, memory-mapped
       units/             one finished unit a file: the outputs for held-out rows, or the fitted form
       networks/          what was decided for the training of networks, and checkpoints of those under way
+      vectors/           what frozen bodies made of the rows
       history.jsonl      one line a finished unit
 
 A unit is written whole or not at all, and depends only on its name, so whoever finishes it writes the same bytes.
@@ -206,7 +207,7 @@ class WorkFolder:
             return None
 
     def _clear(self) -> None:
-        for name in ("units", "encoded", "networks"):
+        for name in ("units", "encoded", "networks", "vectors"):
             shutil.rmtree(self.path / name, ignore_errors=True)
         for name in ("key.json", "history.jsonl", TRACKED):
             (self.path / name).unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from luban.core.errors import Interrupted
 from luban.core.process import end_with_parent
 from luban.evidence.fits import Remarks, listening
-from luban.training import allocating, estimating, nodes
+from luban.training import allocating, estimating, nodes, reading
 from luban.training.estimating import Room
 from luban.training.network_fit import CHECKPOINTS, TOGETHER, NetworkFit, Trainer, alone, stopping
 from luban.training.work_folder import Ask, Training, Unit, WorkFolder, by_gradient
@@ -221,7 +221,8 @@ def main(path: str, name: str, seed_text: str, threads_text: str, together_text:
         started = time.process_time()
         try:
             room = Room(asked["memory"], os.getppid())
-            fit_unit(folder, training, unit, int(threads_text), asked["seconds"], train, ask, room, say)
+            with reading.once(folder, training):
+                fit_unit(folder, training, unit, int(threads_text), asked["seconds"], train, ask, room, say)
             allocating.give_back()
         except Interrupted:
             # Its state is on disk, and whoever asked waits for the end of this process.

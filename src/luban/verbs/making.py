@@ -19,7 +19,7 @@ from luban.evidence.footprint import Meter
 from luban.protocols import Modelling
 from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Recipe
-from luban.training import question, search, simplest
+from luban.training import question, reading, search, simplest
 from luban.training.limits import ASKED, COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
 from luban.training.work_folder import WorkFolder, by_gradient
@@ -98,7 +98,8 @@ def make(
                     until=until, at_latest=_search_until(allowed), look_until=allowed.deadline.earlier(WRITING),
                     console=console,
                 )  # fmt: skip
-                made = _predictor(ground, allowed, ask)
+                with reading.once(folder, training):
+                    made = _predictor(ground, allowed, ask)
             elif isinstance(prepared.task, Modelling):
                 made = pretraining.make(
                     prepared, training, folder, pool, until, console,
