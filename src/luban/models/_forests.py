@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from luban.batch import Array, Batch, Inputs, matrix
 from luban.models import _answering, _trees
-from luban.protocols import Form, Work
-from luban.recipe.recipe import Section
+from luban.protocols import Entry, Form, Work
+from luban.recipe.recipe import Candidate, Section
 
 LEAVES = 10_000
 """Leaves of a tree, at most about; of more rows a leaf holds several, so that the stored forest stays small."""
@@ -31,13 +32,33 @@ class Settings(Section):
     """Levels of a tree, at most."""
 
 
-def fit(
-    kinds: Sequence[Callable[..., Any]], batch: Batch, work: Work, settings: Settings, seed: int, threads: int
-) -> Form:
-    """The fitted forest. kinds: scikit-learn's classifier and regressor."""
-    options = _options(settings, work, seed, threads)
-    classifier, regressor = (partial(kind, **options) for kind in kinds)
-    return _answering.fitted(batch, work, partial(_classify, classifier), partial(_regress, regressor))
+class Forest(ABC):
+    """Abstract. The mean of trees, however they are grown. order: when `auto` tries it."""
+
+    name: ClassVar[str]
+    order: ClassVar[int]
+    trainer: ClassVar[Literal["estimator"]] = "estimator"
+    tasks: ClassVar[frozenset[str]] = _answering.PREDICTED
+    Settings = Settings
+
+    @abstractmethod
+    def kinds(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Scikit-learn's classifier and regressor."""
+
+    def portfolio(self, work: Work) -> Iterable[Entry]:
+        if work.sparse:
+            return ()
+        settings = {"columns": "third"} if work.task == "regression" else {}
+        return (Entry(self.order, Candidate(model=self.name, settings=settings)),)
+
+    def declines(self, work: Work) -> str | None:
+        return None
+
+    def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
+        assert isinstance(settings, Settings)
+        options = _options(settings, work, seed, threads)
+        classifier, regressor = (partial(kind, **options) for kind in self.kinds())
+        return _answering.fitted(batch, work, partial(_classify, classifier), partial(_regress, regressor))
 
 
 def _options(settings: Settings, work: Work, seed: int, threads: int) -> dict[str, Any]:

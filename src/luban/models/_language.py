@@ -97,6 +97,31 @@ class LanguageNetwork(ABC):
         return USUAL
 
 
+class Counting(Section):
+    """Nothing can be set."""
+
+
+class CountedTokens(ABC):
+    """Abstract. Counts of the very tokens that a network of the task sees; the form of its name holds them."""
+
+    name: ClassVar[str]
+    trainer: ClassVar[Literal["estimator"]] = "estimator"
+    sees: ClassVar[Literal["tensors"]] = "tensors"
+    Settings = Counting
+
+    def portfolio(self, work: Work) -> Iterable[Entry]:
+        return ()
+
+    def declines(self, work: Work) -> str | None:
+        return None if _networks.kinds(work) == TAKES else "it counts the tokens of texts, and nothing else."
+
+    def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
+        ((_, rows),) = collate.parts(batch.inputs).items()
+        assert isinstance(rows, Ragged), "texts come as tokens"
+        learned: Form = registry.find("forms", self.name).learned(rows, vocabulary(work))
+        return learned
+
+
 @dataclass(frozen=True)
 class Dimensions:
     """The sizes of a network with nothing left open."""
@@ -159,19 +184,6 @@ def _within(weights: int, count: Count) -> tuple[int, int]:
         )
     _, width, layers = min(found)
     return width, layers
-
-
-def no_tokens(work: Work) -> str | None:
-    """Why the tokens of texts cannot be counted; None where they can."""
-    return None if _networks.kinds(work) == TAKES else "it counts the tokens of texts, and nothing else."
-
-
-def counted(form: str, batch: Batch, work: Work) -> Form:
-    """The form of this name that counted the tokens of a batch."""
-    ((_, rows),) = collate.parts(batch.inputs).items()
-    assert isinstance(rows, Ragged), "texts come as tokens"
-    learned: Form = registry.find("forms", form).learned(rows, vocabulary(work))
-    return learned
 
 
 def vocabulary(work: Work) -> int:

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
-from luban.batch import Batch
 from luban.models import _language
-from luban.protocols import Entry, Form, Work
-from luban.recipe.recipe import Section
-
-
-class Settings(Section):
-    """Nothing can be set."""
 
 
 @final
-class MaskedTrigram:
+class MaskedTrigram(_language.CountedTokens):
     """p(w | the token before, the token behind), from counts by absolute discounting, on the network's own tokens."""
 
     name: ClassVar[str] = "masked-trigram"
-    trainer: ClassVar[Literal["estimator"]] = "estimator"
-    sees: ClassVar[Literal["tensors"]] = "tensors"
     tasks: ClassVar[frozenset[str]] = frozenset({"masked-lm"})
-    Settings = Settings
-
-    def portfolio(self, work: Work) -> Iterable[Entry]:
-        return ()
-
-    def declines(self, work: Work) -> str | None:
-        return _language.no_tokens(work)
-
-    def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
-        return _language.counted("masked-trigram", batch, work)
 
 
 model = MaskedTrigram()

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar, Literal, final
+from collections.abc import Callable
+from typing import Any, ClassVar, final
 
-from luban.batch import Batch
-from luban.models import _answering, _forests
-from luban.protocols import Entry, Form, Work
-from luban.recipe.recipe import Candidate, Section
+from luban.models import _forests
 
 
 @final
-class RandomForest:
+class RandomForest(_forests.Forest):
     """The mean of the trees (Breiman, 2001)."""
 
     name: ClassVar[str] = "random-forest"
-    trainer: ClassVar[Literal["estimator"]] = "estimator"
-    tasks: ClassVar[frozenset[str]] = _answering.PREDICTED
-    Settings = _forests.Settings
+    order: ClassVar[int] = 4
 
-    def portfolio(self, work: Work) -> Iterable[Entry]:
-        if work.sparse:
-            return ()
-        settings = {"columns": "third"} if work.task == "regression" else {}
-        return (Entry(4, Candidate(model=self.name, settings=settings)),)
-
-    def declines(self, work: Work) -> str | None:
-        return None
-
-    def fit(self, batch: Batch, work: Work, settings: Section, *, seed: int, threads: int) -> Form:
+    def kinds(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-        assert isinstance(settings, _forests.Settings)
-        return _forests.fit((RandomForestClassifier, RandomForestRegressor), batch, work, settings, seed, threads)
+        return RandomForestClassifier, RandomForestRegressor
 
 
 model = RandomForest()
