@@ -1,8 +1,7 @@
-"""What frozen bodies read: kept while a process lives and in the folder of a run, whose fits share most of their rows.
+"""What frozen bodies read, kept in the folder of a run: its fits share most of their rows.
 
-Where it is told which rows are asked about again and again, a body reads all of them at once, first of all. What it
-makes of a row then depends on no order in which fits come, to the last digit: a run that was killed goes on as it would
-have.
+Of the rows that are asked about again and again a body reads all at once, first of all. What it makes of a row then
+depends on no order in which fits come, to the last digit: a run that was killed goes on as it would have.
 """
 
 from __future__ import annotations
@@ -22,28 +21,22 @@ from luban.batch import Array, PerRow, Ragged
 from luban.core import files
 
 MOST = 16_384
-"""Rows of a column that are kept, at most; of more all are read each time."""
+"""Rows of a column that are kept, at most; where there are more, each is read whenever it is asked about."""
 
-Read = Callable[["PerRow"], "Array"]
+Read = Callable[["PerRow"], Array]
 """`read(rows)`: (rows, width) float32."""
-
-
-@dataclass
-class _Body:
-    """What the last body made of rows: of each column, by the digests of its values. Final."""
-
-    name: str = ""
-    columns: dict[str, dict[bytes, Array]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Asked:
+    """known: what a body, by its digest, made of the rows of a column, by theirs."""
+
     parts: Mapping[str, PerRow]
     rows: Array
     place: Path
+    known: dict[tuple[str, str], dict[bytes, Array]] = field(default_factory=dict)
 
 
-_BODY = _Body()
 _asked: ContextVar[_Asked | None] = ContextVar("asked", default=None)
 
 
@@ -60,29 +53,25 @@ def asked(parts: Mapping[str, PerRow], rows: Array, place: Path) -> Iterator[Non
         _asked.reset(before)
 
 
-def vectors(body: str, column: str, part: PerRow, read: Read) -> Array:
-    """(rows, width) float32 of a column: what `read` makes of its rows, of equal ones once. body: the digest of what
-    reads.
+def vectors(body: Callable[[], str], column: str, part: PerRow, read: Read) -> Array:
+    """(rows, width) float32 of a column: what `read` makes of its rows, of equal ones once while some are asked about
+    again. body: gives the digest of what reads.
     """
-    if _BODY.name != body:
-        # There is room for one: fits of one body follow each other.
-        _BODY.name, _BODY.columns = body, {}
     told = _asked.get()
-    if max(len(part), 0 if told is None else len(told.rows)) > MOST:
+    if told is None or column not in told.parts or max(len(part), len(told.rows)) > MOST:
         return read(part)
-    known = _BODY.columns.get(column)
-    if known is None:
-        known = {} if told is None or column not in told.parts else _of_all(body, column, told, read)
-        _BODY.columns[column] = known
-    digests = _digests(part)
+    key = (body(), column)
+    if key not in told.known:
+        told.known[key] = _of_all(*key, told, read)
+    known, digests = told.known[key], _digests(part)
     # The first of equal rows stands for all of them.
     new = {digest: row for row, digest in reversed(list(enumerate(digests))) if digest not in known}
     rows = np.sort(np.array(list(new.values()), np.int64))
     found = dict(zip([digests[row] for row in rows], read(part[rows]), strict=True)) if len(rows) else {}
-    line = np.stack([known[digest] if digest in known else found[digest] for digest in digests])
+    lines = np.stack([known[digest] if digest in known else found[digest] for digest in digests])
     if len(known) + len(found) <= MOST:
         known.update(found)
-    return line
+    return lines
 
 
 def _of_all(body: str, column: str, told: _Asked, read: Read) -> dict[bytes, Array]:

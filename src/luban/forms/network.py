@@ -149,7 +149,7 @@ class Network:
         found = {}
         for name, part in collate.parts(inputs).items():
             read = partial(self._read, name)
-            lines = _kept.vectors(self._body, name, part, read) if self.frozen else read(part)
+            lines = _kept.vectors(lambda: self._body, name, part, read) if self.frozen else read(part)
             found[name] = torch.from_numpy(lines)
         joined: Tensor = module.joined(found)
         return joined
