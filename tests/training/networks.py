@@ -28,7 +28,7 @@ def decided(**changes: Any) -> Train:
     """A recipe's part in which nothing is left open."""
     values: dict[str, Any] = {
         "epochs": 4, "batch_size": 32, "learning_rate": 0.01, "augment": {}, "precision": "float32",
-        "device": "cpu", "patience": 5, "stopping": 0.1,
+        "device": "cpu", "patience": 5, "stopping": 0.0,
     }  # fmt: skip
     return Train(**{**values, **changes})
 

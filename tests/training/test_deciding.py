@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ import torch
 from luban.batch import Batch, Ragged, Tensors
 from luban.core.errors import UsageError
 from luban.protocols import Shape, Work
-from luban.recipe.recipe import Train
-from luban.training import computing, deciding, duration, gathering, rates
+from luban.recipe.recipe import Candidate, Train
+from luban.training import computing, deciding, duration, early, gathering, rates
 from luban.training.batches import Order
 from training.networks import CANDIDATE, table
 
@@ -87,7 +88,7 @@ def test_batches_grow_with_the_rows():
 
 def test_a_tenth_says_when_to_stop_and_of_many_rows_no_more_than_it_takes():
     shares = [deciding.sizes(Train(), rows, None).train.stopping for rows in (500, 20_000, 200_000)]
-    assert shares == [0.1, 0.1, deciding.MOST_STOPPING / 200_000]
+    assert shares == [0.1, 0.1, early.MOST / 200_000]
     found = deciding.sizes(Train(stopping=0.3), 200_000, None)
     assert found.train.stopping == 0.3 and "stopping" not in found.reasons
 
@@ -96,6 +97,35 @@ def test_where_a_tenth_is_too_few_to_say_when_to_stop_all_rows_train_and_the_rea
     fewer, enough = deciding.sizes(Train(), 499 - 10, None), deciding.sizes(Train(), 500, None)
     assert fewer.train.stopping == 0.0 and "10% of 489 rows are fewer than the 50" in fewer.reasons["stopping"]
     assert enough.train.stopping == 0.1 and "fewer" not in enough.reasons["stopping"]
+
+
+def test_of_few_rows_that_are_learned_by_heart_a_fifth_says_when_to_stop_and_fifty_are_enough():
+    shares = {rows: deciding.sizes(Train(), rows, None, by_heart=True).train.stopping for rows in (48, 100, 400, 500)}
+    assert shares == {48: 0.2, 100: 0.2, 400: 50 / 400, 500: 0.1}
+    few, none = (deciding.sizes(Train(), rows, None, by_heart=True) for rows in (240, 40))
+    assert few.reasons["stopping"].startswith("20% of 240 rows: a fifth, and at most 50")
+    assert none.train.stopping == 0.0 and "20% of 40 rows are fewer than the 10" in none.reasons["stopping"]
+
+
+def test_fresh_weights_that_answer_rows_of_numbers_learn_them_by_heart():
+    work = Work("multiclass", 3, 240, 4, shapes={"table": Shape("vector", (4,))})
+    asked = [("mlp", "multiclass"), ("mlp", "regression"), ("mlp", "forecasting"), ("gpt", "causal-lm")]
+    found = [early.by_heart(Candidate(model=name), replace(work, task=task)) for name, task in asked]
+    assert found == [True, True, False, False]
+    assert not early.by_heart(Candidate(model="pretrained-codes"), work)
+    texts = replace(work, shapes={"headline": Shape("tokens", (100,)), **work.shapes})
+    assert not early.by_heart(Candidate(model="cnn"), texts)
+
+
+def test_a_share_that_was_asked_for_is_taken_however_few_rows_it_is():
+    from luban.core import registry
+
+    batch, work = table()
+    task = registry.find("tasks", work.task)
+    some = batch.take(np.arange(30))
+    rows = gathering.rows_of(some, work, task, Train(stopping=0.2), 0)
+    assert len(rows.stopping) == 6 and len(rows.train) == 24
+    assert len(gathering.rows_of(some, work, task, Train(stopping=0.99), 0).train) == 1
 
 
 def test_the_budget_of_a_batch_holds_its_rows_of_the_mean_length():

@@ -78,7 +78,7 @@ class Optimisation(Section):
     """Share of the target that is spread over all classes (Szegedy et al., 2016)."""
     stopping: Annotated[float, Field(ge=0, lt=1)] | Auto = Field("auto", union_mode="left_to_right")
     """Share of the training rows that say when to stop, and which weights were best; 0 trains to the last epoch. `auto`
-    takes a tenth, and no more rows than it needs."""
+    takes a tenth, and no more rows than it needs; of few rows of numbers a fifth."""
     patience: int | Auto = Field("auto", union_mode="left_to_right")
     """Epochs without gain after which it stops; `auto` takes a quarter of all, since a falling rate gains late."""
     ema: float = Field(0.0, ge=0, lt=1)

@@ -27,6 +27,7 @@ from luban.training import (
     computing,
     constancy,
     duration,
+    early,
     estimating,
     gathering,
     rates,
@@ -43,10 +44,6 @@ from luban.training.writing import TASK
 if TYPE_CHECKING:
     from torch import nn
 
-STOPPING, MOST_STOPPING, MOST_BLOCKS = 0.1, 2_000, 200
-"""Share of the training rows that say when to stop, and how many at most: more hardly say it better. Of blocks of texts
-fewer, since each has many tokens that are answered.
-"""
 SMALLEST_BATCH, LARGEST_BATCH, LARGEST_WRITTEN = 8, 128, 32
 """Rows of a step; fewer where texts are written, for each row has many tokens to learn from."""
 USUAL = {"optimizer": "adamw", "schedule": "cosine"}
@@ -138,7 +135,7 @@ def decide(
     seen = inside(batch, work, candidate)
     batch, work = seen.batch, seen.work
     task = several.task_of(work)
-    found = sizes(train, len(batch), collate.lengths(batch.inputs), writes=work.task == TASK, blocks=blocks(candidate))
+    found = sizes(train, len(batch), collate.lengths(batch.inputs), **_known(candidate, work))
     found = _usual(found, candidate)
     if isinstance(train.augment, dict):
         augmenting.check(train.augment, work)
@@ -276,8 +273,12 @@ def sizes_of(batch: Batch, work: Work, candidate: Candidate, train: Train) -> Tr
     """The recipe's part for a candidate, in which the sizes of batches are decided."""
     train = Train.model_validate({**train.model_dump(), **candidate.train})
     batch = inside(batch, work, candidate).batch
-    lengths = collate.lengths(batch.inputs)
-    return sizes(train, len(batch), lengths, writes=work.task == TASK, blocks=blocks(candidate)).train
+    return sizes(train, len(batch), collate.lengths(batch.inputs), **_known(candidate, work)).train
+
+
+def _known(candidate: Candidate, work: Work) -> dict[str, Any]:
+    """What `sizes` goes by, beside the rows."""
+    return {"writes": work.task == TASK, "blocks": blocks(candidate), "by_heart": early.by_heart(candidate, work)}
 
 
 def blocks(candidate: Candidate) -> tuple[int, str] | None:
@@ -287,11 +288,18 @@ def blocks(candidate: Candidate) -> tuple[int, str] | None:
 
 
 def sizes(
-    train: Train, rows: int, lengths: Array | None, *, writes: bool = False, blocks: tuple[int, str] | None = None
+    train: Train,
+    rows: int,
+    lengths: Array | None,
+    *,
+    writes: bool = False,
+    blocks: tuple[int, str] | None = None,
+    by_heart: bool = False,
 ) -> Choices:
     """The sizes of batches and of the part that says when to stop, from the number of rows and their lengths.
 
     writes: whether a text is written for each row. blocks: how many make a step, and why, where rows are that.
+    by_heart: see `early.by_heart`.
     """
     reasons = {}
     size = train.batch_size
@@ -307,10 +315,5 @@ def sizes(
         reasons["tokens"] = f"{size} rows of the mean length, {np.mean(lengths):.1f}"
     stopping = train.stopping
     if stopping == "auto":
-        most, what = (MOST_STOPPING, "rows") if blocks is None else (MOST_BLOCKS, "blocks")
-        share, fewest = min(STOPPING, most / max(rows, 1)), gathering.FEWEST_STOPPING
-        enough = round(share * rows) >= fewest
-        stopping = share if enough else 0.0
-        told = f", and at most {most:,}" if enough else f" are fewer than the {fewest} that can say it: all train"
-        reasons["stopping"] = f"{STOPPING:.0%} of {rows:,} {what}{told}"
+        stopping, reasons["stopping"] = early.share(rows, blocks=blocks is not None, by_heart=by_heart)
     return Choices(train.model_copy(update={"batch_size": size, "tokens": tokens, "stopping": stopping}), reasons)

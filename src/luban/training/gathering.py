@@ -28,8 +28,6 @@ LARGE = 1 << 18
 """Numbers of a batch from which it is gathered on another thread."""
 TOGETHER = 32
 """Batches of rows of equal size that are gathered in one go, as long as they are small."""
-FEWEST_STOPPING = 50
-"""Rows below which too few would say when to stop: then it trains to the last epoch."""
 ANSWERED = 512
 """Rows whose loss is measured at once."""
 
@@ -103,8 +101,7 @@ def rows_of(batch: Batch, work: Work, task: Task, train: Train, seed: int) -> Ro
         target = target.astype(np.float32)
     numbers = np.random.default_rng(derive(seed, "stopping")).permutation(len(batch))
     assert isinstance(train.stopping, float | int), "the share that says when to stop is decided"
-    count = round(train.stopping * len(batch))
-    count = count if count >= FEWEST_STOPPING else 0
+    count = min(round(train.stopping * len(batch)), len(batch) - 1)
     return Rows(
         inputs=batch.inputs,
         target=target if isinstance(target, Ragged) else np.asarray(target),

@@ -7,7 +7,7 @@ short at any moment still has usable models: those that finished.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,6 +26,10 @@ from luban.training.pool import Pool
 from luban.training.work_folder import EVERYTHING, Training, Unit, WorkFolder, by_gradient, sees_tensors
 from luban.training.worker import fit_unit
 
+Race = Callable[[Mapping[int, PerRow], Collection[int]], Mapping[int, str]]
+"""`race(outputs, waiting)`: which of the candidates that wait are left after the first held-out part, and why, given
+what they and others answered to it; all by their place.
+"""
 AUTO = "auto"
 ENSEMBLE = "ensemble"
 
@@ -35,7 +39,7 @@ class Outcome:
     """What came of one candidate. outputs: (held-out rows, outputs) for `Training.held_out`."""
 
     candidate: Candidate
-    status: Literal["finished", "skipped", "failed"]
+    status: Literal["finished", "left", "skipped", "failed"]
     reason: str
     outputs: PerRow | None = None
 
@@ -147,14 +151,19 @@ def search(
     until: Deadline,
     at_latest: Deadline,
     console: Console,
+    race: Race | None = None,
 ) -> list[Outcome]:
     """What came of each candidate, in their order. Ends when all are finished or the time is over.
 
     until: when the search should end. at_latest: until when the baseline and the first candidate may still take, where
-    a busy machine puts the end so early that nothing but the baseline would be finished.
+    a busy machine puts the end so early that nothing but the baseline would be finished. race: which networks are left
+    after the first part, if any are.
     """
     queue = [unit for candidate in asked for unit in units(candidate, training, everything=everything)]
+    waiting = {} if race is None else _waiting(folder, training, asked, everything)
+    later = [unit for own in waiting.values() for unit in own]
     done = sum(folder.finished(unit) for unit in queue)
+    gone: Mapping[int, str] = {}
     with console.progress("trying models", len(queue)) as advance:
         advance(done, "continues" if done else "")
 
@@ -165,13 +174,47 @@ def search(
             folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": failure})
             advance(done, unit.candidate.label)
 
+        def run(some: Sequence[Unit], behind: Sequence[Unit], end: Deadline) -> None:
+            share = allowed(end, pool.size)
+            # Those that wait behind a race are to get as much of the time.
+            pool.run(some, end, ended, lambda unit, waiting: share(unit, (*waiting, *behind)))
+
         if until.left() < at_latest.left():
             first = [unit for candidate in asked[:2] for unit in units(candidate, training, everything=everything)]
-            pool.run(first, at_latest, ended, allowed(at_latest, pool.size))
-        pool.run(queue, until, ended, allowed(until, pool.size))
+            run(first, (), at_latest)
+        if race is not None and later:
+            run([unit for unit in queue if unit not in later], later, until)
+            gone = race(_first_answers(folder, asked), waiting.keys())
+            for place, reason in gone.items():
+                console.say(f"{asked[place].label}: {reason}")
+                queue = [unit for unit in queue if unit not in waiting[place]]
+        run(queue, (), until)
         # What was trained beside a training that was then repaired behind its first mark is trained anew, as repaired.
-        pool.run(queue, until, ended, allowed(until, pool.size))
-    return [_outcome(folder, training, candidate, everything) for candidate in asked]
+        run(queue, (), until)
+    return [
+        Outcome(candidate, "left", gone[place]) if place in gone else _outcome(folder, training, candidate, everything)
+        for place, candidate in enumerate(asked)
+    ]
+
+
+def _waiting(
+    folder: WorkFolder, training: Training, asked: Sequence[Candidate], everything: bool
+) -> dict[int, list[Unit]]:
+    """The units of networks behind their first parts, which wait for the race; what is finished already is no loss."""
+    own = {place: units(each, training, everything=everything) for place, each in enumerate(asked) if place}
+    return {
+        place: parts[1:]
+        for place, parts in own.items()
+        if by_gradient(asked[place]) and not all(map(folder.finished, parts))
+    }
+
+
+def _first_answers(folder: WorkFolder, asked: Sequence[Candidate]) -> dict[int, PerRow]:
+    """What all but the baseline answered to the first held-out part, where that is done and finite."""
+    first = {place: Unit(each, 0) for place, each in enumerate(asked) if place}
+    done = {p: unit for p, unit in first.items() if folder.finished(unit) and folder.failure(unit) is None}
+    outputs = {place: folder.outputs(unit) for place, unit in done.items()}
+    return {place: said for place, said in outputs.items() if _finite(said)}
 
 
 def now(folder: WorkFolder, training: Training, candidate: Candidate, *, everything: bool) -> Outcome:

@@ -195,6 +195,9 @@ class Bundle:
             "resumed": self.resumed,
             **_plain(evidence["evaluation"], SHOWN),
         }
+        if "candidates" in document:
+            # Those that did not finish, and why, behind those that did.
+            document["candidates"] = [*document["candidates"], *evidence.get("search", {}).get("candidates", [])]
         if "importance" in evidence:
             document["importance"] = evidence["importance"]["importance"]
         if evidence.get("footprint", {}).get("trainings"):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from luban.batch import PerRow
+from luban.core import registry
 from luban.core.console import Console
 from luban.core.deadline import Deadline
 from luban.core.errors import TrainingError
@@ -14,10 +18,10 @@ from luban.evidence.finding import Finding
 from luban.protocols import Form
 from luban.recipe.edit import changed
 from luban.recipe.recipe import Candidate, Recipe
-from luban.training import search, sizing
+from luban.training import racing, search, sizing
 from luban.training.choosing import Chosen, HeldOut, choose
 from luban.training.pool import Pool
-from luban.training.search import Outcome
+from luban.training.search import Outcome, Race
 from luban.training.work_folder import Training, Unit, WorkFolder
 from luban.verbs import judging, measuring
 from luban.verbs.preparing import Prepared
@@ -98,6 +102,7 @@ def searched(ground: Ground, recipe: Recipe, asked: Sequence[Candidate]) -> Sear
     outcomes = search.search(
         folder, ground.pool, training, asked,
         everything=everything, until=ground.until, at_latest=ground.at_latest, console=ground.console,
+        race=_race(ground, recipe, asked),
     )  # fmt: skip
     if outcomes[0].status == "skipped":
         # However little time there was, there is a usable bundle: the baseline takes a moment, and no worker.
@@ -129,6 +134,35 @@ def searched(ground: Ground, recipe: Recipe, asked: Sequence[Candidate]) -> Sear
         not_run=tuple(not_run),
         seconds=time.monotonic() - began,
     )
+
+
+def _race(ground: Ground, recipe: Recipe, asked: Sequence[Candidate]) -> Race | None:
+    """Which networks are left after the first part; None where all are to be trained: whoever names models wants these,
+    and a recipe that a run recorded gives the same bundle again.
+    """
+    training, task = ground.training, ground.prepared.task
+    if recipe.model.candidates is not None or search.AUTO not in recipe.model.names or not racing.possible(training):
+        return None
+    rows = HeldOut.of(training, np.flatnonzero(training.folds[0] == 0), measuring.groups_of(ground.prepared))
+    course = racing.Course(
+        target=rows.target,
+        metric=registry.find("metrics", recipe.train.metric or task.compared_by),
+        task=task,
+        parts=int(training.folds[0].max()) + 1,
+        weight=rows.weight,
+        groups=rows.groups,
+        seed=derive(recipe.seed, "racing"),
+    )
+
+    def race(outputs: Mapping[int, PerRow], waiting: Collection[int]) -> dict[int, str]:
+        entrants = [
+            racing.Entrant(asked[place].label, said, training.view(asked[place]), stays=place not in waiting)
+            for place, said in outputs.items()
+        ]
+        places = list(outputs)
+        return {places[at]: reason for at, reason in racing.left(course, entrants).items()}
+
+    return race
 
 
 def chosen_of(
