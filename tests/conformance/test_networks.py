@@ -280,6 +280,7 @@ SETTINGS: dict[str, dict[str, Case]] = {
         "origin": Case({**ORIGIN, "config": {**CONFIG, "hidden_size": 8}}),
         "tune": Case("lora"),
         "rank": Case(3, "", {"tune": "lora"}),
+        "summary": Case("first"),
         "dropout": Case(0.9),
         "attention_dropout": Case(0.9),
         "unit": Case(True),

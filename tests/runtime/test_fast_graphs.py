@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,13 +16,15 @@ from luban.batch import Ragged, Tensors
 from luban.core.errors import UsageError
 from luban.forms.affine import Affine
 from luban.forms.network import Network, build
+from luban.origins import configs
 from luban.protocols import Shape, Work
-from luban.runtime import answering, fusing, graph, quantizing
+from luban.runtime import answering, first_step, fusing, graph, quantizing
 from origins import tiny
 
 torch = pytest.importorskip("torch")
 
 WIDE = {**tiny.CONFIG, "hidden_size": 128, "num_attention_heads": 4, "intermediate_size": 192, "num_hidden_layers": 2}
+SPECIAL = {f"{mark}_token_id": 0 for mark in ("pad", "bos", "eos", "cls", "sep")}
 SETTINGS = {"origin": {**tiny.ORIGIN, "config": WIDE}}
 SHAPES: Mapping[str, Shape] = {"text": Shape("tokens", (133,), 40)}
 
@@ -126,6 +129,98 @@ def test_a_graph_of_all_layers_says_the_same() -> None:
     np.testing.assert_allclose(answer(rows), form.outputs(rows), atol=1e-5)
     last = Network("pretrained-text", SETTINGS, work, weights, "softmax").outputs(rows)
     assert np.abs(last - form.outputs(rows)).max() > 0.01
+
+
+def first_of(kind: str) -> Network:
+    """A network in which the state of the first mark stands for a text."""
+    named = {"distilbert": {"dim": 128, "n_heads": 4, "hidden_dim": 192, "n_layers": 2}, "modernbert": SPECIAL}
+    config = {**WIDE, "model_type": kind, **named.get(kind, {})}
+    settings = {"origin": {**tiny.ORIGIN, "config": config}, "summary": "first"}
+    work = Work("multiclass", 3, 100, 0, shapes=SHAPES)
+    torch.manual_seed(0)
+    weights = {name: tensor.numpy() for name, tensor in build("pretrained-text", settings, work).state_dict().items()}
+    return Network("pretrained-text", settings, work, weights, "softmax")
+
+
+@pytest.mark.parametrize("kind", configs.ENCODERS)
+def test_the_first_state_is_the_same_where_the_last_layer_makes_no_other(kind: str) -> None:
+    form = first_of(kind)
+    data = graph.build(form, form.width, 3, SHAPES)
+    fused = fusing.fused(onnx.load_model_from_string(data))
+    narrowed = first_step.narrowed(fused)
+    assert kinds_of(narrowed)["Slice"] > kinds_of(fused)["Slice"]
+    rows = texts(50)
+    for precision, near in (("float32", 1e-5), ("int8", 0.05)):
+        answer = answering.from_onnx(data, width=form.width, shapes=SHAPES, precision=precision)
+        np.testing.assert_allclose(answer(rows), form.outputs(rows), atol=near)
+
+
+def test_of_the_last_layer_one_step_is_calculated(drawn: bytes) -> None:
+    form = first_of("bert")
+    data = graph.build(form, form.width, 3, SHAPES)
+    rows, steps = 2, 9
+    assert steps_of(first_step.narrowed(fusing.fused(onnx.load_model_from_string(data))), rows, steps) == [steps, 1]
+    # Where all states answer, all of them are calculated.
+    fused = fusing.fused(onnx.load_model_from_string(drawn))
+    assert first_step.narrowed(fused) is fused
+    assert steps_of(fused, rows, steps) == [steps, steps]
+
+
+def steps_of(model: onnx.ModelProto, rows: int, steps: int) -> list[int]:
+    """Of how many steps each layer applies its activation."""
+    names = [node.output[0] for node in model.graph.node if node.op_type == "Gelu"]
+    model.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    given = {"text": np.full((rows, steps), 7), "text.lengths": np.array([steps] * rows)}
+    return [said.shape[1] for said in session.run(names, given)]
+
+
+def layer(*nodes: Any, constants: Mapping[str, np.ndarray]) -> onnx.ModelProto:
+    """A graph that reads x (rows, steps, 3) and answers by the first step of what the nodes make, which is called y."""
+    tensors = {"first": np.array(0), **constants}
+    made = onnx.helper.make_graph(
+        [*nodes, onnx.helper.make_node("Gather", ["y", "first"], ["answer"], axis=1)],
+        "layer",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["rows", "steps", 3])],
+        [onnx.helper.make_tensor_value_info("answer", onnx.TensorProto.FLOAT, ["rows", 3])],
+        [onnx.numpy_helper.from_array(array, name) for name, array in tensors.items()],
+    )
+    sets = [onnx.helper.make_operatorsetid("", 18)]
+    return onnx.helper.make_model(made, opset_imports=sets, ir_version=9)
+
+
+NODE = onnx.helper.make_node
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "narrow"),
+    [
+        ([NODE("Mul", ["x", "w"], ["y"])], {"w": np.ones(3, np.float32)}, True),
+        ([NODE("MatMul", ["x", "w"], ["y"])], {"w": np.ones((3, 3), np.float32)}, True),
+        # Each step has a weight of its own here.
+        ([NODE("Mul", ["x", "w"], ["y"])], {"w": np.arange(12, dtype=np.float32).reshape(1, 4, 3)}, False),
+        # Steps are added up, so each counts.
+        ([NODE("MatMul", ["w", "x"], ["y"])], {"w": np.ones((4, 4), np.float32)}, False),
+        ([NODE("CumSum", ["x", "axis"], ["z"]), NODE("Relu", ["z"], ["y"])], {"axis": np.array(1)}, True),
+        ([NODE("Split", ["x"], ["y", "z"], axis=1, num_outputs=2)], {}, False),
+        # Another one reads all steps.
+        ([NODE("Relu", ["x"], ["z"]), NODE("Softmax", ["z"], ["y"], axis=1)], {}, False),
+    ],
+)
+def test_a_step_is_left_out_only_where_no_other_needs_it(
+    nodes: list[Any], constants: dict[str, np.ndarray], narrow: bool
+) -> None:
+    model = layer(*nodes, constants=constants)
+    narrowed = first_step.narrowed(model)
+    assert (narrowed is not model) == narrow
+    rows = np.random.default_rng(4).normal(size=(2, 4, 3)).astype(np.float32)
+    whole, one = (
+        onnxruntime.InferenceSession(each.SerializeToString(), providers=["CPUExecutionProvider"]).run(
+            None, {"x": rows}
+        )
+        for each in (model, narrowed)
+    )
+    np.testing.assert_allclose(one[0], whole[0], rtol=1e-6)
 
 
 def test_a_rounded_graph_says_nearly_the_same(network: Network, drawn: bytes) -> None:

@@ -77,8 +77,11 @@ class PretrainedEncoder(nn.Module):
             layers = self._read(values, lengths, output_hidden_states=True).hidden_states
             normal = [functional.layer_norm(states, states.shape[-1:]) for states in layers]
             return summarised(torch.stack(normal).mean(dim=0), lengths, "mean")
-        states = self.states(values, lengths)
-        return states[:, 0] if self.summary == "first" else summarised(states, lengths, self.summary)
+        if self.summary == "first":
+            # As it stands, without the zeros behind the end: a graph then makes no other state of the last layer.
+            first: Tensor = self._read(values, lengths).last_hidden_state[:, 0]
+            return first
+        return summarised(self.states(values, lengths), lengths, self.summary)
 
     def states(self, values: Tensor, lengths: Tensor) -> Tensor:
         """(rows, length, width) of each step; 0 behind the end of a row."""

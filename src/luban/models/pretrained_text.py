@@ -38,6 +38,9 @@ class Settings(_tuning.AdapterSettings):
     """How much slower each block learns than the one above it (Howard and Ruder, 2018)."""
     embeddings: Annotated[float, Field(gt=0, le=1_000)] | Literal["auto"] = "auto"
     """How many times as fast as that the embeddings learn; `auto` is 8 in small networks, and else 1."""
+    summary: Literal["auto", "mean", "first", "layers"] = "auto"
+    """What of all the states stands for a text: the mean of the last ones, the first of them, which is answered
+    quicker, or the mean of those of all layers; `auto` is what the pretrained model was made for."""
     unit: bool = False
     """Whether each text's vector is brought to length 1, so that only its direction counts."""
     dropout: float = Field(0.1, ge=0, lt=1)
@@ -93,7 +96,7 @@ class PretrainedText(_begun.BegunNetwork):
             found = PretrainedEncoder(
                 origin.config,
                 origin.marks,
-                origin.summary,
+                origin.summary if settings.summary == "auto" else settings.summary,
                 unit=settings.unit,
                 dropout=settings.dropout,
                 attention_dropout=settings.attention_dropout,

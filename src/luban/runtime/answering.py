@@ -14,7 +14,7 @@ from luban import collate
 from luban.batch import Array, Inputs, PerRow, joined, matrix
 from luban.core.errors import BundleError, UsageError
 from luban.protocols import Form, Shape
-from luban.runtime import accepted, fusing, quantizing
+from luban.runtime import accepted, first_step, fusing, quantizing
 from luban.runtime.quantizing import Precision
 
 Answering: TypeAlias = Callable[[Inputs], PerRow]
@@ -82,7 +82,7 @@ def _made_fast(data: bytes, precision: Precision) -> bytes:
     """The same model for the runtime alone, where there is something in it that can be fused, or is to be int8."""
     if precision == "float32" and not fusing.concerns(data):
         return data
-    fused = fusing.fused(onnx.load_model_from_string(data))
+    fused = first_step.narrowed(fusing.fused(onnx.load_model_from_string(data)))
     if precision == "int8":
         if not quantizing.concerns(fused):
             raise no_int8()

@@ -45,7 +45,7 @@ def fused(model: onnx.ModelProto) -> onnx.ModelProto:
     result.CopyFrom(model)
     del result.graph.node[:]
     result.graph.node.extend(kept)
-    read = {name for node in kept for name in _reads(node)}
+    read = {name for node in kept for name in reads(node)}
     del result.graph.initializer[:]
     result.graph.initializer.extend(tensor for tensor in model.graph.initializer if tensor.name in read)
     result.opset_import.append(helper.make_operatorsetid(DOMAIN, 1))
@@ -189,10 +189,14 @@ def _attention(parts: list[str], mask: str, out: str, width: int, settings: dict
     ]
 
 
-def _reads(node: Any) -> set[str]:
+def reads(node: Any) -> set[str]:
     """What a node is made of; its branches take what they need from around it."""
-    inner = [each for attribute in node.attribute if attribute.HasField("g") for each in attribute.g.node]
-    return set(node.input).union(*(each.input for each in inner)) - {""}
+    return set(node.input).union(*(each.input for each in branches(node))) - {""}
+
+
+def branches(node: Any) -> list[Any]:
+    """The nodes of its branches."""
+    return [each for attribute in node.attribute if attribute.HasField("g") for each in attribute.g.node]
 
 
 def _perm(node: Any) -> tuple[int, ...]:
@@ -205,5 +209,5 @@ def _needed(nodes: list[Any], outputs: list[str]) -> list[Any]:
     for node in reversed(nodes):
         if wanted & set(node.output):
             kept.append(node)
-            wanted |= _reads(node)
+            wanted |= reads(node)
     return kept[::-1]
