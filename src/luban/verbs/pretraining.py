@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -61,11 +62,42 @@ def make(
     """
     _refuse_empty(prepared)
     _refuse_silent(prepared, training)
-    target = sizes(prepared.task, texts(prepared))
     simple, asked = _asked(prepared, training, folder, console, seconds)
-    units = [Unit(candidate, WHOLE) for candidate in ([asked] if simple == asked else [simple, asked])]
     reader = None if simple == asked else _reader(prepared, training)
     ground = standing.Ground(prepared, training, folder, simple, reader, remember)
+    learned = _learned(ground, asked, pool, until, console, seconds=seconds, deadline=deadline, look_until=look_until)
+    return _made(ground, learned, look_until, console)
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What was trained. answering: the candidate that answers from now on, and the reason. looked: those that a worker
+    fitted. stood: what stands beside it, where it was asked before. ended: when the training did.
+    """
+
+    answering: Candidate
+    reason: str
+    looked: Sequence[Candidate]
+    late: list[dict[str, Any]]
+    stood: standing.Stood | None
+    foretold: ending.Ending | None
+    ended: float
+
+
+def _learned(
+    ground: standing.Ground,
+    asked: Candidate,
+    pool: Pool,
+    until: Deadline,
+    console: Console,
+    *,
+    seconds: float | None,
+    deadline: Deadline,
+    look_until: Deadline,
+) -> _Learned:
+    """Trains what was asked for, and the simplest model."""
+    simple, folder = ground.simple, ground.folder
+    units = [Unit(candidate, WHOLE) for candidate in ([asked] if simple == asked else [simple, asked])]
     stood = foretold = None
     if seconds is not None and simple != asked:
         # What stands beside the model is asked first where time is short: then it is known what is still to come.
@@ -75,34 +107,46 @@ def make(
     _learn(units, folder, pool, until, console)
     # They hold memory while they wait, and what answers next is large.
     pool.rest()
-    began = time.monotonic()
-    _simplest(folder, training, simple)
+    ended = time.monotonic()
+    _simplest(folder, ground.training, simple)
     _refuse_failed(units, folder)
-    late = [] if folder.finished(Unit(asked, WHOLE)) else [{**_line(asked), "status": "skipped", "reason": _LATE}]
-    instead = "the model as it was answers" if chats.asks(prepared.task.name) else "counts of tokens answer"
+    looked = [unit.candidate for unit in units]
+    if folder.finished(Unit(asked, WHOLE)):
+        return _Learned(asked, "the one that was asked for", looked, [], stood, foretold, ended)
+    late = [{**_line(asked), "status": "skipped", "reason": _LATE}]
+    instead = "the model as it was answers" if chats.asks(ground.prepared.task.name) else "counts of tokens answer"
     told = f"{asked.label}: {_LATE}, so {instead}; it needs more --time"
-    asked, reason = (simple, told) if late else (asked, "the one that was asked for")
+    return _Learned(simple, told, looked, late, stood, foretold, ended)
+
+
+def _made(ground: standing.Ground, learned: _Learned, look_until: Deadline, console: Console) -> writing.Made:
+    """What a bundle keeps of a language model, measured on held-out texts beside the simplest one."""
+    prepared, training, folder = ground.prepared, ground.training, ground.folder
+    simple, answering = ground.simple, learned.answering
     seed, forgotten = prepared.recipe.seed, forgetting.Forgotten()
     beside = kept = None
-    if simple != asked:
+    if simple != answering:
         # One after the other: a large model is in memory once.
-        stood = stood or ground.stood(look_until)
+        stood = learned.stood or ground.stood(look_until)
         beside, kept = (simple.model, stood.answers), stood.kept
-    form = folder.form(Unit(asked, WHOLE))
-    answers = ground.answers(asked, form)
-    own = folder.actual(Unit(asked, WHOLE)).candidate
+    form = folder.form(Unit(answering, WHOLE))
+    answers = ground.answers(answering, form)
+    own = folder.actual(Unit(answering, WHOLE)).candidate
     recipe = search.recorded(prepared.recipe, [own], folder, training)
-    if reader is not None and simple != asked:
-        forgotten = forgetting.after(reader, form, kept, look_until, model=own.label, rate=_rate(recipe), seed=seed)
+    if ground.reader is not None and simple != answering:
+        forgotten = forgetting.after(
+            ground.reader, form, kept, look_until, model=own.label, rate=_rate(recipe), seed=seed
+        )
+    target = sizes(prepared.task, texts(prepared))
     measurements = measuring.figures(
         prepared.task, prepared.recipe.train.metric, target, answers, beside, "test",
         groups=_groups(prepared), seed=seed,
     )  # fmt: skip
-    exported = exporting.export(form, training.seen_by(asked))
-    looked = trainings.looked(folder, [unit.candidate for unit in units], [own])
+    exported = exporting.export(form, training.seen_by(answering))
+    looked = trainings.looked(folder, learned.looked, [own])
     return writing.Made(
         recipe=recipe,
-        encoder=prepared.encoder(training.view(asked)).state(),
+        encoder=prepared.encoder(training.view(answering)).state(),
         form=form,
         runtime=exported.data,
         facts={"task": prepared.task.name, "target": None, "classes": []},
@@ -114,15 +158,15 @@ def make(
             "chosen": {
                 "label": own.label,
                 "members": [{"label": own.label, "weight": 1.0}],
-                "reason": reason,
+                "reason": learned.reason,
             },
-            "corpus": _corpus(prepared, training, asked, target),
+            "corpus": _corpus(prepared, training, answering, target),
         },
-        unfinished=late,
+        unfinished=learned.late,
         evidence={
             "runtime": exported.to_json(),
             **comparing.kept(prepared),
-            **_became(foretold, began, console),
+            **_became(learned.foretold, learned.ended, console),
         },
         findings=(*looked.findings, *forgotten.findings),
         repairs=looked.repairs,
