@@ -8,8 +8,10 @@ import io
 
 import pytest
 
+from luban.reports import terminal
+from luban.reports.lines import Style
 from luban.reports.numbers import printable
-from luban.reports.usage import usage
+from luban.reports.usage import usage, writing
 from reports.evidence import HOSTILE, TASKS, view
 
 
@@ -35,6 +37,22 @@ def test_the_values_are_likely_ones() -> None:
 def test_probabilities_are_asked_for_only_where_there_are_some() -> None:
     assert "predict_proba" in usage(view("multiclass")).python
     assert "predict_proba" not in usage(view("regression")).python
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "told"),
+    [
+        ("causal-lm", "gpt(tied=True)", ['luban generate it.luban "How it begins"']),
+        ("chat", "pretrained-causal", ['luban generate it.luban "A question" --chat']),
+        ("causal-lm", "kneser-ney", []),
+        ("masked-lm", "bert", []),
+    ],
+)
+def test_a_language_model_that_can_write_is_asked_to(task: str, model: str, told: list[str]) -> None:
+    evaluation = {"task": task, "chosen": {"label": model}}
+    assert writing(evaluation, "it.luban") == told
+    shown = terminal.show("fit", {**evaluation, "bundle": "it.luban", "measurements": []}, Style())
+    assert ("luban generate" in shown) == bool(told)
 
 
 def test_a_name_is_quoted_for_the_shell() -> None:

@@ -12,6 +12,7 @@ import pytest
 import luban
 from explained_again import explained_again
 from luban.core.errors import UsageError
+from luban.origins import naming
 from luban.verbs.predict import predict
 from origins import tiny
 from verbs.program import luban as program
@@ -26,10 +27,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tiny.write(tmp_path / "tiny")
 
 
-def fit(folder: Path, model: Any, out: str = "it.luban", **others: Any) -> luban.Bundle:
+def fit(folder: Path, model: Any, out: str = "it.luban", changes: Any = None, **others: Any) -> luban.Bundle:
     data = pl.DataFrame(tiny.texts(80))
     found: luban.Bundle = luban.fit(
-        data, "topic", model=model, from_=str(folder), set=FEW, folds=2, out=out, repair="off", threads=1, **others
+        data,
+        "topic",
+        model=model,
+        from_=str(folder),
+        set={**FEW, **(changes or {})},
+        folds=2,
+        out=out,
+        repair="off",
+        threads=1,
+        **others,
     )
     return found
 
@@ -49,6 +59,35 @@ def test_a_bundle_of_it_needs_its_folder_no_more(folder: Path, model: str) -> No
     assert made.measurements[0].value > 0.7
     recipe = (Path(made.path) / "recipe.yaml").read_text()
     assert str(folder) not in recipe and "sha256:" in recipe
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tune", ["full", "lora"])
+def test_what_was_tuned_opens_in_transformers_and_can_be_begun_from(folder: Path, tune: str) -> None:
+    import torch
+    from safetensors.torch import load_file
+    from transformers import AutoModel, AutoTokenizer
+
+    made = fit(folder, "pretrained-text", changes={"model.pretrained-text.tune": tune, "train.calibration": "none"})
+    new = pl.DataFrame(tiny.texts(20, seed=5)).select("headline")
+    place = Path(made.path) / "model"
+    network, told = AutoModel.from_pretrained(place, output_loading_info=True)
+    # No classifier of luban's is fed by the pooler, so it may be fresh.
+    assert all(name.startswith("pooler.") for name in told["missing_keys"]) and not told["unexpected_keys"]
+    read = AutoTokenizer.from_pretrained(place)(new["headline"].to_list(), padding=True, return_tensors="pt")
+    with torch.no_grad():
+        states = network.eval()(**read).last_hidden_state
+    mask = read["attention_mask"][:, :, None]
+    head = load_file(place / "form.safetensors")
+    logits = (states * mask).sum(1) / mask.sum(1) @ head["head.weight"].T + head["head.bias"]
+    theirs = torch.softmax(logits, 1) if logits.shape[1] > 1 else torch.sigmoid(logits)
+    ours = made.predict_proba(new).drop("row", strict=False).to_numpy()
+    assert np.abs(ours[:, -1] - theirs[:, -1].numpy()).max() < 1e-4
+    origin, before = naming.find(str(made.path)), naming.find(str(folder))
+    assert (origin.marks, origin.summary, dict(origin.config)) == (before.marks, before.summary, dict(before.config))
+    moved = origin.weights()["encoder.layer.0.attention.self.query.weight"]
+    assert np.array_equal(moved, network.encoder.layer[0].attention.self.query.weight.detach().numpy())
+    assert not np.array_equal(moved, before.weights()["encoder.layer.0.attention.self.query.weight"])
 
 
 @pytest.mark.slow

@@ -53,18 +53,25 @@ def pairs(asked: Iterable[str], *, option: str, example: str) -> dict[str, str]:
     return found
 
 
-def settings(asked: Iterable[str]) -> dict[str, Any]:
-    """The texts `path=value` of `--set`, the values read as plain YAML: numbers, words, [lists] and {mappings}.
+_JINJA = ("{%", "{{", "{#")
 
-    >>> settings(["split.test=0.3", "drop=[id, name]"])
-    {'split.test': 0.3, 'drop': ['id', 'name']}
+
+def settings(asked: Iterable[str]) -> dict[str, Any]:
+    """The texts `path=value` of `--set`, the values read as plain YAML: numbers, words, [lists] and {mappings}; what
+    begins as a template of Jinja is a text.
+
+    >>> settings(["split.test=0.3", "drop=[id, name]", "features.template={{ messages }}"])
+    {'split.test': 0.3, 'drop': ['id', 'name'], 'features.template': '{{ messages }}'}
     """
     texts = pairs(asked, option="--set", example="split.test=0.3")
     if not texts:
         return {}
     from luban.recipe.document import plain
 
-    return {path: plain(value.encode(), where=f"--set {path}") for path, value in texts.items()}
+    return {
+        path: value if value.startswith(_JINJA) else plain(value.encode(), where=f"--set {path}")
+        for path, value in texts.items()
+    }
 
 
 def names(asked: str) -> list[str]:

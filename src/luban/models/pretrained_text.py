@@ -50,6 +50,7 @@ class Settings(_tuning.AdapterSettings):
     and 0 is quicker."""
 
 
+_BODY = "body."
 _CHANGES_WORDS = ("full", "gradual")
 """Ways in which embeddings learn, where no block is frozen."""
 
@@ -65,6 +66,7 @@ class PretrainedText(_begun.BegunNetwork):
     name: ClassVar[str] = _pretrained.OF_TEXTS
     tasks: ClassVar[frozenset[str]] = _networks.PREDICTED | {_networks.SPANS, _networks.PAIRS}
     takes: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    goes_on: ClassVar[bool] = False
     Settings = Settings
 
     def sized(
@@ -153,6 +155,18 @@ class PretrainedText(_begun.BegunNetwork):
     ) -> tuple[dict[str, Tensor], Section]:
         assert isinstance(settings, Settings)
         return settings.merged(weights, over=over)
+
+    def laid_out(
+        self, settings: Section, work: Work, weights: Mapping[str, Array]
+    ) -> tuple[dict[str, Any], dict[str, Array]]:
+        """The encoder that was tuned, without the head; nothing where several columns have one each."""
+        assert isinstance(settings, Settings) and settings.origin is not None
+        bodies = {name[: name.index(_BODY)] for name in weights if _BODY in name}
+        if len(bodies) != 1:
+            return {}, {}
+        prefix = bodies.pop() + _BODY
+        own = {name.removeprefix(prefix): each for name, each in weights.items() if name.startswith(prefix)}
+        return {"dtype": "float32", configs.SUMMARY: settings.origin.summary, **settings.origin.config}, own
 
 
 model = PretrainedText()

@@ -51,7 +51,11 @@ LARGEST = {
 _LAYERS = ("num_hidden_layers", "n_layers")
 _WIDTHS, _INNER = ("hidden_size", "dim"), ("intermediate_size", "hidden_dim")
 _PLACES = "max_position_embeddings"
-_OF_THE_FILE = frozenset({"architectures", "auto_map", "custom_pipelines", "dtype", "torch_dtype", "use_cache"})
+SUMMARY = "luban_summary"
+"""How one vector is made of the states, where luban wrote the folder."""
+_OF_THE_FILE = frozenset(
+    {SUMMARY, "architectures", "auto_map", "custom_pipelines", "dtype", "torch_dtype", "use_cache"}
+)
 """What a config says of its file and of its use, and not of the network."""
 _GIVEN: ContextVar[bool] = ContextVar("given", default=False)
 _LONGEST_WORD = 64

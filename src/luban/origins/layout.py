@@ -37,6 +37,7 @@ MOST_JSON = 8 << 20
 _NAMES = ("tokenizer_config.json", "special_tokens_map.json")
 """The files in which a tokenizer names its marks."""
 MOST_FILES = 200
+SUMMARIES = ("mean", "first", "layers")
 _LICENCE = re.compile(r"^license:\s*(\S.{0,80})$", re.MULTILINE)
 _NO_LONGEST = re.compile(rb'("model_max_length"\s*:\s*)1000000000000000019884624838656\b')
 """How `transformers` writes that a tokenizer knows no longest text: a number too large for 64 bits."""
@@ -104,7 +105,9 @@ def opened(path: Path) -> Origin:
     tokenizer, marks = _cutting(path, tuple(cache.stamp(file) for file in _cuts(path)))
     contents = [cache.content(file) for file in files]
     identity: list[Any] = [config, *contents, tokenizer, list(marks)]
-    return Origin(path.resolve(), fingerprint.of_json(identity), config, marks, _summary(path), licence(path), files)
+    return Origin(
+        path.resolve(), fingerprint.of_json(identity), config, marks, _summary(path, document), licence(path), files
+    )
 
 
 def _check_hearing(path: Path, config: Mapping[str, Any]) -> None:
@@ -237,10 +240,13 @@ def _numbers(tokenizer: Mapping[str, Any]) -> dict[str, int]:
     return {**found, **{token["content"]: token["id"] for token in tokenizer.get("added_tokens", ())}}
 
 
-def _summary(path: Path) -> str:
+def _summary(path: Path, document: Mapping[str, Any]) -> str:
     """Where nobody said how a vector is made, no layer was taught to stand for a text: the last one foretells hidden
     tokens, and lower ones keep what a text is about (Peters et al., 2018; Su et al., 2021), so all of them count.
     """
+    said = document.get(configs.SUMMARY)
+    if said in SUMMARIES:
+        return str(said)
     pooling = path / "1_Pooling" / "config.json"
     if not pooling.is_file():
         return "layers"

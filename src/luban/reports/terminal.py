@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 
 from luban.evidence.measurement import Measurement
-from luban.reports import attributions, overall, parts, telling
+from luban.reports import attributions, overall, parts, telling, usage
 from luban.reports.lines import Style, paragraph, style, table
 from luban.reports.numbers import count, decimals, headed, interval, number, printable, text, title
 from luban.reports.view import Document, listed, mapping
@@ -34,6 +34,7 @@ def fit(document: Document, style: Style) -> list[str]:
         *lines,
         "",
         "next",
+        *(f"  {line}" for line in usage.writing(document, quoted)),
         f"  luban predict {quoted} new.csv --out answers.csv",
         f"  luban diagnose {quoted}",
         f"  luban report {quoted} --out report.html",

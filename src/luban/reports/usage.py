@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from luban.reports.numbers import printable
-from luban.reports.view import View, listed, mapping
+from luban.reports.view import Document, View, listed, mapping
 from luban.schema.schema import Column
 
 SHOWN = 40
 """Input columns of an example, at most."""
+
+WRITES = {"causal-lm": '"How it begins"', "chat": '"A question" --chat', "preference": '"A question" --chat'}
+"""What a language model that a task taught is asked, by task."""
+COUNTS = "kneser-ney"
+"""The one that answers for a network that was not finished, and writes nothing."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ def usage(view: View) -> Usage:
     placed = shlex.quote(bundle)
     target = view.recipe.target
     shell = [
+        *writing(view.evaluation, placed),
         f"luban predict {placed} new.csv --out answers.csv",
         *([f"luban evaluate {placed} labelled.csv"] if target is not None else []),
         f"luban diagnose {placed}",
@@ -53,6 +59,17 @@ def usage(view: View) -> Usage:
     ]
     csv = "\n".join(",".join(_cell(part) for part in line) for line in (row, row.values())) + "\n"
     return Usage("\n".join(shell), "\n".join(python), csv, left_out)
+
+
+def writing(evaluation: Document, bundle: str) -> list[str]:
+    """The command by which what was learned writes, where it is a language model.
+
+    >>> writing({"task": "chat", "chosen": {"label": "pretrained-causal"}}, "it.luban")
+    ['luban generate it.luban "A question" --chat']
+    """
+    model = str(mapping(evaluation.get("chosen")).get("label", ""))
+    asked = WRITES.get(str(evaluation.get("task")))
+    return [] if asked is None or model.startswith(COUNTS) else [f"luban generate {bundle} {asked}"]
 
 
 def typical(view: View, column: Column) -> Any:

@@ -1,18 +1,21 @@
-"""A language model as the library `transformers` reads it: config, weights by its names, and the tokenizer.
+"""A language model, or an encoder that was tuned, as the library `transformers` reads it: config, weights by its names,
+and the tokenizer.
 
 The numbers of tokens are luban's own: five marks, then those of the tokenizer. So a folder that is read by others gives
-the same numbers to the same text.
+the same numbers to the same text. What began from a model of others has the numbers that it had there.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from luban.arrays import Arrays, Content
 from luban.batch import Array
 from luban.core import registry
 from luban.features.text import byte_pairs
+from luban.origins import configs
 from luban.protocols import Form, LaidOut, State
 
 START, END = byte_pairs.MARKS.index("[START]"), byte_pairs.MARKS.index("[END]")
@@ -25,7 +28,10 @@ def of(form: Form, tokens: State | None) -> dict[str, Content]:
 
     tokens: how texts are cut.
     """
-    network: Any = getattr(form, "network", None)
+    while hasattr(form, "inner"):
+        # What corrects probabilities stands around the network.
+        form = form.inner
+    network: Any = getattr(form, "network", form if form.kind == "network" else None)
     if network is None or tokens is None:
         return {}
     model = registry.find("models", network.model)
@@ -33,8 +39,13 @@ def of(form: Form, tokens: State | None) -> dict[str, Content]:
         return {}
     settings = model.Settings.model_validate(dict(network.settings))  # type: ignore[attr-defined]
     config, weights = model.laid_out(settings, network.work, network.weights)
+    if not weights:
+        return {}
     if "template" in tokens.values:
         return {**_weights(config, weights), **_speaking(tokens, settings, config)}
+    if (origin := getattr(settings, "origin", None)) is not None:
+        cutting = _reading(tokens, origin)
+        return {**_weights(config, weights), **cutting} if cutting else {}
     document, names = tokenizer(tokens, ends=not model.goes_on)
     return {
         **_weights(config, weights),
@@ -59,6 +70,26 @@ def _speaking(tokens: State, settings: Any, config: dict[str, Any]) -> dict[str,
     return {"tokenizer.json": tokens.arrays["tokenizer"].tobytes(), "tokenizer_config.json": _json(told)}
 
 
+def _reading(tokens: State, origin: Any) -> dict[str, Content]:
+    """How an encoder that was tuned cuts texts: as it did before, each text between its marks. Nothing where these have
+    no name.
+    """
+    document = json.loads(tokens.arrays["tokenizer"].tobytes())
+    pieces = document["model"]["vocab"]
+    numbers = dict(pieces) if isinstance(pieces, dict) else {piece[0]: number for number, piece in enumerate(pieces)}
+    numbers |= {token["content"]: token["id"] for token in document["added_tokens"]}
+    names = {number: name for name, number in numbers.items()}
+    if any(number not in names for number in origin.marks):
+        return {}
+    pads, unknown, begins, ends, masks = (names[number] for number in origin.marks)
+    longest = configs.longest(origin.config)
+    document["post_processor"] = _framing(begins, ends, {name: numbers[name] for name in (begins, ends)})
+    return {
+        "tokenizer.json": _json(document),
+        "tokenizer_config.json": _json(_called([pads, unknown, begins, ends, masks], longest, ends=True)),
+    }
+
+
 def tokenizer(tokens: State, *, ends: bool) -> tuple[dict[str, Any], list[str]]:
     """The content of `tokenizer.json`, and what the five marks are called in it.
 
@@ -78,18 +109,23 @@ def tokenizer(tokens: State, *, ends: bool) -> tuple[dict[str, Any], list[str]]:
         for number, name in enumerate(names)
     ]  # fmt: skip
     document["added_tokens"] = [*marks, *document["added_tokens"]]
-    framed = [{"SpecialToken": {"id": names[START], "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
-    used = [START]
-    if ends:
-        framed.append({"SpecialToken": {"id": names[END], "type_id": 0}})
-        used.append(END)
-    document["post_processor"] = {
+    numbers = {name: number for number, name in enumerate(names)}
+    document["post_processor"] = _framing(names[START], names[END] if ends else None, numbers)
+    return document, names
+
+
+def _framing(begins: str, ends: str | None, numbers: Mapping[str, int]) -> dict[str, Any]:
+    """The part of `tokenizer.json` that writes marks before a text and, where it has one, behind it."""
+    framed: list[Any] = [{"SpecialToken": {"id": begins, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+    if ends is not None:
+        framed.append({"SpecialToken": {"id": ends, "type_id": 0}})
+    used = dict.fromkeys([begins] if ends is None else [begins, ends])
+    return {
         "type": "TemplateProcessing",
         "single": framed,
         "pair": [*framed, {"Sequence": {"id": "B", "type_id": 0}}, *framed[2:]],
-        "special_tokens": {names[n]: {"id": names[n], "ids": [n], "tokens": [names[n]]} for n in used},
+        "special_tokens": {name: {"id": name, "ids": [numbers[name]], "tokens": [name]} for name in used},
     }
-    return document, names
 
 
 def _shifted(document: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

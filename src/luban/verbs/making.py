@@ -16,9 +16,10 @@ from luban.data.dataset import Dataset
 from luban.data.profile import profile
 from luban.evidence.finding import Finding, Repair, Signal, Where, worst_first
 from luban.evidence.footprint import Meter
-from luban.protocols import Modelling
+from luban.protocols import Encoder, Modelling, State
 from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Recipe
+from luban.runtime import layouts
 from luban.training import question, reading, search, simplest
 from luban.training.limits import ASKED, COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
@@ -124,6 +125,14 @@ def make(
         told = showing.shown(stored, prepared, allowed.deadline.earlier(WRITING))
         stored = replace(stored, evidence={**stored.evidence, "explanations": told})
     return writing.with_pages(stored, dataset.name)
+
+
+def _cutting(encoder: Encoder) -> State | None:
+    """How a tokenizer that was given cuts texts; None where there is none."""
+    from luban.data.tensor_preprocessor import TensorPreprocessor
+
+    parts = encoder.parts if isinstance(encoder, TensorPreprocessor) else ()
+    return next((part.state for part in parts if "tokenizer" in part.state.arrays), None)
 
 
 def _found(examined: Examined, made: writing.Made, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -256,6 +265,7 @@ def _predictor(ground: searching.Ground, allowed: Limits, ask: mending.Ask | Non
         encoder=encoder.state(),
         form=form,
         runtime=exported.data,
+        layout=layouts.of(form, _cutting(encoder)),
         facts={
             "task": prepared.task.name,
             "target": stating.named(recipe.targets),
