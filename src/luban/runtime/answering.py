@@ -48,8 +48,8 @@ def from_onnx(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL
-    # Pieces of rows come in few sizes; an arena would keep the largest of each for good.
-    options.enable_cpu_mem_arena = False
+    # Memory goes from piece to piece. No plan of it is kept for each of their sizes.
+    options.enable_mem_pattern = False
     made = _made_fast(data, precision)
     try:
         session = onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"])
