@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import polars as pl
 import pytest
 import torch
@@ -22,6 +23,7 @@ from luban.forms import _kept
 from luban.forms.shared_words import shared
 from luban.protocols import Shape, State, Work
 from luban.recipe.recipe import Candidate, Recipe
+from luban.runtime import graph
 from luban.training.fitting import fit_candidate
 from luban.verbs.embed import embed
 from luban.verbs.preparing import Given, Prepared, prepare
@@ -204,6 +206,19 @@ def test_of_frozen_networks_each_text_is_read_once_whichever_pair_it_is_in(tmp_p
         mixed = Tensors({"one": rows.parts["one"][np.array([3, 1])], "other": rows.parts["other"][np.array([0, 0])]})
         first.outputs(mixed)
         assert not read, "both texts of each pair were read before, in others"
+
+
+def test_a_graph_of_pairs_holds_what_reads_them_once_and_answers_as_the_network() -> None:
+    model = registry.find("models", "pretrained-text")
+    weights = {name: tensor.numpy() for name, tensor in network().state_dict().items()}
+    settings = model.Settings(origin=tiny.ORIGIN).model_dump(mode="json")
+    form: Any = registry.find("forms", "network")(model.name, settings, WORK, weights, "identity", 2.0, 1.0)
+    data = graph.build(form, form.width, form.output_width, WORK.shapes)
+    rows = Tensors({"one": tokens([7, 8, 9], [9], [10]), "other": tokens([11], [12, 13], [12, 13, 14, 15])})
+    assert graph.parity(form, data, rows, WORK.shapes).difference < 1e-6
+    stored = onnx.load_from_string(data).graph.initializer
+    table = weights["encoder.body.embeddings.word_embeddings.weight"]
+    assert sum(tuple(each.dims) == table.shape for each in stored) == 1
 
 
 def test_the_head_begins_with_cosines_that_are_standardised() -> None:

@@ -200,12 +200,27 @@ class Network:
 
     def graph(self, builder: Builder, inputs: str) -> str:
         """The nodes that torch's exporter writes for the module, then the link and the scale in float64."""
-        raw = builder.network(self.module, self.work.shapes)
-        answers = _links.draw(self.link, builder, builder.double(raw))
+        answers = _links.draw(self.link, builder, builder.double(self._drawn(builder)))
         if (self.scale, self.offset) == (1.0, 0.0):
             return answers
         scaled = builder.node("Mul", answers, builder.constant(np.array(self.scale)))
         return builder.node("Add", scaled, builder.constant(np.array(self.offset)))
+
+    def _drawn(self, builder: Builder) -> str:
+        """The nodes of the module; what reads both texts of a pair is traced once, which takes seconds."""
+        module: Any = self.module
+        if not hasattr(module, "apart"):
+            return builder.network(module, self.work.shapes)
+        reads, joins = module.apart()
+        vectors = {
+            name: builder.network(
+                reads,
+                {reads.name: shape},
+                {reads.name: name, reads.name + collate.LENGTHS: name + collate.LENGTHS},
+            )
+            for name, shape in self.work.shapes.items()
+        }
+        return builder.network(joins, dict.fromkeys(vectors, Shape("vector", (joins.width,))), vectors)
 
 
 def build(model: str, settings: Mapping[str, Any], work: Work) -> nn.Module:

@@ -101,8 +101,8 @@ class _Whole:
     def double(self, name: str) -> str:
         return self.builder.double(name)
 
-    def network(self, module: nn.Module, shapes: Mapping[str, Shape]) -> str:
-        return self.builder.network(module, shapes)
+    def network(self, module: nn.Module, shapes: Mapping[str, Shape], given: Mapping[str, str] | None = None) -> str:
+        return self.builder.network(module, shapes, given)
 
 
 def split(inputs: Inputs) -> tuple[Inputs, Array]:

@@ -127,10 +127,7 @@ class Compared(nn.Module):
 
     def joined(self, found: Mapping[str, Tensor]) -> Tensor:
         """(rows, 1): the cosine of what was read of both parts."""
-        one, other = (found[name] for name in self.names)
-        # A vector of zeros has no direction; its cosine is 0.
-        lengths = [(each * each).sum(dim=1, keepdim=True).clamp(min=SHORTEST).sqrt() for each in (one, other)]
-        return (one * other).sum(dim=1, keepdim=True) / (lengths[0] * lengths[1])
+        return cosine(*(found[name] for name in self.names))
 
     def read(self, inputs: Mapping[str, Tensor], name: str) -> Tensor:
         """(rows, width) of the texts of one part."""
@@ -144,6 +141,42 @@ class Compared(nn.Module):
             spread = max(float(cosines.std(correction=0)), NARROWEST)
             self.head.weight.fill_(1 / spread)
             self.head.bias.fill_(-float(cosines.mean()) / spread)
+
+    def apart(self) -> tuple[nn.Module, nn.Module]:
+        """What reads a text, as if it were the first of a pair, and what answers by the vectors of both."""
+        return _Reading(self), _Joining(self)
+
+
+@final
+class _Reading(nn.Module):
+    """(rows, width) of the texts of the first part."""
+
+    def __init__(self, whole: Compared) -> None:
+        super().__init__()
+        self.name, self.encoder = whole.names[0], whole.encoder
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        found: Tensor = self.encoder(inputs[self.name], inputs[self.name + LENGTHS])
+        return found
+
+
+@final
+class _Joining(nn.Module):
+    """(rows, outputs) of the vectors of both parts."""
+
+    def __init__(self, whole: Compared) -> None:
+        super().__init__()
+        self.names, self.head, self.width = whole.names, whole.head, int(whole.encoder.width)
+
+    def forward(self, found: Mapping[str, Tensor]) -> Tensor:
+        answers: Tensor = self.head(cosine(*(found[name] for name in self.names)))
+        return answers
+
+
+def cosine(one: Tensor, other: Tensor) -> Tensor:
+    """(rows, 1) of two vectors in each row. A vector of zeros has no direction; its cosine is 0."""
+    lengths = [(each * each).sum(dim=1, keepdim=True).clamp(min=SHORTEST).sqrt() for each in (one, other)]
+    return (one * other).sum(dim=1, keepdim=True) / (lengths[0] * lengths[1])
 
 
 @final

@@ -33,9 +33,10 @@ class Builder(Protocol):
     def double(self, name: str) -> str:
         """The name of the tensor as float64: graphs calculate in it, as forms do."""
 
-    def network(self, module: nn.Module, shapes: Mapping[str, Shape]) -> str:
+    def network(self, module: nn.Module, shapes: Mapping[str, Shape], given: Mapping[str, str] | None = None) -> str:
         """Adds the nodes of a torch module on the tensors of these shapes; the name of its (rows, outputs) float32.
 
+        given: by the names of its tensors, others that it takes in their place; it is traced once for all of these.
         Raises NoGraph with the reason where torch cannot export it.
         """
 

@@ -72,6 +72,7 @@ class GraphBuilder:
         self.nodes: list[Any] = []
         self.tensors: list[Any] = []
         self._names: dict[object, str] = {}
+        self._traced: dict[nn.Module, onnx.GraphProto] = {}
 
     def node(
         self, operator: str, *inputs: str, domain: str = "", outputs: int = 1, name: str = "", **attributes: Any
@@ -93,12 +94,17 @@ class GraphBuilder:
     def double(self, name: str) -> str:
         return self.node("Cast", name, to=TensorProto.DOUBLE)
 
-    def network(self, module: nn.Module, shapes: Mapping[str, Shape]) -> str:
+    def network(self, module: nn.Module, shapes: Mapping[str, Shape], given: Mapping[str, str] | None = None) -> str:
         from luban.runtime.torch_export import export
 
-        exported = export(module, shapes).graph
+        exported = self._traced.get(module)
+        if exported is None:
+            exported = export(module, shapes).graph
+        if given:
+            # It may be asked for again, in another place.
+            self._traced[module] = exported
         # A network that is alone on a table takes the matrix itself.
-        own = {end.name: INPUTS if set(shapes) == {TABLE} else end.name for end in exported.input}
+        own = {end.name: INPUTS if set(shapes) == {TABLE} else end.name for end in exported.input} | dict(given or {})
         prefix = f"n{len(self.nodes)}/"
         renamed = {**own, "": ""}
         for tensor in exported.initializer:
