@@ -104,6 +104,13 @@ def test_a_pickle_is_refused_and_a_folder_without_tokenizer_told(folder: Path) -
         causal.find(str(folder))
 
 
+def test_a_bundle_of_another_model_is_told(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(UsageError, match="this bundle holds no language model") as error:
+        causal.find(str(tmp_path))
+    assert "--task causal-lm" in str(error.value.fix)
+
+
 def test_an_unknown_name_is_answered_with_the_near_one() -> None:
     with pytest.raises(UsageError, match="Did you mean 'smollm2'"):
         causal.find("smolm2")

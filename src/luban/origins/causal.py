@@ -151,6 +151,12 @@ def find(name: str) -> Causal:
 
         path = from_gguf.folder(path)
     elif (path / "manifest.json").is_file():
+        if not (path / MODEL / layout.CONFIG).is_file():
+            raise UsageError(
+                "this bundle holds no language model; where counts of tokens answer, the network was not finished.",
+                where=name,
+                fix="learn one, or for longer: luban fit TEXTS --task causal-lm --time 10m",
+            )
         path = path / MODEL
     return opened(path)
 

@@ -89,7 +89,7 @@ def _of_bundle(path: Path) -> Path:
         return path
     if not (path / "model" / layout.CONFIG).exists():
         raise UsageError(
-            "this bundle holds no language model, so nothing is begun from it.",
+            "this bundle holds no language model and no encoder that was tuned, so nothing is begun from it.",
             where=f"--from {path}",
             fix="learn one: luban fit TEXTS --task masked-lm",
         )
