@@ -19,7 +19,7 @@ def fit(tmp_path, settings=None, *, rows=800, parts=4, **changes):
     folder = WorkFolder(tmp_path)
     folder.claim({})
     batch, work = table(rows=rows)
-    how = decided(**{"epochs": 40, **changes})
+    how = decided(**{"epochs": 40, "stopping": 0.1, **changes})
     numbers = np.arange(len(batch)) % 4
     training = Training(batch, np.where(numbers < parts, numbers, -1)[None], work, seed=0, train=how)
     return NetworkFit(folder, training, Unit(Candidate(model="mlp", settings={"units": [16], **(settings or {})}), 0))
@@ -95,9 +95,9 @@ def test_a_loss_that_is_not_finite_is_repaired_or_raised(tmp_path):
 
 
 def test_what_few_rows_cannot_show_is_asked_of_the_next_part(tmp_path):
-    alone = treat(fit(tmp_path / "alone", rows=100, parts=1, weight_decay=20.0))
+    alone = treat(fit(tmp_path / "alone", rows=100, parts=1, weight_decay=20.0, stopping=0.0))
     assert alone.repairs[0].effect.rows == 17 and "not beyond chance" in alone.repairs[0].reason
-    together = treat(fit(tmp_path / "together", rows=100, weight_decay=20.0))
+    together = treat(fit(tmp_path / "together", rows=100, weight_decay=20.0, stopping=0.0))
     assert together.repairs[0].accepted and together.repairs[0].effect.rows == 34
     assert together.repairs[0].effect.low > 0 >= alone.repairs[0].effect.low
 
