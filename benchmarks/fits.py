@@ -22,7 +22,8 @@ from luban.core.deadline import Deadline
 from luban.data.open import open_dataset
 from luban.training import search
 from luban.training.simplest import baseline
-from luban.training.work_folder import Unit, WorkFolder
+from luban.training.unit import Unit
+from luban.training.work_folder import WorkFolder
 from luban.training.worker import fit_unit
 from luban.verbs import asking, encoding, examine
 from luban.verbs.mending import Mended, mend

@@ -46,7 +46,8 @@ from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Candidate, Train
 from luban.training import treating, trying
 from luban.training.network_fit import NetworkFit
-from luban.training.work_folder import Training, Unit, WorkFolder
+from luban.training.unit import Training, Unit
+from luban.training.work_folder import WorkFolder
 from programs import data as programs
 
 HARM = 0.03

@@ -12,7 +12,7 @@ from luban.core import registry
 from luban.protocols import Form, Model, Work
 from luban.recipe.recipe import Candidate
 from luban.training.fitting import fit_candidate
-from luban.training.work_folder import sees_tensors
+from luban.training.unit import sees_tensors
 
 ROWS, WIDTH = 160, 4
 ESTIMATORS: dict[str, Model] = {

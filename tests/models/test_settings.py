@@ -10,7 +10,7 @@ import pytest
 from luban.core.errors import UsageError
 from luban.recipe.recipe import Candidate
 from luban.training.fitting import settings
-from luban.training.work_folder import sees_tensors
+from luban.training.unit import sees_tensors
 from models.tables import ESTIMATORS, UNSEEN, fit, table
 
 

@@ -17,7 +17,7 @@ from luban.schema.schema import Column, Schema
 from luban.tasks import _seasons, _windows
 from luban.tasks._spacing import Spacing
 from luban.tasks.forecasting import Forecasting, task
-from luban.training.work_folder import Training
+from luban.training.unit import Training
 from luban.verbs import encoding
 from luban.verbs.preparing import Given, prepare
 

@@ -19,7 +19,8 @@ from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import deciding, gradient  # noqa: F401 - loaded before the memory is limited
 from luban.training.network_fit import NetworkFit
-from luban.training.work_folder import WHOLE, Unit, WorkFolder
+from luban.training.unit import WHOLE, Unit
+from luban.training.work_folder import WorkFolder
 
 ROWS = 4096
 WIDE = Candidate(model="mlp", settings={"units": [4096], "dropout": 0.0, "normalisation": "none"})

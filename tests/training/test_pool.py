@@ -16,7 +16,8 @@ from luban.protocols import Work
 from luban.recipe.recipe import Candidate
 from luban.training import pool as module
 from luban.training.pool import Pool, start
-from luban.training.work_folder import WHOLE, Unit, WorkFolder
+from luban.training.unit import WHOLE, Unit
+from luban.training.work_folder import WorkFolder
 
 ROWS = 40
 CONSTANT = Candidate(model="constant")

@@ -12,7 +12,7 @@ from luban.core import registry
 from luban.protocols import Work
 from luban.training import racing
 from luban.training.racing import Course, Entrant
-from luban.training.work_folder import HELD_BACK, Training
+from luban.training.unit import HELD_BACK, Training
 
 ROWS = 48
 

@@ -10,7 +10,8 @@ from luban.batch import Batch
 from luban.protocols import Work
 from luban.recipe.recipe import Candidate, Models, Recipe
 from luban.training.search import candidates, recorded
-from luban.training.work_folder import Training, WorkFolder
+from luban.training.unit import Training
+from luban.training.work_folder import WorkFolder
 
 
 def models(work: Work) -> list[str]:

@@ -13,7 +13,7 @@ from luban.models import encoder_decoder
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate
 from luban.training.sizing import sized
-from luban.training.work_folder import Training
+from luban.training.unit import Training
 
 LENGTH = 50
 WIDTHS = sorted(encoder_decoder.PACE)

@@ -10,7 +10,8 @@ from luban.recipe.recipe import Candidate
 from luban.training import treating, trying
 from luban.training.network_fit import NetworkFit
 from luban.training.treating import Treated
-from luban.training.work_folder import Training, Unit, WorkFolder
+from luban.training.unit import Training, Unit
+from luban.training.work_folder import WorkFolder
 from training.networks import decided, same, table, train
 
 

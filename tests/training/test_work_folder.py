@@ -13,7 +13,8 @@ from luban.forms.constant import Constant
 from luban.protocols import Work
 from luban.recipe.recipe import Candidate
 from luban.training import search
-from luban.training.work_folder import EVERYTHING, HELD_BACK, WHOLE, Training, Unit, WorkFolder
+from luban.training.unit import EVERYTHING, HELD_BACK, WHOLE, Training, Unit
+from luban.training.work_folder import WorkFolder
 
 LINEAR, KNN = Candidate(model="linear"), Candidate(model="linear", settings={"C": 0.1})
 KEY = {"recipe": "r", "data": "d", "version": "1"}

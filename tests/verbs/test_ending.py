@@ -14,7 +14,8 @@ import luban
 from luban.core.deadline import Deadline
 from luban.recipe.recipe import Candidate, Recipe
 from luban.training.limits import limits
-from luban.training.work_folder import WHOLE, Unit, WorkFolder
+from luban.training.unit import WHOLE, Unit
+from luban.training.work_folder import WorkFolder
 from luban.training.worker import fit_unit
 from luban.verbs import documents, encoding, ending, standing
 from luban.verbs.making import _search_until

@@ -12,7 +12,7 @@ import pytest
 from luban.protocols import Form
 from luban.recipe.recipe import Candidate
 from luban.runtime import accepted, graph
-from luban.training.work_folder import HELD_BACK, Training
+from luban.training.unit import HELD_BACK, Training
 from luban.verbs import exporting
 from training.networks import CANDIDATE, decided, table, train
 from verbs.program import luban

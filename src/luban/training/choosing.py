@@ -21,7 +21,7 @@ from luban.training import calibration, conformal, selection, threshold
 from luban.training.calibration import Calibration
 from luban.training.conformal import Conformal
 from luban.training.search import ENSEMBLE, Outcome
-from luban.training.work_folder import Training
+from luban.training.unit import Training
 
 PIECES = "question-answering"
 

@@ -10,7 +10,7 @@ from luban.data import chats
 from luban.protocols import Form, Work
 from luban.recipe.recipe import Candidate
 from luban.training import chatting, packing, spanning, windows, writing
-from luban.training.work_folder import by_gradient
+from luban.training.unit import by_gradient
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from luban.training import halving
 from luban.training.checkpoint import Checkpoints, Saved
 from luban.training.distributed import ALONE, Team
 from luban.training.pausing import Pause
-from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
+from luban.training.unit import WHOLE, Training, Unit
+from luban.training.work_folder import WorkFolder
 
 if TYPE_CHECKING:
     from luban.training.deciding import Choices

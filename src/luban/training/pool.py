@@ -16,7 +16,8 @@ from typing import Any, Self
 
 from luban.core.deadline import Deadline
 from luban.core.errors import TrainingError
-from luban.training.work_folder import Ask, Unit, WorkFolder
+from luban.training.unit import Ask, Unit
+from luban.training.work_folder import WorkFolder
 
 Done = Callable[[Unit, float], None]
 """`done(unit, cpu_seconds)` is called as each unit ends."""

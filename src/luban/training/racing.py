@@ -18,7 +18,7 @@ from luban.evidence.finding import Effect
 from luban.protocols import Metric, Task
 from luban.training import proof
 from luban.training.choosing import mixed
-from luban.training.work_folder import Training
+from luban.training.unit import Training
 
 FEWEST = 20
 """Rows of a part below which they say too little of a model."""

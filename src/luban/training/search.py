@@ -23,7 +23,8 @@ from luban.recipe.recipe import Candidate, Models, Recipe
 from luban.training import several
 from luban.training.fitting import settings
 from luban.training.pool import Pool
-from luban.training.work_folder import EVERYTHING, Training, Unit, WorkFolder, by_gradient, sees_tensors
+from luban.training.unit import EVERYTHING, Training, Unit, by_gradient, sees_tensors
+from luban.training.work_folder import WorkFolder
 from luban.training.worker import fit_unit
 
 Race = Callable[[Mapping[int, PerRow], Collection[int]], Mapping[int, str]]

@@ -10,7 +10,7 @@ from luban.protocols import Metric, Task
 from luban.recipe.recipe import Candidate
 from luban.training import several
 from luban.training.fitting import fit_candidate
-from luban.training.work_folder import Training, Unit
+from luban.training.unit import Training, Unit
 
 
 def baseline(task: Task, metric: str, training: Training) -> str:

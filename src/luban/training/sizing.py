@@ -18,7 +18,7 @@ from luban.core import registry
 from luban.protocols import Sizing
 from luban.recipe.recipe import Candidate
 from luban.training.fitting import settings
-from luban.training.work_folder import Training
+from luban.training.unit import Training
 
 
 @dataclass(frozen=True)

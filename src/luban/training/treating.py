@@ -21,7 +21,7 @@ from luban.training import pausing, trying
 from luban.training.network_fit import NetworkFit, Trainer, alone
 from luban.training.pausing import Pause
 from luban.training.trying import Patient, Trial
-from luban.training.work_folder import Ask, Repairing
+from luban.training.unit import Ask, Repairing
 
 if TYPE_CHECKING:
     from luban.training.checkpoint import Saved

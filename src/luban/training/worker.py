@@ -24,7 +24,8 @@ from luban.evidence.fits import Remarks, listening
 from luban.training import allocating, estimating, nodes, reading
 from luban.training.estimating import Room
 from luban.training.network_fit import CHECKPOINTS, TOGETHER, NetworkFit, Trainer, alone, stopping
-from luban.training.work_folder import Ask, Training, Unit, WorkFolder, by_gradient
+from luban.training.unit import Ask, Training, Unit, by_gradient
+from luban.training.work_folder import WorkFolder
 from luban.training.writing import TASK
 
 if TYPE_CHECKING:

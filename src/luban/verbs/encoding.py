@@ -15,7 +15,8 @@ from luban.data import division, encoded, loader
 from luban.protocols import Modelling, Shape, Spanning, Work
 from luban.recipe.recipe import Recipe
 from luban.training import spanning
-from luban.training.work_folder import HELD_BACK, TENSORS, Repairing, Training, WorkFolder
+from luban.training.unit import HELD_BACK, Repairing, Training
+from luban.training.work_folder import TENSORS, WorkFolder
 from luban.training.writing import TASK
 from luban.verbs.preparing import Prepared, sampled
 

@@ -15,7 +15,7 @@ from luban.protocols import Form, NoGraph, Shape
 from luban.recipe.recipe import Candidate
 from luban.runtime import answering, graph
 from luban.runtime.answering import Answering
-from luban.training.work_folder import Training, by_gradient
+from luban.training.unit import Training, by_gradient
 
 CLOSE = 1e-5
 """How far an answer of the graph may lie from the form's, relative to the largest answer above 1."""

@@ -17,7 +17,8 @@ from luban.protocols import Form
 from luban.recipe.recipe import Candidate
 from luban.training import clusters, search
 from luban.training.pool import Pool
-from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
+from luban.training.unit import WHOLE, Training, Unit
+from luban.training.work_folder import WorkFolder
 from luban.verbs import comparing, exporting, stating, trainings, writing
 from luban.verbs.preparing import Prepared, sampled
 

@@ -26,7 +26,8 @@ from luban.schema.schema import Schema
 from luban.training import calibration, probing, search
 from luban.training.choosing import Chosen, mixed
 from luban.training.fitting import settings
-from luban.training.work_folder import Training, Unit, WorkFolder
+from luban.training.unit import Training, Unit
+from luban.training.work_folder import WorkFolder
 from luban.verbs import encoding, examine
 from luban.verbs.preparing import Prepared, sampled
 from luban.verbs.repairing import Examined

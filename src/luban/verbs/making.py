@@ -23,7 +23,8 @@ from luban.runtime import layouts
 from luban.training import question, reading, search, simplest
 from luban.training.limits import ASKED, COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
-from luban.training.work_folder import WorkFolder, by_gradient
+from luban.training.unit import by_gradient
+from luban.training.work_folder import WorkFolder
 from luban.verbs import (
     comparing,
     encoding,

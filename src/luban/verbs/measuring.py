@@ -22,7 +22,8 @@ from luban.runtime.answering import Answering
 from luban.training import conformal, search
 from luban.training.choosing import Chosen, mixed
 from luban.training.measuring import measure
-from luban.training.work_folder import Training, WorkFolder
+from luban.training.unit import Training
+from luban.training.work_folder import WorkFolder
 from luban.verbs import encoding, forecasts, picturing, texts
 from luban.verbs.answering import COPIED
 from luban.verbs.preparing import Prepared

@@ -27,7 +27,7 @@ from luban.training import proof, search
 from luban.training.choosing import HeldOut, mixed
 from luban.training.fitting import settings
 from luban.training.search import Outcome
-from luban.training.work_folder import by_gradient
+from luban.training.unit import by_gradient
 from luban.verbs import encoding, measuring
 from luban.verbs.examine import OUT_OF_TIME
 from luban.verbs.searching import Ground, Searched, chosen_of, searched

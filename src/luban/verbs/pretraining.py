@@ -21,7 +21,8 @@ from luban.recipe.recipe import Candidate, Recipe
 from luban.runtime import layouts
 from luban.training import chatting, search, sizing
 from luban.training.pool import Pool
-from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
+from luban.training.unit import WHOLE, Training, Unit
+from luban.training.work_folder import WorkFolder
 from luban.training.worker import fit_unit
 from luban.verbs import (
     comparing,

@@ -22,7 +22,8 @@ from luban.training import racing, search, sizing
 from luban.training.choosing import Chosen, HeldOut, choose
 from luban.training.pool import Pool
 from luban.training.search import Outcome, Race
-from luban.training.work_folder import Training, Unit, WorkFolder
+from luban.training.unit import Training, Unit
+from luban.training.work_folder import WorkFolder
 from luban.verbs import judging, measuring
 from luban.verbs.preparing import Prepared
 from luban.verbs.repairing import Examined

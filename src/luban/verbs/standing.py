@@ -22,7 +22,8 @@ from luban.recipe.recipe import Candidate
 from luban.training import allocating
 from luban.training.fitting import settings
 from luban.training.inside import inside
-from luban.training.work_folder import WHOLE, Training, Unit, WorkFolder
+from luban.training.unit import WHOLE, Training, Unit
+from luban.training.work_folder import WorkFolder
 from luban.verbs import ending, forgetting
 from luban.verbs.ending import Clock, Ending
 from luban.verbs.preparing import Prepared

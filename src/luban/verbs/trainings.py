@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from luban.evidence.finding import Finding, Repair
 from luban.recipe.recipe import Candidate
 from luban.training.treating import Treated
-from luban.training.work_folder import WorkFolder, by_gradient
+from luban.training.unit import by_gradient
+from luban.training.work_folder import WorkFolder
 
 
 @dataclass(frozen=True)
