@@ -79,6 +79,18 @@ def test_the_state_of_the_first_mark_may_stand_for_a_text(folder: Path) -> None:
         assert torch.equal(module.features(some), states[:, 0])
 
 
+@pytest.mark.parametrize(("asked", "read"), [("auto", "mean"), ("first", "first"), ("layers", "layers")])
+def test_what_is_laid_out_says_how_a_text_is_read(folder: Path, asked: str, read: str) -> None:
+    given = {"origin": described(folder)["origin"], "summary": asked}
+    _, topics, shape = rows(folder)
+    work = Work("binary", 2, len(topics), 0, shapes={"headline": shape})
+    module = beginning.begun(Candidate(model="pretrained-text", settings=given), work)
+    weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+    model = registry.find("models", "pretrained-text")
+    config, _ = model.laid_out(model.Settings.model_validate(given), work, weights)
+    assert config["luban_summary"] == read
+
+
 def test_all_layers_may_stand_for_a_text_each_as_loud_as_the_others(folder: Path) -> None:
     (folder / "1_Pooling" / "config.json").unlink()
     module, inputs, _ = begun(folder)

@@ -98,7 +98,7 @@ class PretrainedText(_begun.BegunNetwork):
             found = PretrainedEncoder(
                 origin.config,
                 origin.marks,
-                origin.summary if settings.summary == "auto" else settings.summary,
+                _summary(settings),
                 unit=settings.unit,
                 dropout=settings.dropout,
                 attention_dropout=settings.attention_dropout,
@@ -166,7 +166,13 @@ class PretrainedText(_begun.BegunNetwork):
             return {}, {}
         prefix = bodies.pop() + _BODY
         own = {name.removeprefix(prefix): each for name, each in weights.items() if name.startswith(prefix)}
-        return {"dtype": "float32", configs.SUMMARY: settings.origin.summary, **settings.origin.config}, own
+        return {"dtype": "float32", configs.SUMMARY: _summary(settings), **settings.origin.config}, own
+
+
+def _summary(settings: Settings) -> str:
+    """What of all the states stands for a text."""
+    assert settings.origin is not None
+    return settings.origin.summary if settings.summary == "auto" else settings.summary
 
 
 model = PretrainedText()
