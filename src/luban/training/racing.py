@@ -2,7 +2,7 @@
 
 To train a network takes minutes where other models take seconds, and beside five held-out parts it is trained six
 times. After the first of them it is known how far it lies behind the best model on the same rows (Maron and Moore,
-1994). It is left where that is far beyond chance, and where it does not help in a mixture either, with the best model
+1994). It is left where that is beyond chance, and where it does not help in a mixture either, with the best model
 that sees rows as it does. The rows that say so are those that choose models anyway; no test row is among them.
 """
 
@@ -22,10 +22,6 @@ from luban.training.unit import Training
 
 FEWEST = 20
 """Rows of a part below which they say too little of a model."""
-BEYOND = 0.5
-"""Share of what a model is worse by that has to lie beyond its 95% interval: about four standard errors of the
-difference, so that of a thousand equal models none is left.
-"""
 SHARES = (0.5, 0.25, 0.1)
 """Of a model in the mixtures in which it may help: what the choice tries begins so, one half and then less."""
 
@@ -107,9 +103,9 @@ def left(course: Course, entrants: Sequence[Entrant]) -> Mapping[int, str]:
 
 
 def _behind(course: Course, best: Entrant, own: Entrant) -> Effect | None:
-    """What a model lacks to the best; None where that is not far beyond chance."""
+    """What a model lacks to the best; None where that is not beyond chance."""
     effect = course.gain(best.outputs, own.outputs)
-    return effect if effect.value < 0 and effect.high < BEYOND * effect.value else None
+    return effect if effect.high < 0 else None
 
 
 def _helps(course: Course, best: Entrant, partner: Entrant, own: Entrant) -> bool:
