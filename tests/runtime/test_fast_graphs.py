@@ -203,6 +203,9 @@ NODE = onnx.helper.make_node
         ([NODE("MatMul", ["w", "x"], ["y"])], {"w": np.ones((4, 4), np.float32)}, False),
         ([NODE("CumSum", ["x", "axis"], ["z"]), NODE("Relu", ["z"], ["y"])], {"axis": np.array(1)}, True),
         ([NODE("Split", ["x"], ["y", "z"], axis=1, num_outputs=2)], {}, False),
+        # Steps are made equal in size together.
+        ([NODE("LayerNormalization", ["x", "w"], ["y"], axis=1)], {"w": np.ones(3, np.float32)}, False),
+        ([NODE("LayerNormalization", ["x", "w"], ["y"], axis=-1)], {"w": np.ones(3, np.float32)}, True),
         # Another one reads all steps.
         ([NODE("Relu", ["x"], ["z"]), NODE("Softmax", ["z"], ["y"], axis=1)], {}, False),
     ],
@@ -221,6 +224,43 @@ def test_a_step_is_left_out_only_where_no_other_needs_it(
         for each in (model, narrowed)
     )
     np.testing.assert_allclose(one[0], whole[0], rtol=1e-6)
+
+
+def test_a_first_column_of_rows_without_steps_is_no_first_step() -> None:
+    nodes = [
+        NODE("MatMul", ["x", "w"], ["z"]),
+        NODE("Relu", ["z"], ["y"]),
+        NODE("Gather", ["y", "first"], ["answer"], axis=1),
+    ]
+    ends = [
+        [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, sizes)]
+        for name, sizes in (("x", ["rows", 3]), ("answer", ["rows"]))
+    ]
+    tensors = {"first": np.array(0), "w": np.ones((3, 3), np.float32)}
+    given = [onnx.numpy_helper.from_array(array, name) for name, array in tensors.items()]
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(nodes, "rows", *ends, given), opset_imports=[onnx.helper.make_operatorsetid("", 18)]
+    )
+    assert first_step.narrowed(model) is model
+
+
+def test_queries_that_are_the_keys_too_stay_whole() -> None:
+    """One step asks; all are asked, though by the same name."""
+    asking = NODE("MultiHeadAttention", ["z", "z", "x"], ["said"], domain=fusing.DOMAIN, num_heads=1)
+    branch = onnx.helper.make_graph(
+        [asking], "all", [], [onnx.helper.make_tensor_value_info("said", onnx.TensorProto.FLOAT, [None, None, 3])]
+    )
+    nodes = [NODE("MatMul", ["x", "w"], ["z"]), NODE("If", ["always"], ["y"], then_branch=branch, else_branch=branch)]
+    model = layer(*nodes, constants={"w": np.eye(3, dtype=np.float32) + 1, "always": np.array(True)})
+    model.opset_import.append(onnx.helper.make_operatorsetid(fusing.DOMAIN, 1))
+    rows = np.random.default_rng(4).normal(size=(2, 4, 3)).astype(np.float32)
+    whole, one = (
+        onnxruntime.InferenceSession(each.SerializeToString(), providers=["CPUExecutionProvider"]).run(
+            None, {"x": rows}
+        )
+        for each in (model, first_step.narrowed(model))
+    )
+    np.testing.assert_allclose(one[0], whole[0], rtol=1e-5)
 
 
 def test_a_rounded_graph_says_nearly_the_same(network: Network, drawn: bytes) -> None:

@@ -6,6 +6,7 @@ and of everything else one. A graph is rewritten in memory, behind `fusing`, and
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +28,10 @@ _ATTENTION, _QUERY, _MASK, _ASKING = "MultiHeadAttention", 0, 5, 2
 def narrowed(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model that makes one step of what is read at the first one alone; its inputs and outputs are the same."""
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    made = _made_at_first(model.graph, constants)
+    if not any(_is_first(node, constants) for node in model.graph.node):
+        return model
+    axes = _axes(model)
+    made = _made_at_first(model.graph, constants, axes)
     if not made:
         return model
     result = onnx.ModelProto()
@@ -38,7 +42,7 @@ def narrowed(model: onnx.ModelProto) -> onnx.ModelProto:
     for original in model.graph.node:
         node = onnx.NodeProto()
         node.CopyFrom(original)
-        for reader, place, axis in _slots(node, constants) if node.output[0] in made else ():
+        for reader, place, axis in _slots(node, constants, axes) if node.output[0] in made else ():
             source = reader.input[place]
             if source not in made and source not in cut:
                 cut[source] = f"{source}/first-step"
@@ -52,25 +56,26 @@ def narrowed(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
-def _made_at_first(graph: Any, constants: Mapping[str, Any]) -> set[str]:
+def _made_at_first(graph: Any, constants: Mapping[str, Any], axes: Mapping[str, int]) -> set[str]:
     """Names of what is read at its first step alone, and is made of the first step of others."""
-    zeros = {name for name, tensor in constants.items() if _is_zero(tensor)}
     whole, at_first, made = {end.name for end in graph.output}, set[str](), set[str]()
     # A node stands behind those that make what it reads, so whoever reads its output was seen before it.
     for node in reversed(graph.node):
-        if node.op_type == "Gather" and node.input[1] in zeros and _axis(node) == STEPS:
+        if _is_first(node, constants):
             at_first.add(node.input[0])
             continue
-        slots = _slots(node, constants) if at_first.issuperset(node.output) and whole.isdisjoint(node.output) else []
-        asked = {reader.input[place] for reader, place, _ in slots}
+        known = at_first.issuperset(node.output) and whole.isdisjoint(node.output)
+        slots = _slots(node, constants, axes) if known else []
+        # What is asked of one step in one place may be needed whole in another, as keys that are the queries too.
+        asked = Counter(reader.input[place] for reader, place, _ in slots)
         if slots:
             made.update(node.output)
-        at_first |= asked
-        whole |= fusing.reads(node) - asked
+        at_first |= asked.keys()
+        whole |= (Counter(fusing.reads(node)) - asked).keys()
     return made
 
 
-def _slots(node: Any, constants: Mapping[str, Any]) -> list[tuple[Any, int, int]]:
+def _slots(node: Any, constants: Mapping[str, Any], axes: Mapping[str, int]) -> list[tuple[Any, int, int]]:
     """Where a node reads, of what has steps, no other step than the one it makes: the node itself or one of its
     branches, the place among what it reads, and the axis of the steps. Nothing where it may read other steps.
     """
@@ -84,19 +89,51 @@ def _slots(node: Any, constants: Mapping[str, Any]) -> list[tuple[Any, int, int]
         ]
     if node.op_type not in _ROWWISE:
         return []
-    if node.op_type == "Split" and _axis(node) in (0, STEPS, STEPS - _AXES):
+    if node.op_type in ("Split", "LayerNormalization") and _axis(node) not in (-1, _AXES - 1):
         return []
-    axes = [len(constants[name].dims) if name in constants else None for name in node.input]
+    beside = [axes[name] for name in node.input if name in constants]
+    places = [place for place, name in enumerate(node.input) if name and name not in constants]
+    if any(axes.get(node.input[place]) != _AXES for place in places):
+        return []
     if node.op_type == "MatMul":
-        return [(node, 0, STEPS)] if axes == [None, 2] else []
-    if any(count is not None and count > 1 for count in axes):
-        return []
-    return [(node, place, STEPS) for place, count in enumerate(axes) if count is None]
+        return [(node, 0, STEPS)] if places == [0] and beside == [2] else []
+    return [(node, place, STEPS) for place in places] if all(count < 2 for count in beside) else []
 
 
-def _is_zero(tensor: Any) -> bool:
-    return not tensor.dims and tensor.data_type == TensorProto.INT64 and not numpy_helper.to_array(tensor).item()
+def _axes(model: onnx.ModelProto) -> dict[str, int]:
+    """How many axes each tensor has, where that is known; a large constant is told by its sizes alone."""
+    graph = model.graph
+    light = helper.make_model(helper.make_graph([], graph.name, graph.input, graph.output))
+    del light.opset_import[:]
+    light.opset_import.extend(model.opset_import)
+    for node in graph.node:
+        copy = light.graph.node.add()
+        copy.CopyFrom(node)
+        if node.op_type == "Gelu":
+            # Not of the standard's operators, and of the same axes as another activation.
+            copy.op_type, copy.domain = "Relu", ""
+    for tensor in graph.initializer:
+        if len(tensor.dims) < 2:
+            light.graph.initializer.append(tensor)
+        else:
+            light.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
+    inferred = onnx.shape_inference.infer_shapes(light).graph
+    found = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
+    for value in (*inferred.input, *inferred.value_info):
+        if value.type.tensor_type.HasField("shape"):
+            found[value.name] = len(value.type.tensor_type.shape.dim)
+    return found
+
+
+def _is_first(node: Any, constants: Mapping[str, Any]) -> bool:
+    """Whether it takes the first step of what it reads."""
+    if node.op_type != "Gather" or node.input[1] not in constants:
+        return False
+    number = constants[node.input[1]]
+    one = not number.dims and number.data_type == TensorProto.INT64
+    return one and _axis(node) == STEPS and not numpy_helper.to_array(number).item()
 
 
 def _axis(node: Any) -> int:
-    return next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+    usual = -1 if node.op_type == "LayerNormalization" else 0
+    return next((attribute.i for attribute in node.attribute if attribute.name == "axis"), usual)

@@ -189,9 +189,9 @@ def _attention(parts: list[str], mask: str, out: str, width: int, settings: dict
     ]
 
 
-def reads(node: Any) -> set[str]:
-    """What a node is made of; its branches take what they need from around it."""
-    return set(node.input).union(*(each.input for each in branches(node))) - {""}
+def reads(node: Any) -> list[str]:
+    """What a node is made of, as often as it reads it; its branches take what they need from around it."""
+    return [name for each in (node, *branches(node)) for name in each.input if name]
 
 
 def branches(node: Any) -> list[Any]:
@@ -209,5 +209,5 @@ def _needed(nodes: list[Any], outputs: list[str]) -> list[Any]:
     for node in reversed(nodes):
         if wanted & set(node.output):
             kept.append(node)
-            wanted |= reads(node)
+            wanted.update(reads(node))
     return kept[::-1]

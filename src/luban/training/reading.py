@@ -9,10 +9,7 @@ import numpy as np
 from luban import collate
 from luban.forms import _kept
 from luban.training.unit import HELD_BACK, Training
-from luban.training.work_folder import WorkFolder
-
-VECTORS = "vectors"
-"""The folder within that of a run for what was made of its rows."""
+from luban.training.work_folder import VECTORS, WorkFolder
 
 
 def once(folder: WorkFolder, training: Training) -> AbstractContextManager[None]:

@@ -36,6 +36,8 @@ from luban.training.unit import OPEN, Repairing, Training, Unit, digest
 
 TENSORS = "tensors"
 """The folder within that of the encoded rows that holds them as tensors."""
+VECTORS = "vectors"
+"""The folder for what frozen bodies made of the rows."""
 TREATED = "treated.json"
 """The file that says what came of looking at a candidate's training."""
 FOLLOWED = "followed.json"
@@ -81,7 +83,7 @@ class WorkFolder:
             return None
 
     def _clear(self) -> None:
-        for name in ("units", "encoded", "networks", "vectors"):
+        for name in ("units", "encoded", "networks", VECTORS):
             shutil.rmtree(self.path / name, ignore_errors=True)
         for name in ("key.json", "history.jsonl", TRACKED):
             (self.path / name).unlink(missing_ok=True)
