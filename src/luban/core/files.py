@@ -37,38 +37,35 @@ def storage_errors(place: Path) -> Iterator[None]:
 
 def write(path: Path, data: bytes | str) -> None:
     """Writes a file by way of a temporary sibling: a reader sees the old content or the new."""
-    content = data.encode() if isinstance(data, str) else data
-    with storage_errors(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(name)
-            raise
-        _sync_folder(path.parent)
+    with storage_errors(path), _written_sibling(path, data) as sibling:
+        os.chmod(sibling, 0o666 & ~_umask())
+        os.replace(sibling, path)
 
 
 def write_once(path: Path, data: bytes | str) -> None:
     """Writes a file whole unless it is there: of several processes the first one's content stays."""
+    with storage_errors(path), _written_sibling(path, data) as sibling, suppress(FileExistsError):
+        os.link(sibling, path)
+
+
+@contextmanager
+def _written_sibling(path: Path, data: bytes | str) -> Iterator[Path]:
+    """A synced temporary sibling with this content; gone after the block, and the folder synced if the block ends well.
+
+    Nothing holds it, so a process that is killed here leaves it.
+    """
     content = data.encode() if isinstance(data, str) else data
-    with storage_errors(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(FileExistsError):
-                os.link(name, path)
-        finally:
-            os.unlink(name)
-        _sync_folder(path.parent)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    sibling = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield sibling
+    finally:
+        sibling.unlink(missing_ok=True)
+    _sync_folder(path.parent)
 
 
 @contextmanager

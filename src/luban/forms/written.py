@@ -16,7 +16,7 @@ from luban.core import registry
 from luban.core.errors import BundleError
 from luban.forms import _members
 from luban.forms._checked import Checked
-from luban.protocols import Builder, Form, NoGraph, State
+from luban.protocols import Builder, NoGraph, State
 
 MOST_BEAMS = 64
 MOST_TOKENS = 100_000
@@ -124,11 +124,6 @@ class Written:
 def _tokens() -> Any:
     """What encodes texts as tokens, and writes tokens as texts."""
     return registry.find("features", "text").tensor
-
-
-def is_written(form: Form) -> bool:
-    """Whether the answers of a form are texts of a network."""
-    return isinstance(form, Written)
 
 
 form = Written
