@@ -11,6 +11,7 @@ import pytest
 
 import luban as package
 from fitted import Fitted
+from luban.core import files
 from luban.core.errors import GateError, UsageError
 from verbs.program import luban
 
@@ -82,6 +83,15 @@ def test_a_command_that_fails_is_not_in_the_way_of_the_next(
 ) -> None:
     assert luban("fit", visits, *arguments).code == code
     assert [path.name for path in Path().iterdir()] == ["visits.csv"]
+
+
+def test_a_second_command_leaves_the_folder_of_the_one_at_work_alone(visits: Path) -> None:
+    work = Path("visits.luban.run")
+    with files.lock(work / "lock"):
+        (work / "key.json").write_text("{}")
+        second = luban("fit", visits, "--target", "stage", "--model", "constant")
+        assert (second.code, sorted(path.name for path in work.iterdir())) == (2, ["key.json", "lock"])
+    assert "another luban is at work here" in second.err
 
 
 @pytest.mark.parametrize(

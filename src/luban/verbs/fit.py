@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from luban.bundle import store
-from luban.bundle.bundle import Stored
 from luban.core import files, fingerprint
 from luban.core.console import SILENT, Console
 from luban.core.errors import Interrupted, UsageError
@@ -88,48 +87,29 @@ def fit(
     gates.parse(require)
     allowed = limits(time, memory, threads, workers, started=started)
     asked = asking.recipe_of(
-        recipe,
-        set,
-        model=model,
-        origin=from_,
-        online=online,
-        column=column,
-        target=target,
-        task=task,
-        seed=seed,
-        metric=metric,
-        repair=repair,
-        group=group,
-        order=order,
-        weight=weight,
-        positive=positive,
-        folds=folds,
-    )
+        recipe, set,
+        model=model, origin=from_, online=online, column=column, target=target, task=task, seed=seed, metric=metric,
+        repair=repair, group=group, order=order, weight=weight, positive=positive, folds=folds,
+    )  # fmt: skip
     begun = licensing.begun_from(asked)
     if begun:
         licensing.tell(begun["licence"], console)
     dataset = documents.opened(data, asked, console=console)
     allowed.check(dataset.rows)
-    test, validation = (
-        None if part is None else documents.opened(part, asked, like=dataset.schema, console=console)
-        for part in (test, validation)
+    given = Given(
+        test=_alike(test, dataset, asked, console),
+        validation=_alike(validation, dataset, asked, console),
+        remember=_remembered(remember, asked, console),
     )
-    given = Given(test=test, validation=validation, remember=_remembered(remember, asked, console))
     place = _place(out, dataset.name)
-    key = {
-        "recipe": fingerprint.of_json(given_tokenizer.by_content(asked).model_dump(mode="json")),
-        "data": fingerprint.of_json([dataset.fingerprint, *given.fingerprints]),
-        "version": VERSION,
-        **({"remember": fingerprint.of_json(given.remember.fingerprint)} if given.remember is not None else {}),
-    }
+    key = _key(dataset, given, asked)
     folder = WorkFolder(place.with_name(f"{place.name}.run"))
     done = None if force else _finished(place, key)
     if done is not None:
         folder.remove()
         files.remove_abandoned(place)
     else:
-        with _kept_when_stopped(folder), files.lock(folder.path / "lock"):
-            continues = folder.claim(key, force=force)
+        with _claimed(folder, key, force=force) as continues:
             with tracking.following(folder, track, place, console) as followed:
                 stored = make(dataset, given, asked, folder, allowed, ask=ask, console=console, key=key, begun=begun)
                 if followed is not None:
@@ -143,17 +123,26 @@ def fit(
 
 
 @contextmanager
-def _kept_when_stopped(folder: WorkFolder) -> Iterator[None]:
-    """What is finished stays in the folder when the user stops the block; a folder with nothing in it goes."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "stopped; what is finished is kept.", where=str(folder.path), fix="type the same command to continue"
-        ) from None
-    except Exception:
-        folder.leave()
-        raise
+def _claimed(folder: WorkFolder, key: Mapping[str, str], *, force: bool) -> Iterator[bool]:
+    """Holds the folder of a run, and gives whether the run continues an earlier one.
+
+    What is finished stays in the folder when the user stops the block; a folder with nothing in it goes.
+    """
+    with files.lock(folder.path / "lock"):
+        try:
+            yield folder.claim(key, force=force)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "stopped; what is finished is kept.", where=str(folder.path), fix="type the same command to continue"
+            ) from None
+        except Exception:
+            folder.leave()
+            raise
+
+
+def _alike(data: Any, dataset: Dataset, asked: Recipe, console: Console) -> Dataset | None:
+    """Test or validation rows that were given, read as the training rows are; None where none were."""
+    return None if data is None else documents.opened(data, asked, like=dataset.schema, console=console)
 
 
 def _remembered(data: Any, asked: Recipe, console: Console) -> Dataset | None:
@@ -177,6 +166,18 @@ def _place(out: str | Path | None, name: str) -> Path:
     return place
 
 
+def _key(dataset: Dataset, given: Given, asked: Recipe) -> dict[str, str]:
+    """What a run answers, by fingerprints: a run continues, and a bundle stands, where these are the same."""
+    key = {
+        "recipe": fingerprint.of_json(given_tokenizer.by_content(asked).model_dump(mode="json")),
+        "data": fingerprint.of_json([dataset.fingerprint, *given.fingerprints]),
+        "version": VERSION,
+    }
+    if given.remember is not None:
+        key["remember"] = fingerprint.of_json(given.remember.fingerprint)
+    return key
+
+
 def _finished(place: Path, key: Mapping[str, str]) -> Bundle | None:
     """The bundle of this very question, if it is there. UsageError when the place holds something else."""
     if not place.exists():
@@ -184,15 +185,10 @@ def _finished(place: Path, key: Mapping[str, str]) -> Bundle | None:
     if not (place / "manifest.json").exists():
         raise UsageError("something that is not a bundle lies here.", where=str(place), fix="choose another --out")
     found = load(place)
-    if _key(found.stored) != dict(key):
+    if found.stored.evidence.get("run", {}).get("key") != dict(key):
         raise UsageError(
             "a bundle of another recipe or of other data lies here.",
             where=str(place),
             fix="choose another --out, or replace it with --force",
         )
     return Bundle(found.stored, place, found.content_sha256, seconds=0.0, resumed=True)
-
-
-def _key(stored: Stored) -> dict[str, str] | None:
-    run = stored.evidence.get("run")
-    return dict(run["key"]) if run else None
