@@ -16,32 +16,14 @@ from luban.data.dataset import Dataset
 from luban.data.profile import profile
 from luban.evidence.finding import Finding, Repair, Signal, Where, worst_first
 from luban.evidence.footprint import Meter
-from luban.protocols import Encoder, Modelling, State
+from luban.protocols import Modelling
 from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Recipe
-from luban.runtime import layouts
-from luban.training import question, reading, search, simplest
+from luban.training import reading
 from luban.training.limits import ASKED, COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
-from luban.training.unit import by_gradient
 from luban.training.work_folder import WorkFolder
-from luban.verbs import (
-    comparing,
-    encoding,
-    exporting,
-    grouping,
-    judging,
-    measuring,
-    mending,
-    pretraining,
-    proving,
-    searching,
-    showing,
-    shuffling,
-    stating,
-    trainings,
-    writing,
-)
+from luban.verbs import encoding, grouping, judging, pretraining, proving, searching, showing, supervised, writing
 from luban.verbs.preparing import Given, prepare
 from luban.verbs.repairing import Examined, examine_and_repair
 
@@ -101,7 +83,7 @@ def make(
                     console=console,
                 )  # fmt: skip
                 with reading.once(folder, training):
-                    made = _predictor(ground, allowed, ask)
+                    made = supervised.make(ground, allowed, ask)
             elif isinstance(prepared.task, Modelling):
                 made = pretraining.make(
                     prepared, training, folder, pool, until, console,
@@ -126,14 +108,6 @@ def make(
         told = showing.shown(stored, prepared, allowed.deadline.earlier(WRITING))
         stored = replace(stored, evidence={**stored.evidence, "explanations": told})
     return writing.with_pages(stored, dataset.name)
-
-
-def _cutting(encoder: Encoder) -> State | None:
-    """How a tokenizer that was given cuts texts; None where there is none."""
-    from luban.data.tensor_preprocessor import TensorPreprocessor
-
-    parts = encoder.parts if isinstance(encoder, TensorPreprocessor) else ()
-    return next((part.state for part in parts if "tokenizer" in part.state.arrays), None)
 
 
 def _found(examined: Examined, made: writing.Made, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -224,75 +198,3 @@ def _tell_findings(findings: Sequence[Finding], console: Console) -> None:
     for finding in findings:
         if finding.severity != "note":
             console.say(f"{finding.severity}: {finding.text}")
-
-
-def _predictor(ground: searching.Ground, allowed: Limits, ask: mending.Ask | None) -> writing.Made:
-    """The model of a task with a target, and what was measured of it."""
-    prepared, training, folder = ground.prepared, ground.training, ground.folder
-    recipe = prepared.recipe
-    everything = recipe.train.refit == "all"
-    tensor_work = None if training.tensors is None else training.tensors[1]
-    simple = simplest.baseline(prepared.task, recipe.train.metric or prepared.task.compared_by, training)
-    asked = search.candidates(recipe.model, training.work, simple, tensor_work=tensor_work)
-    asked = [searching.in_size(ground, candidate, allowed.seconds) for candidate in asked]
-    if allowed.workers > 1 and not any(map(by_gradient, asked)):
-        ground.console.say(
-            f"--workers {allowed.workers} changes nothing here: it trains networks, and no model here is one"
-        )
-    mended = mending.mend(ground, searching.searched(ground, recipe, asked), ask)
-    found = mended.now
-    recipe, chosen, outcomes, members = found.recipe, found.chosen, found.outcomes, found.members
-    seen, fitted = training.seen_by(members[0]), ground.fitted
-
-    measured = chosen.form(fitted)
-    form = chosen.form(lambda candidate: fitted(candidate, everything=True)) if everything else measured
-    exported = exporting.export(form, seen)
-    answering = exported if not everything else exporting.export(measured, seen)
-    answer = exporting.answering_of(answering, measured, seen)
-    baseline = fitted(asked[0])
-    said = baseline.outputs(training.seen_by(asked[0]).batch.inputs[training.test])
-    tested = measuring.tested(prepared, seen, answer, (simple, said), chosen)
-    validated = measuring.cross_validated(prepared, training, folder, chosen, found.repeats)
-    encoder = prepared.encoder(training.view(members[0]))
-    importance = shuffling.importance(prepared, encoder, answer, chosen, allowed.deadline)
-    looked = trainings.looked(folder, found.asked, members)
-    assert training.batch.target is not None, "rows are held out to be compared with a target"
-    held_out = prepared.task.answers(chosen.outputs, chosen.threshold), training.batch.target[training.held_out(0)]
-    kept = comparing.kept(prepared, tested, held_out)
-    finished = [outcome.candidate for outcome in outcomes[1:] if outcome.status == "finished"]
-    shown = [outcome.to_json(score) for outcome, score in zip(outcomes, found.scores, strict=True)]
-    return writing.Made(
-        recipe=search.recorded(recipe, finished, folder, training),
-        encoder=encoder.state(),
-        form=form,
-        runtime=exported.data,
-        layout=layouts.of(form, _cutting(encoder)),
-        facts={
-            "task": prepared.task.name,
-            "target": stating.named(recipe.targets),
-            **({"targets": targets} if (targets := question.targets_to_json(prepared.task)) else {}),
-            "classes": list(prepared.classes),
-            "baseline": measuring.said_of_all(prepared, said, baseline),
-            **({"baseline_model": simple} if simple != prepared.task.baseline else {}),
-            **({"threshold": chosen.threshold} if chosen.threshold is not None else {}),
-            **({"conformal": chosen.conformal.to_json()} if chosen.conformal else {}),
-        },
-        evaluation={
-            **stating.question(prepared),
-            "metric": recipe.train.metric or prepared.task.compared_by,
-            "measurements": [measurement.to_json() for measurement in (*tested.measurements, *validated)],
-            # What did not finish has no part in the bundle, so that fitting its recipe again gives the same one.
-            "candidates": [line for line in shown if line["status"] == "finished"],
-            "chosen": chosen.to_json(),
-            **tested.pictures,
-            **stating.decided(chosen, tested),
-            **({"refit": "the final model was fitted on test rows too; the score is of the one without"}
-               if everything else {}),
-        },
-        unfinished=[line for line in shown if line["status"] != "finished"],
-        evidence={"importance": importance, "runtime": exported.to_json(), **kept},
-        findings=(*exporting.findings(exported, members), *looked.findings, *mended.cured),
-        repairs=(*mended.repairs, *looked.repairs),
-        judged=found.judged,
-        not_run=(*found.not_run, *looked.not_run),
-    )  # fmt: skip

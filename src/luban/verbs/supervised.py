@@ -1,0 +1,141 @@
+"""With a target: models are searched, what is found in their answers is mended, and test rows are answered once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from luban.batch import PerRow
+from luban.evidence.measurement import Measurement
+from luban.protocols import Encoder, Form, State
+from luban.recipe.recipe import Candidate
+from luban.runtime import layouts
+from luban.training import question, search, simplest
+from luban.training.limits import Limits
+from luban.training.unit import by_gradient
+from luban.verbs import comparing, exporting, measuring, mending, searching, shuffling, stating, trainings, writing
+from luban.verbs.measuring import Tested
+from luban.verbs.preparing import Prepared
+from luban.verbs.searching import Ground, Searched
+
+
+@dataclass(frozen=True, eq=False)
+class _Baseline:
+    """The simplest model, by its name. said: its outputs for the test rows."""
+
+    name: str
+    form: Form
+    said: PerRow
+
+
+def make(ground: Ground, allowed: Limits, ask: mending.Ask | None) -> writing.Made:
+    """The model of a task with a target, and what was measured of it."""
+    prepared, training, folder = ground.prepared, ground.training, ground.folder
+    recipe = prepared.recipe
+    everything = recipe.train.refit == "all"
+    simple = simplest.baseline(prepared.task, recipe.train.metric or prepared.task.compared_by, training)
+    asked = _asked(ground, simple, allowed)
+    mended = mending.mend(ground, searching.searched(ground, recipe, asked), ask)
+    found = mended.now
+    chosen, members, fitted = found.chosen, found.members, ground.fitted
+    seen = training.seen_by(members[0])
+
+    measured = chosen.form(fitted)
+    form = chosen.form(lambda candidate: fitted(candidate, everything=True)) if everything else measured
+    exported = exporting.export(form, seen)
+    answering = exported if not everything else exporting.export(measured, seen)
+    answer = exporting.answering_of(answering, measured, seen)
+    constant = fitted(asked[0])
+    said = constant.outputs(training.seen_by(asked[0]).batch.inputs[training.test])
+    baseline = _Baseline(simple, constant, said)
+    tested = measuring.tested(prepared, seen, answer, (simple, said), chosen)
+    validated = measuring.cross_validated(prepared, training, folder, chosen, found.repeats)
+    encoder = prepared.encoder(training.view(members[0]))
+    importance = shuffling.importance(prepared, encoder, answer, chosen, allowed.deadline)
+    looked = trainings.looked(folder, found.asked, members)
+    assert training.batch.target is not None, "rows are held out to be compared with a target"
+    held_out = prepared.task.answers(chosen.outputs, chosen.threshold), training.batch.target[training.held_out(0)]
+    lines = [outcome.to_json(score) for outcome, score in zip(found.outcomes, found.scores, strict=True)]
+    finished = [outcome.candidate for outcome in found.outcomes[1:] if outcome.status == "finished"]
+    return writing.Made(
+        recipe=search.recorded(found.recipe, finished, folder, training),
+        encoder=encoder.state(),
+        form=form,
+        runtime=exported.data,
+        layout=layouts.of(form, _cutting(encoder)),
+        facts=_facts(prepared, found, baseline),
+        evaluation=_evaluation(prepared, found, tested, [*tested.measurements, *validated], lines),
+        unfinished=[line for line in lines if line["status"] != "finished"],
+        evidence={
+            "importance": importance, "runtime": exported.to_json(), **comparing.kept(prepared, tested, held_out),
+        },
+        findings=(*exporting.findings(exported, members), *looked.findings, *mended.cured),
+        repairs=(*mended.repairs, *looked.repairs),
+        judged=found.judged,
+        not_run=(*found.not_run, *looked.not_run),
+    )  # fmt: skip
+
+
+def _asked(ground: Ground, simple: str, allowed: Limits) -> list[Candidate]:
+    """The candidates, the baseline first, each in a size for the rows and the time."""
+    training = ground.training
+    tensor_work = None if training.tensors is None else training.tensors[1]
+    asked = search.candidates(ground.prepared.recipe.model, training.work, simple, tensor_work=tensor_work)
+    asked = [searching.in_size(ground, candidate, allowed.seconds) for candidate in asked]
+    if allowed.workers > 1 and not any(map(by_gradient, asked)):
+        ground.console.say(
+            f"--workers {allowed.workers} changes nothing here: it trains networks, and no model here is one"
+        )
+    return asked
+
+
+def _cutting(encoder: Encoder) -> State | None:
+    """How a tokenizer that was given cuts texts; None where there is none."""
+    from luban.data.tensor_preprocessor import TensorPreprocessor
+
+    parts = encoder.parts if isinstance(encoder, TensorPreprocessor) else ()
+    return next((part.state for part in parts if "tokenizer" in part.state.arrays), None)
+
+
+def _facts(prepared: Prepared, found: Searched, baseline: _Baseline) -> dict[str, Any]:
+    """What the bundle has to know to answer, beside its form."""
+    task, chosen = prepared.task, found.chosen
+    facts: dict[str, Any] = {
+        "task": task.name,
+        "target": stating.named(found.recipe.targets),
+        "classes": list(prepared.classes),
+        "baseline": measuring.said_of_all(prepared, baseline.said, baseline.form),
+    }
+    if targets := question.targets_to_json(task):
+        facts["targets"] = targets
+    if baseline.name != task.baseline:
+        facts["baseline_model"] = baseline.name
+    if chosen.threshold is not None:
+        facts["threshold"] = chosen.threshold
+    if chosen.conformal:
+        facts["conformal"] = chosen.conformal.to_json()
+    return facts
+
+
+def _evaluation(
+    prepared: Prepared,
+    found: Searched,
+    tested: Tested,
+    measurements: Sequence[Measurement],
+    lines: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+    """What was asked, decided and measured, as the evidence states it. lines: of the candidates."""
+    evaluation = {
+        **stating.question(prepared),
+        "metric": found.recipe.train.metric or prepared.task.compared_by,
+        "measurements": [measurement.to_json() for measurement in measurements],
+        # What did not finish has no part in the bundle, so that fitting its recipe again gives the same one.
+        "candidates": [line for line in lines if line["status"] == "finished"],
+        "chosen": found.chosen.to_json(),
+        **tested.pictures,
+        **stating.decided(found.chosen, tested),
+    }
+    if prepared.recipe.train.refit == "all":
+        evaluation["refit"] = "the final model was fitted on test rows too; the score is of the one without"
+    return evaluation
