@@ -27,9 +27,10 @@ from luban.training.work_folder import WorkFolder
 from luban.training.worker import fit_unit
 from luban.verbs import asking, encoding, examine
 from luban.verbs.mending import Mended, mend
-from luban.verbs.preparing import Given, prepare
+from luban.verbs.preparing import prepare
 from luban.verbs.repairing import Examined
 from luban.verbs.searching import Ground, Searched, searched
+from luban.verbs.stacking import Given
 
 TRUTH = 0.4
 """Share of the rows that say what is true, and nothing else."""

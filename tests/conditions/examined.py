@@ -14,7 +14,8 @@ from luban.protocols import Condition, Examination
 from luban.recipe.edit import changed
 from luban.recipe.recipe import Recipe
 from luban.verbs.examine import examine
-from luban.verbs.preparing import Given, prepare
+from luban.verbs.preparing import prepare
+from luban.verbs.stacking import Given
 
 ROWS = 240
 

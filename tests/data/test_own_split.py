@@ -14,7 +14,8 @@ from luban.data import roles
 from luban.data.dataset import Dataset
 from luban.data.open import open_dataset
 from luban.recipe.recipe import Recipe, Split
-from luban.verbs.preparing import Given, prepare
+from luban.verbs.preparing import prepare
+from luban.verbs.stacking import Given
 
 TEST, VALIDATION = range(0, 100, 5), range(1, 100, 10)
 

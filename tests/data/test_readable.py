@@ -17,7 +17,8 @@ from luban.data.open import open_dataset
 from luban.data.readable import Unreadable
 from luban.recipe.recipe import Features, Recipe
 from luban.schema.schema import Column, Schema
-from luban.verbs.preparing import Given, Prepared, prepare
+from luban.verbs.preparing import Prepared, prepare
+from luban.verbs.stacking import Given
 
 RANDOM = np.random.default_rng(0)
 ROWS = 300

@@ -19,7 +19,8 @@ from luban.tasks._spacing import Spacing
 from luban.tasks.forecasting import Forecasting, task
 from luban.training.unit import Training
 from luban.verbs import encoding
-from luban.verbs.preparing import Given, prepare
+from luban.verbs.preparing import prepare
+from luban.verbs.stacking import Given
 
 
 def monthly(count: int = 120) -> pl.DataFrame:

@@ -27,7 +27,8 @@ from luban.tasks import _losses
 from luban.training import calibration, spanning, threshold
 from luban.training.fitting import fit_candidate
 from luban.verbs.predict import predict
-from luban.verbs.preparing import Given, prepare
+from luban.verbs.preparing import prepare
+from luban.verbs.stacking import Given
 from luban.verbs.verify import verify
 from origins import tiny
 

@@ -26,7 +26,8 @@ from luban.recipe.recipe import Candidate, Recipe
 from luban.runtime import graph
 from luban.training.fitting import fit_candidate
 from luban.verbs.embed import embed
-from luban.verbs.preparing import Given, Prepared, prepare
+from luban.verbs.preparing import Prepared, prepare
+from luban.verbs.stacking import Given
 from origins import tiny
 
 GAMES, MONEY = ("goal", "match", "team", "cup", "coach"), ("shares", "market", "bank", "profit", "trade")

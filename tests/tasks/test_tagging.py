@@ -18,7 +18,8 @@ from luban.protocols import State, Work
 from luban.recipe.recipe import Candidate, Features, Models, Recipe
 from luban.training import search
 from luban.training.fitting import fit_candidate
-from luban.verbs.preparing import Given, prepare
+from luban.verbs.preparing import prepare
+from luban.verbs.stacking import Given
 
 RANDOM = np.random.default_rng(0)
 NOUNS, VERBS = ("dog", "cat", "mouse"), ("sees", "hears")

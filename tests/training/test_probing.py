@@ -12,7 +12,8 @@ from luban.recipe.edit import changed
 from luban.recipe.recipe import Recipe
 from luban.training import probing
 from luban.verbs.examine import examine
-from luban.verbs.preparing import Given, prepare
+from luban.verbs.preparing import prepare
+from luban.verbs.stacking import Given
 
 
 def examination(signal: float, rows: int = 200, classes: bool = True):  # type: ignore[no-untyped-def]

@@ -19,7 +19,8 @@ from luban.training.work_folder import WorkFolder
 from luban.training.worker import fit_unit
 from luban.verbs import documents, encoding, ending, standing
 from luban.verbs.making import _search_until
-from luban.verbs.preparing import Given, prepare
+from luban.verbs.preparing import prepare
+from luban.verbs.stacking import Given
 
 
 @pytest.mark.parametrize(("slowness", "kept"), [(1.0, 15.0), (1.5, 15.0), (3.0, 30.0), (50.0, 40.0)])

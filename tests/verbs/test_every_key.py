@@ -28,7 +28,8 @@ from luban.recipe.recipe import Candidate, Recipe
 from luban.training import search
 from luban.training.fitting import fit_candidate
 from luban.verbs import encoding, proving, repairing
-from luban.verbs.preparing import Given, Prepared, prepare
+from luban.verbs.preparing import Prepared, prepare
+from luban.verbs.stacking import Given
 from verbs import program
 
 OF_NETWORKS = (

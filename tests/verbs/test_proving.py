@@ -10,7 +10,8 @@ from luban.protocols import Target
 from luban.recipe.edit import changed
 from luban.recipe.recipe import Recipe
 from luban.verbs import proving
-from luban.verbs.preparing import Given, prepare
+from luban.verbs.preparing import prepare
+from luban.verbs.stacking import Given
 
 
 def task(name):

@@ -15,7 +15,8 @@ from luban.core.errors import UsageError
 from luban.data.open import open_dataset
 from luban.recipe.edit import changed
 from luban.verbs.bundle import load
-from luban.verbs.preparing import Given, prepare
+from luban.verbs.preparing import prepare
+from luban.verbs.stacking import Given
 from verbs.program import luban
 from verbs.test_against import cancer as cancer
 from verbs.test_against import drawn, mixed

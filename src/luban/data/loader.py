@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from luban.batch import Array
+
 SLICE = 65_536
 
 
-def take(frame: pl.LazyFrame, rows: np.ndarray[Any, Any], columns: Sequence[str] | None = None) -> pl.DataFrame:
+def take(frame: pl.LazyFrame, rows: Array, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """The rows of these numbers, in their order; a number may come twice. Memory holds a slice and the result.
 
     >>> take(pl.LazyFrame({"x": [10, 11, 12]}), np.array([2, 0])).to_series().to_list()
@@ -47,3 +48,14 @@ def slices(frame: pl.LazyFrame, columns: Sequence[str] | None = None, size: int 
 def count(frame: pl.LazyFrame) -> int:
     """How many rows there are."""
     return int(frame.select(pl.len()).collect(engine="streaming").item())
+
+
+def sampled(rows: Array, most: int, seed: int) -> Array:
+    """At most this many of the row numbers, in their order; the same ones for the same seed.
+
+    >>> sampled(np.arange(3), 5, seed=0).tolist(), len(sampled(np.arange(100), 5, seed=0))
+    ([0, 1, 2], 5)
+    """
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))

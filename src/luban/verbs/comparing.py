@@ -17,6 +17,7 @@ from luban.core.errors import BundleError, DataError
 from luban.core.seed import derive
 from luban.data import loader, spreads, values
 from luban.data.dataset import Dataset
+from luban.data.loader import sampled
 from luban.data.open import open_dataset
 from luban.evidence.judgement import Judgement
 from luban.evidence.measurement import Measurement
@@ -27,7 +28,7 @@ from luban.verbs import judging, judging_given, sides
 from luban.verbs.answering import SLICE
 from luban.verbs.bundle import Bundle
 from luban.verbs.measuring import Tested
-from luban.verbs.preparing import Prepared, sampled
+from luban.verbs.preparing import Prepared
 from luban.verbs.sides import Encoded
 
 if TYPE_CHECKING:

@@ -129,7 +129,8 @@ def _examined(place: Any, recipe: Any, test: Any, threads: int | None, console: 
 
     from luban.data.open import open_dataset
     from luban.verbs.examine import examine, findings
-    from luban.verbs.preparing import Given, prepare
+    from luban.verbs.preparing import prepare
+    from luban.verbs.stacking import Given
 
     dataset = open_dataset(place, columns=recipe.columns, console=console)
     given = Given(test=None if test is None else open_dataset(test, like=dataset.schema, console=console))

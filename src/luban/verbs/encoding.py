@@ -12,13 +12,14 @@ from luban.collate import TABLE
 from luban.core import registry
 from luban.core.seed import derive
 from luban.data import division, encoded, loader
+from luban.data.loader import sampled
 from luban.protocols import Modelling, Shape, Spanning, Work
 from luban.recipe.recipe import Recipe
 from luban.training import spanning
 from luban.training.unit import HELD_BACK, Repairing, Training
 from luban.training.work_folder import TENSORS, WorkFolder
 from luban.training.writing import TASK
-from luban.verbs.preparing import Prepared, sampled
+from luban.verbs.preparing import Prepared
 
 if TYPE_CHECKING:
     from luban.data.tensor_preprocessor import TensorPreprocessor

@@ -9,11 +9,12 @@ from luban.core import registry
 from luban.core.deadline import Deadline
 from luban.core.seed import derive
 from luban.data import loader
+from luban.data.loader import sampled
 from luban.evidence.attribution import attributed
 from luban.evidence.finding import Finding
 from luban.evidence.judgement import Judgement
 from luban.protocols import Comparison, Condition, Examination
-from luban.verbs.preparing import Prepared, sampled
+from luban.verbs.preparing import Prepared
 
 MOST = 20_000
 """Rows of either side that conditions look at, at most."""

@@ -23,7 +23,7 @@ from luban.training.work_folder import WorkFolder
 from luban.verbs import asking, documents, forgetting, gates, licensing, tracking
 from luban.verbs.bundle import Bundle, load
 from luban.verbs.making import make
-from luban.verbs.preparing import Given
+from luban.verbs.stacking import Given
 
 Ask = Callable[[str], bool]
 """`ask(question)`: whether an edit may be applied; used with `repair="ask"`."""

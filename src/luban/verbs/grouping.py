@@ -12,6 +12,7 @@ from luban.core.deadline import Deadline
 from luban.core.errors import TrainingError
 from luban.core.seed import derive
 from luban.data import loader
+from luban.data.loader import sampled
 from luban.data.values import floats
 from luban.protocols import Form
 from luban.recipe.recipe import Candidate
@@ -20,7 +21,7 @@ from luban.training.pool import Pool
 from luban.training.unit import WHOLE, Training, Unit
 from luban.training.work_folder import WorkFolder
 from luban.verbs import comparing, exporting, stating, trainings, writing
-from luban.verbs.preparing import Prepared, sampled
+from luban.verbs.preparing import Prepared
 
 LOOKED_AT = 2_000
 """Rows by which clusterings are compared, at most: every pair of them is looked at."""

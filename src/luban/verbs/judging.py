@@ -16,6 +16,7 @@ from luban.core import registry
 from luban.core.deadline import Deadline
 from luban.core.seed import derive
 from luban.data import loader, values
+from luban.data.loader import sampled
 from luban.evidence.attribution import attributed
 from luban.evidence.finding import Finding
 from luban.evidence.fits import Remarks, Stages
@@ -29,7 +30,7 @@ from luban.training.fitting import settings
 from luban.training.unit import Training, Unit
 from luban.training.work_folder import WorkFolder
 from luban.verbs import encoding, examine
-from luban.verbs.preparing import Prepared, sampled
+from luban.verbs.preparing import Prepared
 from luban.verbs.repairing import Examined
 
 MOST = 20_000

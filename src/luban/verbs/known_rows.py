@@ -14,6 +14,7 @@ from luban.core.errors import DataError
 from luban.core.seed import derive
 from luban.data import loader, values
 from luban.data.dataset import Dataset
+from luban.data.loader import sampled
 from luban.data.open import open_dataset
 from luban.evidence.judgement import Slice
 from luban.evidence.measurement import Measurement
@@ -21,7 +22,7 @@ from luban.protocols import Modelling, Tagging
 from luban.recipe.recipe import Recipe
 from luban.verbs import documents, forecasts, judging, judging_given, tags
 from luban.verbs.bundle import Bundle
-from luban.verbs.preparing import sampled, weights
+from luban.verbs.stacking import weights
 
 if TYPE_CHECKING:
     import polars as pl

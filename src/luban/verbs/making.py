@@ -24,8 +24,9 @@ from luban.training.limits import ASKED, COPIES, LIBRARIES, ROW, Limits
 from luban.training.pool import Pool
 from luban.training.work_folder import WorkFolder
 from luban.verbs import encoding, grouping, judging, pretraining, proving, searching, showing, supervised, writing
-from luban.verbs.preparing import Given, prepare
+from luban.verbs.preparing import prepare
 from luban.verbs.repairing import Examined, examine_and_repair
+from luban.verbs.stacking import Given
 
 ENDING = 0.15
 """Share of `--time` kept for what follows the search: measuring, drawing, writing."""

@@ -16,6 +16,7 @@ from luban.core.console import SILENT, Console
 from luban.core.errors import UsageError
 from luban.core.seed import derive
 from luban.data import encoders, loader, values
+from luban.data.loader import sampled
 from luban.evidence.overview import Dependence, Overview
 from luban.explainers import _dependence, _surrogate
 from luban.protocols import Metric, Pieced
@@ -25,7 +26,6 @@ from luban.verbs.bundle import Bundle, opened
 from luban.verbs.explain import background_rows, numbers_of, page_target
 from luban.verbs.explained import Output, outputs
 from luban.verbs.explaining import UNITS, Question
-from luban.verbs.preparing import sampled
 
 if TYPE_CHECKING:
     import polars as pl

@@ -1,8 +1,5 @@
 """From a data set and a recipe to rows that are ready: roles, task, target, split, preprocessing. Nothing is fitted to
-test rows here or later.
-
-Test and validation rows that were given as data of their own stand behind the training rows in one table. Where the
-data came split, its own split is kept.
+test rows here or later. How rows that were given apart become one table is in `stacking`.
 """
 
 from __future__ import annotations
@@ -28,29 +25,14 @@ from luban.protocols import Arranged, Arranging, Asking, Encoder, Modelling, Pai
 from luban.recipe.recipe import Features, Recipe
 from luban.schema.schema import Schema
 from luban.training import packing, question, spanning, writing
-from luban.verbs import coding, pairs, pieces, tags
+from luban.verbs import coding, pairs, pieces, stacking, tags
+from luban.verbs.stacking import Counts, Given
 
 if TYPE_CHECKING:
     from luban.data.tensor_preprocessor import TensorPreprocessor
 
 LEARNED_FROM = 200_000
 """Rows that preprocessing is learned from at most: medians and vocabularies change no more beyond."""
-
-
-@dataclass(frozen=True)
-class Given:
-    """The data sets that stand beside the training data, where a person has them.
-
-    remember: raw texts that a language model should not forget.
-    """
-
-    test: Dataset | None = None
-    validation: Dataset | None = None
-    remember: Dataset | None = None
-
-    @property
-    def fingerprints(self) -> list[str | None]:
-        return [None if data is None else data.fingerprint for data in (self.test, self.validation)]
 
 
 @dataclass(frozen=True)
@@ -85,13 +67,83 @@ class Prepared:
         return self.tensors if view == "tensors" and self.tensors is not None else self.preprocessor
 
 
+@dataclass(frozen=True)
+class _Question:
+    """What is asked, of which rows. values: to predict; counts: of the rows that train, validate and test.
+
+    given_schema, ends: where rows were made of the data's, its own columns, and the one that says until when a target
+    reaches.
+    """
+
+    frame: pl.LazyFrame
+    schema: Schema
+    recipe: Recipe
+    task: Task
+    reason: str
+    values: pl.Series | None
+    counts: Counts
+    given_schema: Schema | None = None
+    ends: str | None = None
+
+
 def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
     """The rows of a data set, ready for this recipe.
 
     Raises UsageError for a column or class that is not there, and DataError for data that cannot be learned from.
     """
+    asked = _question(dataset, given, recipe)
+    frame, schema, recipe, task = asked.frame, asked.schema, asked.recipe, asked.task
+    classes: tuple[str, ...] = ()
+    target: PerRow | None = None
+    if asked.values is not None:
+        classes = task.classes(asked.values, recipe.positive)
+        target = task.encode(asked.values, classes)
+    if isinstance(task, Tagging):
+        task = task.of_tags(classes)
+    weight = stacking.weights(frame, schema)
+    aside = stacking.set_aside(dataset, given, schema, asked.counts)
+    unreadable = _unreadable(task, frame, schema, recipe, asked.values)
+    readable.refuse_many(unreadable, asked.counts.all, recipe.features, where=dataset.where)
+    divided = division.divide(
+        frame, schema, recipe, task, target, asked.counts.all,
+        given=aside.test if len(aside.test) else None,
+        # Validation rows choose, so they are never test rows.
+        kept=aside.validation if len(aside.validation) else None,
+        unreadable=unreadable, ends=asked.ends,
+    )  # fmt: skip
+    validation = divided.train[np.isin(divided.train, aside.validation)] if len(aside.validation) else None
+    if aside.own:
+        divided = replace(divided, reason="the data came split")
+    if recipe.train.rows is not None and recipe.train.rows < len(divided.train):
+        some = loader.sampled(divided.train, recipe.train.rows, derive(recipe.seed, "rows"))
+        divided = replace(divided, train=some)
+    if recipe.train.prior and target is not None:
+        own = asked.counts.all - (0 if aside.own else len(aside.test))
+        weight = _toward(recipe, classes, dense(target), weight, divided, own)
+    matrix, tensors = _encoders(dataset, frame, schema, recipe, task, divided.train)
+    return Prepared(
+        dataset=dataset,
+        frame=frame,
+        recipe=recipe,
+        schema=schema,
+        task=task,
+        task_reason=asked.reason,
+        classes=classes,
+        target=target,
+        weight=weight,
+        division=divided,
+        validation=validation,
+        preprocessor=matrix,
+        tensors=tensors,
+        dropped={**dataset.dropped, **divided.dropped},
+        given_schema=asked.given_schema,
+    )
+
+
+def _question(dataset: Dataset, given: Given, recipe: Recipe) -> _Question:
+    """The roles of columns, the task, and the rows as the task takes them."""
     schema = pairs.read(pieces.read(tags.read(roles.assign(dataset, recipe), recipe), recipe), recipe)
-    frame, parts = _stacked(dataset, given, schema)
+    frame, counts = stacking.stacked(dataset, given, schema)
     values = _target(frame, schema, recipe)
     name, reason = _asked(dataset, frame, schema, values, recipe)
     task: Task = registry.find("tasks", name)
@@ -106,63 +158,47 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
     if isinstance(task, Spanning) and values is not None:
         values = pieces.placed(task, frame, schema, values)
     arranged = _arranged(task, frame, schema, recipe, given)
-    given_schema, ends = None, None
-    if arranged is not None:
-        given_schema, ends = schema, arranged.ends
-        frame, schema, recipe, task = arranged.frame.lazy(), arranged.schema, arranged.recipe, arranged.task
-        values, parts = _target(frame, schema, recipe), (arranged.frame.height, 0, 0)
-        reason = "; ".join([reason, *(f"{count:,} {why}" for why, count in arranged.told.items())])
-    classes, target = ((), None) if values is None else _encoded(task, values, recipe)
-    if isinstance(task, Tagging):
-        task = task.of_tags(classes)
-    weight = weights(frame, schema)
-    tested, validated, own = _set_aside(dataset, given, schema, parts)
-    unreadable = readable.scan(frame, schema.inputs, recipe.features)
+    if arranged is None:
+        return _Question(frame, schema, recipe, task, reason, values, counts)
+    made = arranged.frame.lazy()
+    return _Question(
+        frame=made,
+        schema=arranged.schema,
+        recipe=arranged.recipe,
+        task=arranged.task,
+        reason="; ".join([reason, *(f"{count:,} {why}" for why, count in arranged.told.items())]),
+        values=_target(made, arranged.schema, arranged.recipe),
+        counts=Counts(arranged.frame.height, 0, 0),
+        given_schema=schema,
+        ends=arranged.ends,
+    )
+
+
+def _unreadable(
+    task: Task, frame: pl.LazyFrame, schema: Schema, recipe: Recipe, values: pl.Series | None
+) -> tuple[Unreadable, ...]:
+    """The rows that the task cannot learn from, each with its reason. values: to predict."""
     if isinstance(task, Tagging) and values is not None:
-        unreadable = tags.unreadable(task, frame, schema.inputs[0].name, values)
+        return tags.unreadable(task, frame, schema.inputs[0].name, values)
     if isinstance(task, Spanning) and values is not None:
-        unreadable = pieces.unreadable(task, frame, schema, values)
+        return pieces.unreadable(task, frame, schema, values)
     if isinstance(task, Pairing):
-        unreadable = pairs.unreadable(frame, schema)
-    readable.refuse_many(unreadable, sum(parts), recipe.features, where=dataset.where)
-    divided, validation = _divided(
-        frame, schema, recipe, task, target, sum(parts), tested, validated, unreadable, ends=ends
-    )
-    if own:
-        divided = replace(divided, reason="the data came split")
-    if recipe.train.rows is not None and recipe.train.rows < len(divided.train):
-        divided = replace(divided, train=sampled(divided.train, recipe.train.rows, derive(recipe.seed, "rows")))
-    if recipe.train.prior and target is not None:
-        weight = _toward(recipe, classes, dense(target), weight, divided, sum(parts) - len(tested) * (not own))
-    inputs = [column.name for column in schema.inputs]
-    if not inputs:
-        raise DataError("no column is left to learn from.", where=dataset.where, fix=f"luban inspect {dataset.where}")
-    learned_from = sampled(divided.train, LEARNED_FROM, derive(recipe.seed, "preprocessing"))
-    teaching = loader.take(frame, learned_from, inputs)
-    matrix, tensors = _encoders(teaching, schema, recipe, task)
-    return Prepared(
-        dataset=dataset,
-        frame=frame,
-        recipe=recipe,
-        schema=schema,
-        task=task,
-        task_reason=reason,
-        classes=classes,
-        target=target,
-        weight=weight,
-        division=divided,
-        validation=validation,
-        preprocessor=matrix,
-        tensors=tensors,
-        dropped={**dataset.dropped, **divided.dropped},
-        given_schema=given_schema,
-    )
+        return pairs.unreadable(frame, schema)
+    return readable.scan(frame, schema.inputs, recipe.features)
 
 
 def _encoders(
-    teaching: pl.DataFrame, schema: Schema, recipe: Recipe, task: Task
+    dataset: Dataset, frame: pl.LazyFrame, schema: Schema, recipe: Recipe, task: Task, train: Array
 ) -> tuple[Preprocessor, TensorPreprocessor | None]:
-    """How models see the rows: as a matrix and as tensors, by what they teach, or as an autoencoder saw others."""
+    """How models see the rows: as a matrix and as tensors, fitted on training rows, or as an autoencoder saw others.
+
+    Raises DataError where no column is left.
+    """
+    inputs = [column.name for column in schema.inputs]
+    if not inputs:
+        raise DataError("no column is left to learn from.", where=dataset.where, fix=f"luban inspect {dataset.where}")
+    learned_from = loader.sampled(train, LEARNED_FROM, derive(recipe.seed, "preprocessing"))
+    teaching = loader.take(frame, learned_from, inputs)
     known = coding.as_learned(schema, recipe)
     if isinstance(known, Preprocessor):
         return known, None
@@ -249,28 +285,6 @@ def _tensors(frame: pl.DataFrame, schema: Schema, features: Features) -> TensorP
     return TensorPreprocessor.fit(frame, schema, features)
 
 
-def sampled(rows: Array, most: int, seed: int) -> Array:
-    """At most this many of the rows, in their order; the same ones for the same seed."""
-    if len(rows) <= most:
-        return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-
-
-def _stacked(dataset: Dataset, given: Given, schema: Schema) -> tuple[pl.LazyFrame, tuple[int, int, int]]:
-    """One table of training, validation and test rows, in this order, and how many there are of each."""
-    used = [column.name for column in schema.columns if column.role not in ("ignored", "split")]
-    frames, counts = [dataset.frame.select(used)], [dataset.rows]
-    for part in (given.validation, given.test):
-        counts.append(0 if part is None else part.rows)
-        if part is not None:
-            missing = [name for name in used if name not in part.frame.collect_schema().names()]
-            if missing:
-                raise DataError(f"the column '{missing[0]}' is missing.", where=part.where, fix="give the same columns")
-            frames.append(part.frame.select(used))
-    stacked = frames[0] if len(frames) == 1 else pl.concat(frames, how="vertical_relaxed")
-    return stacked, (counts[0], counts[1], counts[2])
-
-
 def _target(frame: pl.LazyFrame, schema: Schema, recipe: Recipe) -> pl.Series | None:
     """The values to predict; of several columns one column of structs."""
     names = [column.name for column in schema.with_role("target")]
@@ -279,88 +293,3 @@ def _target(frame: pl.LazyFrame, schema: Schema, recipe: Recipe) -> pl.Series | 
         return None
     wanted = pl.col(names[0]) if len(names) == 1 else pl.struct(names)
     return frame.select(wanted).collect(engine="streaming").to_series()
-
-
-def _encoded(task: Task, values: pl.Series, recipe: Recipe) -> tuple[tuple[str, ...], PerRow]:
-    classes = task.classes(values, recipe.positive)
-    return classes, task.encode(values, classes)
-
-
-def weights(frame: pl.LazyFrame, schema: Schema) -> Array | None:
-    """(rows,) what each row weighs; None where no column says so. Raises DataError for what is no weight."""
-    column = schema.one("weight")
-    if column is None:
-        return None
-    values = frame.select(pl.col(column.name).cast(pl.Float64, strict=False)).collect().to_series()
-    found = values.fill_null(float("nan")).to_numpy()
-    bad = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
-    if len(bad):
-        raise DataError(
-            f"row {bad[0]} has no weight of 0 or more.",
-            where=f"column '{column.name}'",
-            fix="fill or leave out the row",
-        )
-    return found
-
-
-def _set_aside(
-    dataset: Dataset, given: Given, schema: Schema, parts: tuple[int, int, int]
-) -> tuple[Array, Array, bool]:
-    """The rows that test, the rows that validate, and whether the data itself says which rows test.
-
-    Raises UsageError where a person and the data both do, and DataError for a part that is none.
-    """
-    trained, validated, tested = parts
-    tests = np.arange(trained + validated, trained + validated + tested)
-    validates = np.arange(trained, trained + validated)
-    column = schema.one("split")
-    if column is None:
-        return tests, validates, False
-    named = dataset.frame.select(column.name).collect().to_series()
-    for option, part, own, by_hand in (
-        ("--test", given.test, "test", tests),
-        ("--validation", given.validation, "validation", validates),
-    ):
-        rows = int((named == own).sum())
-        if len(by_hand) and rows and part is not None:
-            raise UsageError(
-                f"the data came split, with {rows:,} {own} rows of its own ('{column.name}' in {dataset.where}), and "
-                f"{option} gives {part.rows:,} more ({part.where}).",
-                where=option,
-                fix=f"leave out {option}, or the split of the data: --set split.kind=random",
-            )
-    if not (named == "train").any():
-        raise DataError("no row is one to train on.", where=f"{dataset.where}, column '{column.name}'")
-    of_test = np.flatnonzero((named == "test").to_numpy())
-    validates = np.concatenate([np.flatnonzero((named == "validation").to_numpy()), validates])
-    return np.concatenate([of_test, tests]), validates, len(of_test) > 0
-
-
-def _divided(
-    frame: pl.LazyFrame,
-    schema: Schema,
-    recipe: Recipe,
-    task: Task,
-    target: PerRow | None,
-    rows: int,
-    tests: Array,
-    validates: Array,
-    unreadable: tuple[Unreadable, ...] = (),
-    *,
-    ends: str | None = None,
-) -> tuple[Division, Array | None]:
-    """The division, and the training rows that are there to choose and calibrate on."""
-    divided = division.divide(
-        frame,
-        schema,
-        recipe,
-        task,
-        target,
-        rows,
-        given=tests if len(tests) else None,
-        # Validation rows choose, so they are never test rows.
-        kept=validates if len(validates) else None,
-        unreadable=unreadable,
-        ends=ends,
-    )
-    return divided, divided.train[np.isin(divided.train, validates)] if len(validates) else None

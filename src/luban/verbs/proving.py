@@ -12,11 +12,12 @@ import numpy as np
 from luban.batch import Array, Batch, dense
 from luban.core.seed import derive
 from luban.data import division, loader
+from luban.data.loader import sampled
 from luban.protocols import Target, Task
 from luban.recipe.recipe import Candidate
 from luban.training.fitting import fit_candidate
 from luban.verbs import encoding
-from luban.verbs.preparing import Prepared, sampled
+from luban.verbs.preparing import Prepared
 
 QUICK = Candidate(model="linear")
 MOST = 5_000

@@ -11,6 +11,7 @@ from luban.core import fingerprint
 from luban.core.console import Console
 from luban.core.seed import derive
 from luban.data import loader
+from luban.data.loader import sampled
 from luban.evidence.measurement import Measurement
 from luban.features import _given as given_tokenizer
 from luban.protocols import Modelling
@@ -19,7 +20,8 @@ from luban.verbs import documents, encoding, forecasts
 from luban.verbs.bundle import Bundle
 from luban.verbs.known_rows import Rows, answered
 from luban.verbs.measuring import TEXTS, figures
-from luban.verbs.preparing import Given, prepare, sampled
+from luban.verbs.preparing import prepare
+from luban.verbs.stacking import Given
 
 
 def given(bundle: Bundle, rows: Rows) -> list[Measurement]:

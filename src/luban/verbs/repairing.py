@@ -18,7 +18,8 @@ from luban.protocols import Condition, Examination
 from luban.recipe.edit import RecipeEdit
 from luban.recipe.recipe import Recipe
 from luban.verbs import examine
-from luban.verbs.preparing import Given, Prepared, prepare
+from luban.verbs.preparing import Prepared, prepare
+from luban.verbs.stacking import Given
 
 MOST_ROUNDS = 3
 """Repairs can uncover further problems; after this many rounds the rest is reported."""

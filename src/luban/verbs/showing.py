@@ -15,11 +15,12 @@ from luban.bundle.bundle import Stored, rebuild_form
 from luban.core.deadline import Deadline
 from luban.core.errors import UsageError
 from luban.data import loader
+from luban.data.loader import sampled
 from luban.protocols import Effort
 from luban.verbs import encoding
 from luban.verbs.answering import Answerer
 from luban.verbs.explaining import Question, explanations
-from luban.verbs.preparing import Prepared, sampled
+from luban.verbs.preparing import Prepared
 
 EACH = 3
 LOOKED_AT = 2_000

@@ -11,12 +11,13 @@ from luban.core import registry
 from luban.core.deadline import Deadline
 from luban.core.seed import derive
 from luban.data import loader
+from luban.data.loader import sampled
 from luban.protocols import Encoder, Metric
 from luban.runtime.answering import Answering
 from luban.training import importance as permuting
 from luban.training.choosing import Chosen
 from luban.verbs import encoding
-from luban.verbs.preparing import Prepared, sampled
+from luban.verbs.preparing import Prepared
 
 EXPLAINED = 2_000
 """Test rows by which the importance of columns is measured, at most."""

@@ -19,6 +19,7 @@ from luban.core.seed import derive
 from luban.data import loader
 from luban.data.check import conform
 from luban.data.dataset import Dataset
+from luban.data.loader import sampled
 from luban.data.preprocessor import Preprocessor
 from luban.protocols import Sides
 from luban.schema.schema import Schema
@@ -26,7 +27,7 @@ from luban.training import domains
 from luban.training.domains import Domains, Narrowed
 from luban.verbs.answering import SLICE
 from luban.verbs.bundle import Bundle
-from luban.verbs.preparing import sampled, weights
+from luban.verbs.stacking import weights
 
 MOST = 2_000
 """Rows of either side that are told apart, at most: enough to see an area of 0.55, in seconds."""
