@@ -9,7 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from luban.reports.charts._svg import Scale, element, ticks
+from luban.reports.charts._svg import HEADING, Scale, element, ticks
+from luban.reports.charts.curve import Curve, curves
+from luban.reports.charts.fan import Fan, fan
 from luban.reports.charts.histogram import histogram
 from luban.reports.charts.importance import importance
 from luban.reports.charts.reliability import reliability
@@ -49,6 +51,16 @@ def test_values_without_a_place_are_left_out() -> None:
 def test_a_dot_stays_in_the_picture_whatever_its_value() -> None:
     rows = [Whisker("rmse", 1e300, 0.0, 1e301, 1e308, 0.0, math.inf), Whisker("mae", 0.0, 0.0, 0.0, 0.0, 0.0, math.inf)]
     assert all(0 <= x <= 360 for x, _ in circles(whiskers("w", "title", rows, "constant")))
+
+
+def test_headings_end_within_the_picture() -> None:
+    long = "pretrained-image " * 9
+    drawn = curves("c", long, "told", [Curve(long, "step", [[(0.0, 1.0)]])])
+    ahead = fan("f", "Forecasts", [Fan(long, [1.0], [2.0], [2.0], [], [])])
+    for picture in (drawn, ahead):
+        texts = [one.text or "" for one in ElementTree.fromstring(picture).iter(f"{SVG}text")]
+        assert max(map(len, texts)) == HEADING and texts[0].endswith("…")
+    assert ElementTree.fromstring(drawn)[0].text == long, "who has it read aloud hears all of it"
 
 
 def test_texts_are_escaped() -> None:

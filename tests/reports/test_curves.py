@@ -53,6 +53,12 @@ def test_what_a_kill_made_twice_counts_once_and_what_was_begun_with_larger_steps
     assert courses([BEGUN, *larger, {"unit": UNIT, "memory": "halved"}, *KNOWN[1:]])[UNIT] == courses(KNOWN)[UNIT]
 
 
+def test_settings_are_read_above_the_picture_where_they_may_be_long() -> None:
+    document = page.render(view("binary", history=KNOWN))
+    assert "<h3>svm(C=10)</h3>" in document
+    assert ">loss</text>" in _first_picture(document)
+
+
 def test_the_training_whose_weights_answer_is_shown() -> None:
     folds = [{**line, "unit": UNIT.replace("whole", "fold0"), "train_loss": 7.0} for line in KNOWN]
     other = [{**line, "unit": "mlp-0-0-whole", "label": "mlp"} for line in KNOWN]

@@ -81,8 +81,8 @@ def _drawn(course: Course, place: int) -> dict[str, Any]:
     told = [f"The loss on training rows goes from {number(train[0][1])} to {number(train[-1][1])}"]
     if best is not None:
         told.append(f"on rows that say when to stop it is lowest in epoch {best[0]}, at {number(best[1])}")
-    label = text(course.label, 60)
-    panels = [Curve(f"{label}: loss", "epoch", [_spread(train), _spread(held_out)], best)]
+    label = text(course.label, 200)
+    panels = [Curve("loss", "epoch", [_spread(train), _spread(held_out)], best)]
     if rate:
         panels.append(Curve("learning rate", "step", [_spread(rate)]))
     rows = [

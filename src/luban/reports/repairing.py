@@ -25,7 +25,7 @@ def picture(repair: Document, place: int) -> Markup:
             for name, points in (("before", before), ("after", after)) if points]  # fmt: skip
     title = f"Loss before and after: {changes}"
     # The line of the training that answers is the solid one.
-    panel = Curve(title, "step", [after, before])
+    panel = Curve("loss", "step", [after, before])
     return curves(f"repair-{place}", title, f"{text(repair.get('model', ''), 60)}. {'; '.join(told)}.", [panel])
 
 

@@ -9,8 +9,12 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from luban.reports.numbers import text
+
 WIDTH = 360
 """Units across: about as many as a phone has points, so that text keeps its size there."""
+HEADING = 45
+"""Letters of a heading that fit above axes."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,11 @@ def label(content: str, x: float, y: float, *, anchor: str = "start", style: str
     """Text at a place."""
     named = {"class_": style} if style else {}
     return element("text", content, x=x, y=y, text_anchor=anchor, **named)
+
+
+def heading(content: str, x: float, y: float) -> Markup:
+    """The heading above axes, cut to the letters that fit into the picture."""
+    return label(text(content, HEADING), x, y, style="strong")
 
 
 def line(x1: float, y1: float, x2: float, y2: float, style: str) -> Markup:

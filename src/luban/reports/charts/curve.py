@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from luban.reports.charts._svg import WIDTH, Scale, element, label, line, path, picture, ticks
+from luban.reports.charts._svg import WIDTH, Scale, element, heading, label, line, path, picture, ticks
 from luban.reports.numbers import number
 
 HEIGHT = 190
@@ -44,7 +44,7 @@ def _panel(panel: Curve, top: float) -> list[Markup]:
     floor = top + HEIGHT - BOTTOM
     placed = [[(x(across), y(value)) for across, value in points] for points in panel.lines if points]
     return [
-        label(panel.title, LEFT, top + 14, style="strong"),
+        heading(panel.title, LEFT, top + 14),
         *[line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "grid") for tick in up],
         *[label(number(tick), LEFT - 6, y(tick) + 4, anchor="end", style="muted") for tick in up],
         *[label(number(tick), x(tick), floor + 14, anchor="middle", style="muted") for tick in along if tick % 1 == 0],

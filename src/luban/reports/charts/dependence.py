@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from luban.reports.charts._svg import WIDTH, Scale, element, label, line, path, picture, ticks
+from luban.reports.charts._svg import WIDTH, Scale, element, heading, label, line, path, picture, ticks
 from luban.reports.numbers import number, text
 
 HEIGHT = 210
@@ -46,7 +46,7 @@ def _panel(column: Mapping[str, Any], top: float) -> list[Markup]:
     up = ticks(min(every), max(every), 3)
     across = [x(place) for place in at]
     return [
-        label(text(column["column"], 40), LEFT, top + 14, style="strong"),
+        heading(column["column"], LEFT, top + 14),
         *[line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "grid") for tick in up],
         *[label(number(tick), LEFT - 6, y(tick) + 4, anchor="end", style="muted") for tick in up],
         *[element("path", d=path([*zip(across, map(y, curve), strict=True)]), class_="grid") for curve in curves],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from luban.reports.charts._svg import WIDTH, Scale, element, label, line, path, picture, ticks
+from luban.reports.charts._svg import WIDTH, Scale, element, heading, label, line, path, picture, ticks
 from luban.reports.numbers import number
 
 HEIGHT = 190
@@ -46,7 +46,7 @@ def _window(window: Fan, top: float) -> list[Markup]:
     area = [*zip(ahead, map(y, window.low), strict=False), *reversed([*zip(ahead, map(y, window.high), strict=False)])]
     came = zip(ahead, map(y, window.truth), strict=False)
     return [
-        label(window.title, LEFT, top + 14, style="strong"),
+        heading(window.title, LEFT, top + 14),
         *[line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "grid") for tick in ticks(low, high, 3)],
         *[label(number(tick), LEFT - 6, y(tick) + 4, anchor="end", style="muted") for tick in ticks(low, high, 3)],
         *([element("path", d=f"{path(area)}Z", class_="area")] if area else []),
