@@ -17,7 +17,7 @@ from luban.core.errors import UsageError
 from luban.protocols import Form, Work
 from luban.recipe.recipe import Candidate
 from luban.runtime import graph
-from luban.training.fitting import settings
+from luban.training.settings import settings
 from models.tables import ESTIMATORS, ROWS, UNSEEN, WIDTH, fit, table
 
 SEQUENCES = frozenset(

@@ -21,7 +21,7 @@ from luban.origins import naming
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate, Features, Train
 from luban.training import beginning, optimizing
-from luban.training.fitting import settings
+from luban.training.settings import settings
 from origins import tiny
 
 TEXT = registry.find("models", "pretrained-text")

@@ -18,8 +18,9 @@ from luban.origins import naming
 from luban.protocols import Work
 from luban.recipe.recipe import Candidate, Features, Train
 from luban.training import beginning, deciding
-from luban.training.fitting import fit_candidate, settings
+from luban.training.fitting import fit_candidate
 from luban.training.inside import inside
+from luban.training.settings import settings
 from luban.verbs.asking import recipe_of
 from origins import tiny
 

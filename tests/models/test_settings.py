@@ -9,7 +9,7 @@ import pytest
 
 from luban.core.errors import UsageError
 from luban.recipe.recipe import Candidate
-from luban.training.fitting import settings
+from luban.training.settings import settings
 from luban.training.unit import sees_tensors
 from models.tables import ESTIMATORS, UNSEEN, fit, table
 

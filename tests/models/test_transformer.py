@@ -9,7 +9,7 @@ import torch
 from luban.core.errors import UsageError
 from luban.models._attention import Attention, rotated
 from luban.recipe.recipe import Candidate
-from luban.training.fitting import settings
+from luban.training.settings import settings
 from models import references
 from models.networks import SHAPES, alone, inputs, network, weights
 from models.references import under

@@ -15,6 +15,7 @@ from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import computing, deciding, duration, early, gathering, rates
 from luban.training.batches import Order
+from luban.training.choices import Choices
 from training.networks import CANDIDATE, table
 
 OPEN = ("epochs", "batch_size", "learning_rate", "augment", "precision", "device", "patience", "threads", "stopping")
@@ -34,7 +35,7 @@ def test_nothing_is_left_open_and_each_choice_has_its_reason(chosen):
     assert "auto" not in {getattr(chosen.train, key) for key in OPEN if key != "augment"}
     assert set(chosen.reasons) == set(OPEN)
     assert all(len(reason) > 10 for reason in chosen.reasons.values())
-    assert deciding.Choices.from_json(chosen.to_json()) == chosen
+    assert Choices.from_json(chosen.to_json()) == chosen
 
 
 def test_the_same_rows_are_decided_alike(chosen):

@@ -19,7 +19,7 @@ from luban.origins import coded
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate
 from luban.training import beginning
-from luban.training.fitting import settings
+from luban.training.settings import settings
 from luban.verbs.asking import recipe_of
 from luban.verbs.embed import embed
 from verbs.program import luban as program

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +33,12 @@ from luban.training import (
     several,
 )
 from luban.training.beginning import begun, customary, pretrained
-from luban.training.estimating import Estimate, Room
-from luban.training.fitting import settings
+from luban.training.choices import Choices
+from luban.training.estimating import Room
 from luban.training.gathering import Part
 from luban.training.inside import inside
 from luban.training.loss import Loss, loss_of
+from luban.training.settings import settings
 from luban.training.writing import TASK
 
 if TYPE_CHECKING:
@@ -59,39 +59,6 @@ FEWEST_CHANGED = 10
 """Epochs from which changed rows are worth their noise: with fewer a network sees each row too seldom to overfit."""
 TRIED = 8
 """Batches that are measured on."""
-
-
-@dataclass(frozen=True)
-class Choices:
-    """train: the recipe's part with nothing left open. reasons: by key, in words, of what was open. estimate: what the
-    training will take, where that is counted.
-    """
-
-    train: Train
-    reasons: Mapping[str, str]
-    estimate: Estimate | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        told = {} if self.estimate is None else {"estimate": self.estimate.to_json()}
-        return {"train": self.train.model_dump(mode="json"), "reasons": dict(self.reasons), **told}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Choices:
-        estimate = Estimate(**document["estimate"]) if "estimate" in document else None
-        return cls(Train.model_validate(document["train"]), document["reasons"], estimate)
-
-    def chosen(self) -> dict[str, Any]:
-        """The values of what was open."""
-        return {key: getattr(self.train, key) for key in sorted(self.reasons)}
-
-    def open(self, key: str) -> bool:
-        """Whether nobody has said yet what it is."""
-        return bool(getattr(self.train, key) == "auto")
-
-    def decided(self, reason: str, **values: Any) -> Choices:
-        """The same with these values of its training, for this reason."""
-        reasons = {**self.reasons, **dict.fromkeys(values, reason)}
-        return replace(self, train=self.train.model_copy(update=values), reasons=reasons)
 
 
 @dataclass(frozen=True)

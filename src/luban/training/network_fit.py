@@ -20,13 +20,13 @@ from luban.evidence.trace import Trace
 from luban.recipe.recipe import Candidate
 from luban.training import halving
 from luban.training.checkpoint import Checkpoints, Saved
+from luban.training.choices import Choices
 from luban.training.distributed import ALONE, Team
 from luban.training.pausing import Pause
 from luban.training.unit import WHOLE, Training, Unit
 from luban.training.work_folder import WorkFolder
 
 if TYPE_CHECKING:
-    from luban.training.deciding import Choices
     from luban.training.estimating import Room
     from luban.training.gradient import Trained
 
@@ -112,7 +112,7 @@ class NetworkFit:
                 smaller, reasons = halving.halved(sizes, candidate.model)
                 asked = asked.model_copy(update={"train": {**asked.train, **{k: getattr(smaller, k) for k in reasons}}})
 
-        return deciding.Choices.from_json(self.folder.decided(candidate, decide))
+        return Choices.from_json(self.folder.decided(candidate, decide))
 
     def tell_choices(self) -> None:
         """Tells the history what was decided, and why."""
@@ -191,7 +191,7 @@ class NetworkFit:
             team=team,
             trace=Trace() if trace is None else trace,
             pause=pause,
-            recipe=tracing.settings(self.unit.candidate, choices),
+            recipe=tracing.editable(self.unit.candidate, choices),
             by_time="steps" in choices.reasons,
         )
         return gradient.fit(self.rows(), self.training.work, self.unit.candidate, asked)

@@ -21,8 +21,8 @@ from luban.core.errors import UsageError
 from luban.protocols import Entry, Form, Model, NetworkModel, Work
 from luban.recipe.recipe import Candidate, Models, Recipe
 from luban.training import several
-from luban.training.fitting import settings
 from luban.training.pool import Pool
+from luban.training.settings import settings
 from luban.training.unit import EVERYTHING, Training, Unit, by_gradient, sees_tensors
 from luban.training.work_folder import WorkFolder
 from luban.training.worker import fit_unit

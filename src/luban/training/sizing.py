@@ -17,7 +17,7 @@ from luban.batch import Batch, Ragged
 from luban.core import registry
 from luban.protocols import Sizing
 from luban.recipe.recipe import Candidate
-from luban.training.fitting import settings
+from luban.training.settings import settings
 from luban.training.unit import Training
 
 

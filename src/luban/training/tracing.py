@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from luban.evidence.trace import Check, Told, Trace
 from luban.training import optimizing, program
+from luban.training.settings import settings
 from luban.training.signals import Recorder
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from luban.protocols import Work
     from luban.recipe.recipe import Candidate, Train
-    from luban.training.deciding import Choices
+    from luban.training.choices import Choices
     from luban.training.gathering import Part
 
 MOST_LOSSES = 4_096
@@ -31,14 +32,12 @@ TARGETS = 5
 """Batches whose targets say what a constant answer would cost."""
 
 
-def settings(candidate: Candidate, choices: Choices) -> dict[str, Any]:
+def editable(candidate: Candidate, choices: Choices) -> dict[str, Any]:
     """What an edit can change of a candidate: JSON values of the recipe by path, those of the defaults included.
 
     What was open is `auto`, whatever was decided: to leave it open would change nothing.
     """
-    from luban.training.fitting import settings as checked
-
-    own = checked(candidate).model_dump(mode="json")
+    own = settings(candidate).model_dump(mode="json")
     told = {f"model.{candidate.model}.{name}": value for name, value in own.items()}
     train = optimizing.at(choices.train).model_dump(mode="json") | dict.fromkeys(choices.reasons, "auto")
     return told | {f"train.{name}": value for name, value in train.items()}

@@ -30,7 +30,7 @@ from luban.training.network_fit import NetworkFit, Trainer, alone
 from luban.training.pausing import Pause
 
 if TYPE_CHECKING:
-    from luban.training.deciding import Choices
+    from luban.training.choices import Choices
     from luban.training.gradient import Trained
 
 MOST_PARTS = 3

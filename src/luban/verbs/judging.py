@@ -26,7 +26,7 @@ from luban.recipe.recipe import Candidate, Recipe
 from luban.schema.schema import Schema
 from luban.training import calibration, probing, search
 from luban.training.choosing import Chosen, mixed
-from luban.training.fitting import settings
+from luban.training.settings import settings
 from luban.training.unit import Training, Unit
 from luban.training.work_folder import WorkFolder
 from luban.verbs import encoding, examine

@@ -25,8 +25,8 @@ from luban.recipe.edit import RecipeEdit, changed
 from luban.recipe.recipe import Candidate, Recipe
 from luban.training import proof, search
 from luban.training.choosing import HeldOut, mixed
-from luban.training.fitting import settings
 from luban.training.search import Outcome
+from luban.training.settings import settings
 from luban.training.unit import by_gradient
 from luban.verbs import encoding, measuring
 from luban.verbs.examine import OUT_OF_TIME

@@ -20,8 +20,8 @@ from luban.forms.network import build
 from luban.protocols import Form
 from luban.recipe.recipe import Candidate
 from luban.training import allocating
-from luban.training.fitting import settings
 from luban.training.inside import inside
+from luban.training.settings import settings
 from luban.training.unit import WHOLE, Training, Unit
 from luban.training.work_folder import WorkFolder
 from luban.verbs import ending, forgetting
