@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from luban.core.errors import BundleError, UsageError
-from luban.origins import causal, naming
+from luban.origins import causal, causal_configs, naming
 from origins import speaking
 
 
@@ -20,7 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return speaking.write(tmp_path / "tiny")
 
 
-@pytest.mark.parametrize("kind", causal.KINDS)
+@pytest.mark.parametrize("kind", causal_configs.KINDS)
 def test_a_folder_gives_the_network_that_transformers_opens(kind: str, tmp_path: Path) -> None:
     folder = speaking.write(tmp_path / "tiny", kind)
     found = causal.find(str(folder))

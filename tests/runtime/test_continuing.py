@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from luban.origins import causal
+from luban.origins import causal, causal_configs
 from luban.runtime import continuing
 from luban.runtime.continuing import Choice, Written
 from origins import speaking
 
 
-@pytest.mark.parametrize("kind", causal.KINDS)
+@pytest.mark.parametrize("kind", causal_configs.KINDS)
 def test_greedy_tokens_are_those_of_transformers(kind: str, tmp_path: Path) -> None:
     origin = causal.find(str(speaking.write(tmp_path / "tiny", kind)))
     network, quick = origin.network(), continuing.prepared(origin.network(), "float32")

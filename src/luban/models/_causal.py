@@ -22,9 +22,9 @@ class Origin(_begun.Begun):
 
     @classmethod
     def known(cls, config: dict[str, Any]) -> dict[str, Any]:
-        from luban.origins import causal
+        from luban.origins import causal_configs
 
-        return causal.checked(config)
+        return causal_configs.checked(config)
 
 
 class Beginning(_begun.Beginning):

@@ -5,7 +5,8 @@
     configs  which architectures are built, within which sizes, and the building itself
     pictures, inverted_residuals  the same of networks of images, whose layers are luban's own
     sounds   the same of encoders of sounds; ctranslate2, from_ctranslate2 bring the files of CTranslate2 into theirs
-    causal   language models that continue a text; gguf, from_gguf bring the files of llama.cpp into their layout
+    causal, causal_configs  language models that continue a text, and which configs of them are taken
+    gguf, from_gguf  bring the files of llama.cpp into the layout of language models
     weighing from the weights of a folder into what was built
 
 Nothing of a folder is run. A recipe names an origin by its content, so that a bundle holds no path.

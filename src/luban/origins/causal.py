@@ -1,7 +1,7 @@
 """Language models that continue a text, as places to begin from: a folder as `transformers` writes it, a GGUF file, or
 the folder `model` of a bundle.
 
-    config.json         the architecture, of `KINDS`
+    config.json         the architecture, of `causal_configs.KINDS`
     *.safetensors       the weights
     tokenizer.json      how texts are cut
     tokenizer_config.json, chat_template.jinja    the marks, and how the turns of a chat become one text
@@ -22,25 +22,19 @@ from typing import TYPE_CHECKING, Any
 from luban.core import fingerprint
 from luban.core.errors import BundleError, UsageError
 from luban.core.lazy import require
-from luban.core.strict_json import shown
 from luban.core.suggest import did_you_mean, fold
 from luban.data import cache, catalogue
 from luban.features import _given as given
 from luban.features.chat import template
-from luban.origins import configs, layout, naming
+from luban.origins import causal_configs, configs, from_gguf, layout, naming
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import nn
 
-KINDS = configs.WRITERS
-"""The architectures that are built; each is tested with tiny random weights."""
 MODEL = "model"
 """Of a bundle: the folder that `transformers` opens."""
 _PLACES = ("max_position_embeddings", "n_positions")
-_TURNING = ("rope_parameters", "rope_scaling")
-_MIXING = ("conv", "full_attention")
-"""What a layer of LFM2 may be."""
 _TOLD, _TEMPLATE, _ENDS = "tokenizer_config.json", "chat_template.jinja", "generation_config.json"
 _CURE = "give a bundle or a folder with config.json, model.safetensors and tokenizer.json, or a GGUF file"
 
@@ -49,8 +43,8 @@ _CURE = "give a bundle or a folder with config.json, model.safetensors and token
 class Causal:
     """A language model on disk.
 
-    sha256: of what it is. config: as `checked` keeps it. ends: the numbers of the tokens that end an answer.
-    template: how the turns of a chat become one text; None where it has none.
+    sha256: of what it is. config: as `causal_configs.checked` keeps it. ends: the numbers of the tokens that end an
+    answer. template: how the turns of a chat become one text; None where it has none.
     """
 
     path: Path
@@ -101,30 +95,6 @@ class Causal:
         return _filled(self, turns, ask)
 
 
-def checked(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with what decides the network, and nothing else. Raises ValueError, in words, for one not taken.
-
-    >>> checked({"model_type": "gpt2", "n_embd": 8, "architectures": ["GPT2LMHeadModel"]})
-    {'model_type': 'gpt2', 'n_embd': 8}
-    """
-    kind = document.get("model_type")
-    if kind not in KINDS:
-        raise ValueError(f"its kind is {shown(kind)}, and of language models {', '.join(KINDS)} are known")
-    kept = configs.plain(document)
-    for name in _TURNING:
-        part = document.get(name)
-        if isinstance(part, dict):
-            kept[name] = configs.plain(part)
-    if kind == "lfm2" and "layer_types" in document:
-        layers = document["layer_types"]
-        if not isinstance(layers, list) or len(layers) > configs.LARGEST["num_hidden_layers"]:
-            raise ValueError("'layer_types' is no list of layers")
-        if strange := [each for each in layers if each not in _MIXING]:
-            raise ValueError(f"'layer_types' holds {shown(strange[0])}, and {', '.join(_MIXING)} are known")
-        kept["layer_types"] = list(layers)
-    return dict(sorted(kept.items()))
-
-
 def find(name: str) -> Causal:
     """The language model of a name: a bundle, a folder, a GGUF file, or a sample such as `smollm2`; or `sha256:...`, as
     recipes have it.
@@ -147,8 +117,6 @@ def find(name: str) -> Causal:
     if path.is_file():
         if path.suffix.lower() != catalogue.WRITING:
             raise UsageError("this file is no GGUF file.", where=str(path), fix=_CURE)
-        from luban.origins import from_gguf
-
         path = from_gguf.folder(path)
     elif (path / "manifest.json").is_file():
         if not (path / MODEL / layout.CONFIG).is_file():
@@ -165,7 +133,7 @@ def opened(path: Path) -> Causal:
     """The language model in a folder. Raises UsageError that names the file and the cure for what is not taken."""
     document = layout.read_json(path / layout.CONFIG)
     try:
-        config = checked(document)
+        config = causal_configs.checked(document)
     except ValueError as reason:
         where = str(path / layout.CONFIG)
         raise UsageError(f"this architecture is not taken: {reason}.", where=where, fix=_CURE) from None

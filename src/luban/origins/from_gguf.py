@@ -17,7 +17,7 @@ from luban.core import files
 from luban.core.errors import UsageError
 from luban.core.strict_json import shown
 from luban.data import cache
-from luban.origins import causal, gguf
+from luban.origins import causal_configs, gguf
 from luban.origins.gguf import Gguf
 
 FOLDER = "gguf"
@@ -57,7 +57,7 @@ def folder(path: Path) -> Path:
         return place
     config, tokenizer, told = _config(file), _tokenizer(file), _told(file)
     try:
-        causal.checked(config)
+        causal_configs.checked(config)
     except ValueError as reason:
         raise UsageError(f"this architecture is not taken: {reason}.", where=str(path), fix=_CURE) from None
     names = {name: _name(file, name) for name in file.tensors if not name.startswith("rope_freqs")}
