@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -76,6 +77,21 @@ def test_many_rows_are_left_out_where_the_recipe_says_so() -> None:
     ready = prepared(with_damage(*range(0, 100, 3)), unreadable="drop")
     assert ready.dropped == {"cannot be read in the column 'x'": 34}
     assert len(ready.division.train) + len(ready.division.test) == ROWS - 34
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"{number}.png").write_bytes(b"" if number == 7 else png(number))
+    frame = pl.DataFrame({"x": [str(tmp_path / f"{number}.png") for number in range(20)], "y": ["a", "b"] * 10})
+    with pytest.raises(DataError) as refused:
+        prepared(frame)
+    assert refused.value.message.startswith(f"{tmp_path}/7.png: the file is empty")
+    assert refused.value.where == "the data, column 'x', row 7"
+    assert f"{tmp_path}/7.png: the file is empty" in prepared(frame, unreadable="drop").division.listed[0][1]
+    missing = frame.with_columns(pl.col("x").str.replace("7.png", "none.png", literal=True))
+    with pytest.raises(DataError) as refused:
+        prepared(missing)
+    assert refused.value.message.count("none.png") == 1
 
 
 def test_what_the_fix_says_is_possible() -> None:

@@ -174,7 +174,7 @@ ODD = {
     "mixed types": (column("age", lambda i, v: v if i % 2 else f"about {v}"), "80 rows"),
     "days that are none": (column("seen", lambda i, v: v if i % 20 else "2024-13-45"), "80 rows"),
     "another encoding": (column("town", lambda i, v: "Köln" if i % 2 else v).encode("latin-1"), "80 rows"),
-    "a row without an answer": (column("stage", lambda i, v: v if i else ""), "1 rows are left out"),
+    "a row without an answer": (column("stage", lambda i, v: v if i else ""), "1 row is left out"),
 }
 
 

@@ -90,6 +90,32 @@ def test_a_missing_text_is_an_empty_one(folder: Path) -> None:
     assert len(Path("gap.csv.out").read_text().splitlines()) == 4
 
 
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    """Texts in a folder, and in one further in that is no class."""
+    for name, text in (("b.md", "bank"), ("old/a.txt", "goal match"), ("old/2020/c.txt", "trade"), ("none.txt", "")):
+        (tmp_path / "notes" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "notes" / name).write_text(text)
+    return tmp_path / "notes"
+
+
+def test_texts_of_a_folder_and_its_inner_ones_are_found_and_told_by_their_file(folder: Path, notes: Path) -> None:
+    files = ["b.md", "old/2020/c.txt", "old/a.txt"]
+    found = embed("notes", from_=str(folder), find="goal match", top=9).document["found"]
+    assert found[0]["file"] == "old/a.txt" and sorted(each["file"] for each in found) == files
+    shown = luban("embed", "notes", "--from", folder, "--find", "goal match")
+    assert shown.lines[0].split() == ["file", "similarity", "text"] and "old/a.txt" in shown.lines[1]
+    assert "1 row is left out: no text" in shown.told
+    written = pl.read_csv(io.BytesIO(luban("embed", "notes", "--from", folder).out))
+    assert written["file"].to_list() == files and written.columns[:3] == ["row", "file", "v0"]
+
+
+def test_texts_of_a_folder_are_labelled_by_their_file(folder: Path, notes: Path) -> None:
+    answered = pl.read_csv(io.BytesIO(luban("predict", "--from", folder, "--labels", "goal,bank", "notes").out))
+    assert answered.columns[:2] == ["file", "prediction"]
+    assert answered["file"].to_list() == ["b.md", "old/2020/c.txt", "old/a.txt"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -100,6 +126,7 @@ def test_a_missing_text_is_an_empty_one(folder: Path) -> None:
         (("--from", "tiny", "--labels", "a,b", "--text", "headlin", "texts.csv"), "Did you mean 'headline'"),
         (("--from", "tiny", "--labels", "a,b", "numbers.csv"), "no column holds texts"),
         (("--from", "tiny", "--labels", "a,b", "several.csv"), "several columns hold texts: one, two"),
+        (("--from", "tiny", "--labels", "a", "no-such-folder"), "one of two labels or more"),
         (("a", "b", "c"), "3 places were named"),
         (("texts.csv",), "there is no bundle"),
     ],
@@ -110,6 +137,19 @@ def test_what_is_wrong_is_named(folder: Path, arguments: tuple[str, ...], said: 
     done = luban("predict", *arguments)
     assert done.code == 2
     assert said in done.told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--find", "goal", "--out", "x.csv"), "--out: what a question finds is shown"),
+        (("--find", "goal", "--format", "jsonl"), "--format: what a question finds is shown"),
+        (("--top", "3", "--out", "x.csv"), "--top: it says how many rows a question shows"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(folder: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = luban("embed", "texts.csv", "--from", folder, *arguments)
+    assert done.code == 2 and said in done.told and not Path("x.csv").exists()
 
 
 def test_a_description_follows_the_equals_sign() -> None:

@@ -35,3 +35,16 @@ class Dataset:
     dropped: Mapping[str, int] = field(default_factory=dict)
     listed: tuple[tuple[int, str], ...] = ()
     split: str | None = None
+
+
+def left_out(dropped: Mapping[str, int]) -> list[str]:
+    """What is said of rows that were left out, a line for each reason.
+
+    >>> left_out({"no target": 1, "ragged": 1200})
+    ['1 row is left out: no target', '1,200 rows are left out: ragged']
+    """
+    return [
+        f"{rows:,} {'row is' if rows == 1 else 'rows are'} left out: {reason}"
+        for reason, rows in dropped.items()
+        if rows
+    ]

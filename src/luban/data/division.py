@@ -249,7 +249,7 @@ def _listed(left_out: Mapping[str, Array], unreadable: Mapping[int, Unreadable])
     listed = []
     for why, numbers in left_out.items():
         for row in numbers[:100].tolist():
-            own = f": {unreadable[row].reason}" if why.startswith(UNREADABLE) else ""
+            own = f": {unreadable[row].told}" if why.startswith(UNREADABLE) else ""
             listed.append((row, f"{why}{own}"))
     return tuple(listed[:100])
 

@@ -33,7 +33,7 @@ from luban.schema.schema import Schema
 
 __all__ = ["frame_of", "open_dataset", "sample_path"]
 
-READER = 3
+READER = 4
 """Counts up when files come to be read otherwise, so that nothing old is taken from the cache."""
 LARGE = 50 << 20
 """Bytes of a file from which it is said that it is read."""

@@ -5,7 +5,7 @@ when they are many, or when they ask for an answer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -21,17 +21,32 @@ KINDS = ("audio", "image", "series")
 """Data types whose values may be unreadable, each for a reason of its own."""
 FEW = 0.01
 """Share of the rows up to which unreadable ones are left out without being asked for."""
+_FILES = ("audio", "image")
+"""Those whose values are the paths of files, where they are texts."""
+_LONGEST_PATH = 300
 _AT_ONCE = 4_096
 _LEARNED = 64
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A value that cannot be read. row: its 0-based number in the table. reason: in words."""
+    """A value that cannot be read. row: its 0-based number in the table. reason: in words. file: where its path stands
+    in the table; a longer text is none.
+    """
 
     row: int
     column: str
     reason: str
+    file: str | None = field(default=None, repr=False)
+
+    @property
+    def told(self) -> str:
+        """The reason, behind the file.
+
+        >>> Unreadable(0, "path", "the image is damaged", "cats/7.png").told
+        'cats/7.png: the image is damaged'
+        """
+        return self.reason if self.file is None or self.file in self.reason else f"{self.file}: {self.reason}"
 
 
 def scan(frame: pl.LazyFrame, columns: Sequence[Column], settings: Features) -> tuple[Unreadable, ...]:
@@ -63,7 +78,7 @@ def refuse_many(found: Sequence[Unreadable], rows: int, settings: Features, *, w
         return
     first = found[0]
     raise DataError(
-        f"{first.reason}. {len(found):,} of {rows:,} rows cannot be read, and more than {FEW:.0%} stop a run.",
+        f"{first.told}. {len(found):,} of {rows:,} rows cannot be read, and more than {FEW:.0%} stop a run.",
         where=f"{where}, column '{first.column}', row {first.row}",
         fix=f"mend these rows, go on without them (--set features.unreadable=drop), or without the column "
         f"(--set drop={first.column})",
@@ -83,7 +98,7 @@ def demand(
         first = found[0]
         more = f" ({len(found):,} such rows)" if len(found) > 1 else ""
         raise DataError(
-            f"{first.reason}{more}.",
+            f"{first.told}{more}.",
             where=f"{where}, column '{first.column}', row {first.row}",
             fix="correct the value, or leave it empty if it is not known",
         )
@@ -95,10 +110,13 @@ def _unreadable(
     """In the order of the rows, one a row."""
     found: dict[int, Unreadable] = {}
     for name, kind in kinds.items():
-        reasons = _feature(kind).problems(frame.get_column(name), states[name])
+        values = frame.get_column(name)
+        of_files = kind in _FILES and values.dtype == pl.String
+        reasons = _feature(kind).problems(values, states[name])
         for row, reason in enumerate(reasons, start=first_row):
             if reason is not None:
-                found.setdefault(row, Unreadable(row, name, reason))
+                file = values[row - first_row] if of_files and len(values[row - first_row]) <= _LONGEST_PATH else None
+                found.setdefault(row, Unreadable(row, name, reason, file))
     return [found[row] for row in sorted(found)]
 
 

@@ -194,11 +194,19 @@ def embed(document: Document, style: Style) -> list[str]:
         if "width" not in document:
             return [f"{count(document.get('rows'), 'pair')} compared{where}"]
         return [f"{count(document.get('rows'), 'vector')} of {number(document.get('width'))} numbers{where}"]
+    found = listed(document, "found")
+    files = any("file" in line for line in found)
     rows = [
-        [number(line.get("row")), f"{line.get('similarity', 0.0):.3f}", text(line.get("text", ""), 200)]
-        for line in listed(document, "found")
+        [
+            printable(line.get("file", "")) if files else number(line.get("row")),
+            f"{line.get('similarity', 0.0):.3f}",
+            text(line.get("text", ""), 200),
+        ]
+        for line in found
     ]
-    return table(["row", "similarity", "text"], rows, style, right=(0, 1), indent=0)
+    return table(
+        ["file" if files else "row", "similarity", "text"], rows, style, right=(1,) if files else (0, 1), indent=0
+    )
 
 
 def explain(document: Document, style: Style) -> list[str]:

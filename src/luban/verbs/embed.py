@@ -32,6 +32,8 @@ AT_ONCE = 1_024
 """Rows whose vectors are made at a time: memory stays flat."""
 _FILES = {"image": ("image", "picture.jpg"), "audio": ("sound", "recording.wav")}
 """What is looked for by a file of its kind, and what such a file is called."""
+SHOWN = 5
+"""Rows that are found where nothing is said."""
 MOST_SHOWN = 200
 """Characters of a text that was found."""
 
@@ -53,7 +55,7 @@ def embed(
     text: str | None = None,
     pair: str | None = None,
     find: str | None = None,
-    top: int = 5,
+    top: int | None = None,
     out: str | Path | None = None,
     format: predict.Format | None = None,
     stream: IO[bytes] | None = None,
@@ -69,8 +71,9 @@ def embed(
     pair: two columns, `A,B`: instead of vectors, how alike what stands in both is, as `similarity`, their cosine from
         -1 to 1; listed as `pairs` where there is neither `out` nor `stream`.
     find: a question, or the file of an image or a sound: instead of vectors, the `top` rows nearest to it, the nearest
-        first. Two towers (CLIP) find images by words, and texts by an image.
-    out: a file with `row`, or the id column, and `v0`, `v1`, ...; a parquet file has one column `vector` instead.
+        first; 5 where nothing is said. Two towers (CLIP) find images by words, and texts by an image.
+    out: a file with `row`, of a folder of texts `file`, and `v0`, `v1`, ...; a parquet file has one column `vector`
+        instead of the numbers.
     stream: where CSV goes instead. online: whether the hub may be asked for the model.
 
     Raises UsageError for an unknown encoder or column, DataError, ResourceError.
@@ -78,6 +81,7 @@ def embed(
     from luban.data.open import open_dataset
     from luban.verbs import alike, codes, halves, towers, unlabelled
 
+    _refuse_what_changes_nothing(find, top, out, format)
     if threads is not None:
         require("torch", extra="nets", purpose="reading rows by a pretrained model").set_num_threads(threads)
     encoder: Encoder | Codes | Half | Towers
@@ -90,7 +94,7 @@ def embed(
         compares = halves.found(from_)
         if compares is None:
             unlabelled.found(from_, online=online, console=console)
-        dataset = open_dataset(data, console=console)
+        dataset = unlabelled.opened(from_, data, console)
         if pair is not None:
             _refuse_beside_pairs(text, find)
             return _compared(alike.pair_of(from_, compares, dataset, pair), dataset, out, format, stream, console)
@@ -101,11 +105,11 @@ def embed(
         )
     if find is not None:
         assert not isinstance(encoder, codes.Codes), "an autoencoder is asked nothing"
-        return Embedded({"question": find, "found": _nearest(encoder, dataset, find, top, console)})
+        return Embedded({"question": find, "found": _nearest(encoder, dataset, find, top or SHOWN, console)})
     if out is None and stream is None:
         raise UsageError("vectors need a place.", where="luban embed", fix="--out vectors.parquet")
     kind = _kind(out, format)
-    tables = (_table(rows, first, vectors, kind) for rows, first, vectors in _parts(encoder, dataset, console))
+    tables = (_table(rows, first, vectors, kind, dataset) for rows, first, vectors in _parts(encoder, dataset, console))
     return Embedded({"rows": _written(tables, out, stream, kind), "width": encoder.width, **_told_where(out)})
 
 
@@ -169,6 +173,23 @@ def _single(name: str, dataset: Dataset, text: str | None) -> Encoder:
     return unlabelled.encoder(name, schema, unlabelled.first_rows(dataset, schema))
 
 
+def _refuse_what_changes_nothing(
+    find: str | None, top: int | None, out: str | Path | None, format: predict.Format | None
+) -> None:
+    """Raises UsageError for what is not looked at beside a question, or without one."""
+    if find is None and top is not None:
+        raise UsageError(
+            "it says how many rows a question shows, and none is asked.", where="--top", fix="--find QUESTION"
+        )
+    for option, value in (("--out", out), ("--format", format)):
+        if find is not None and value is not None:
+            raise UsageError(
+                "what a question finds is shown, and no vector is written.",
+                where=option,
+                fix="leave it out, or --find; --json gives what was found to other programs",
+            )
+
+
 def _refuse_beside_pairs(text: str | None, find: str | None) -> None:
     """Raises UsageError for what is not said beside two columns that are compared."""
     for option, value in (("--text", text), ("--find", find)):
@@ -197,28 +218,42 @@ def _parts(
             advance(first, "")
 
 
-def _table(rows: pl.DataFrame, first: int, vectors: Array, kind: str) -> pl.DataFrame:
+def _table(rows: pl.DataFrame, first: int, vectors: Array, kind: str, dataset: Dataset) -> pl.DataFrame:
     import polars as pl
 
-    numbers = pl.Series("row", np.arange(first, first + len(rows)))
+    from luban.data.sources import text_files
+
+    numbers = [pl.Series("row", np.arange(first, first + len(rows)))]
+    if text_files.of_folder(dataset.facts):
+        numbers.append(rows[text_files.FILE])
     narrow = vectors.astype(np.float32)
     if kind == "csv":
-        return pl.DataFrame([numbers, *(pl.Series(f"v{place}", values) for place, values in enumerate(narrow.T))])
-    return pl.DataFrame([numbers, pl.Series("vector", narrow)])
+        return pl.DataFrame([*numbers, *(pl.Series(f"v{place}", values) for place, values in enumerate(narrow.T))])
+    return pl.DataFrame([*numbers, pl.Series("vector", narrow)])
 
 
 def _nearest(
-    encoder: Encoder | Half | Towers, dataset: Any, question: str, top: int, console: Console
+    encoder: Encoder | Half | Towers, dataset: Dataset, question: str, top: int, console: Console
 ) -> list[dict[str, Any]]:
     """The nearest rows; of equally near ones the first."""
     asked = _asked(encoder, question)
-    found: list[tuple[float, int, str]] = []
+    found: list[tuple[float, int, str, dict[str, str]]] = []
     for rows, first, vectors in _parts(encoder, dataset, console):
         near = vectors @ asked
         best = np.argsort(-near, kind="stable")[:top]
-        found += [(float(near[place]), first + int(place), _told(rows[encoder.column][int(place)])) for place in best]
+        found += [
+            (float(near[at]), first + int(at), _told(rows[encoder.column][int(at)]), _file(dataset, rows, int(at)))
+            for at in best
+        ]
         found = sorted(found, key=lambda each: (-each[0], each[1]))[:top]
-    return [{"row": row, "similarity": value, "text": text[:MOST_SHOWN]} for value, row, text in found]
+    return [{"row": row, "similarity": value, **file, "text": text[:MOST_SHOWN]} for value, row, text, file in found]
+
+
+def _file(dataset: Dataset, rows: pl.DataFrame, place: int) -> dict[str, str]:
+    """The file that a row is, of a folder of texts."""
+    from luban.data.sources import text_files
+
+    return {text_files.FILE: rows[text_files.FILE][place]} if text_files.of_folder(dataset.facts) else {}
 
 
 def _asked(encoder: Encoder | Half | Towers, question: str) -> Array:

@@ -12,7 +12,7 @@ from typing import Any
 from luban.bundle.bundle import Stored
 from luban.core.console import Console
 from luban.core.deadline import Deadline, Pace
-from luban.data.dataset import Dataset
+from luban.data.dataset import Dataset, left_out
 from luban.data.profile import profile
 from luban.evidence.finding import Finding, Repair, Signal, Where, worst_first
 from luban.evidence.footprint import Meter
@@ -184,8 +184,8 @@ def _tell(examined: Examined, console: Console) -> None:
     train, test = len(prepared.division.train), len(prepared.division.test)
     console.say(f"{prepared.task.name}: {prepared.task_reason}")
     console.say(f"{train:,} rows train, {test:,} test: {prepared.division.reason}")
-    for reason, rows in prepared.dropped.items():
-        console.say(f"{rows:,} rows are left out: {reason}")
+    for line in left_out(prepared.dropped):
+        console.say(line)
     _tell_findings(examined.findings, console)
     _tell_repairs(examined.repairs, console)
 

@@ -137,7 +137,6 @@ def _by_labels(
 
     Raises UsageError where a bundle is named too, and where the model or the labels are not.
     """
-    from luban.data.open import open_dataset
     from luban.verbs import known_labels, unlabelled
 
     if precision != "float32":
@@ -150,8 +149,9 @@ def _by_labels(
         )
     if threads is not None:
         require("torch", extra="nets", purpose="answering by a pretrained model").set_num_threads(threads)
+    unlabelled.described(labels)
     unlabelled.found(from_, online=online, console=console)
-    dataset = open_dataset(data, console=console)
+    dataset = unlabelled.opened(from_, data, console)
     read = dataset if target is None else known_labels.unread(dataset, target)
     answerer = unlabelled.answerer(from_, labels, read, text)
     if target is None:

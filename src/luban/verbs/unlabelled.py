@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -20,7 +21,8 @@ from luban.core.console import Console
 from luban.core.errors import UsageError
 from luban.core.lazy import require
 from luban.core.suggest import did_you_mean
-from luban.data.dataset import Dataset
+from luban.data.dataset import Dataset, left_out
+from luban.data.sources import text_files
 from luban.forms.network import Network
 from luban.protocols import Work
 from luban.recipe.recipe import Features
@@ -124,6 +126,31 @@ def found(name: str, *, online: bool, console: Console) -> None:
             licensing.tell(layout.licence(place), console)
 
 
+def opened(name: str, data: Any, console: Console) -> Dataset:
+    """The rows at a place for the pretrained model of this name: where it reads texts, a folder of them is read file by
+    file, inner folders included, whatever these are called. Files without a text are told.
+    """
+    from luban.data.open import open_dataset
+
+    folder = isinstance(data, str | Path) and Path(data).is_dir()
+    dataset = open_dataset(data, documents=folder and _reads_texts(name), console=console)
+    for line in left_out(dataset.dropped):
+        console.say(line)
+    return dataset
+
+
+def _reads_texts(name: str) -> bool:
+    from luban.origins import contrastive, entailment, layout, naming
+    from luban.verbs import halves
+
+    if halves.found(name) is not None:
+        return True
+    place = None if name.startswith(layout.BY_CONTENT) else naming.place(name)
+    if place is not None and contrastive.is_one(place):
+        return False
+    return (place is not None and entailment.is_one(place)) or kind_of(name) == "text"
+
+
 def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | None = None) -> Answerer:
     """What answers the rows of a data set with these labels, by the pretrained encoder of this name.
 
@@ -139,7 +166,8 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
         return choosing_labels.of_images(place, phrases, column_of(dataset, text, "image"))
     if place is not None and entailment.is_one(place):
         schema = column_of(dataset, text)
-        return choosing_labels.of_texts(name, phrases, schema, first_rows(dataset, schema))
+        judge = choosing_labels.of_texts(name, phrases, schema, first_rows(dataset, schema))
+        return replace(judge, schema=_with_files(judge.schema, dataset))
     if (kind := kind_of(name)) != "text":
         raise UsageError(
             f"'{name}' reads {_SEEN[kind]}, and no descriptions of labels.",
@@ -157,7 +185,7 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
         link="softmax",
     )
     return Answerer(
-        schema=found.schema,
+        schema=_with_files(found.schema, dataset),
         preprocessor=found.preprocessor,
         outputs=network.outputs,
         task=registry.find("tasks", "multiclass"),
@@ -166,6 +194,13 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
         conformal=None,
         features=found.features,
     )
+
+
+def _with_files(schema: Schema, dataset: Dataset) -> Schema:
+    """The schema in which rows of a folder of texts are called by their file."""
+    if not text_files.of_folder(dataset.facts):
+        return schema
+    return Schema((*schema.columns, replace(dataset.schema[text_files.FILE], role="id")))
 
 
 def first_rows(dataset: Dataset, schema: Schema) -> pl.DataFrame:
@@ -209,6 +244,8 @@ def column_of(dataset: Dataset, text: str | None, kind: Kind = "text") -> Schema
             where="--text",
             fix=f"luban inspect {dataset.where}",
         )
+    if text is None and kind == "text" and text_files.of_folder(dataset.facts):
+        text = text_files.TEXT
     # Few rows, or short ones, may look like names of categories.
     words = [column.name for column in dataset.schema.columns if column.kind == kind] or [
         column.name for column in dataset.schema.columns if column.dtype == "String" and kind == "text"

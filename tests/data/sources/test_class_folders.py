@@ -83,6 +83,15 @@ def test_files_of_another_kind_are_left_out_and_listed(tmp_path: Path) -> None:
     assert "Thumbs.db" in dataset.listed[0][1]
 
 
+def test_files_beside_the_class_folders_are_left_out_and_listed(tmp_path: Path) -> None:
+    dataset = open_dataset(_touch(tmp_path, "a/1.txt", "b/2.md", "3.txt", "4.md", "LICENSE", "table.png"))
+    assert dataset.rows == 2
+    assert dataset.dropped == {"in no class folder": 2}
+    assert [Path(reason).name for _, reason in dataset.listed] == [
+        f"{n}: in no class folder" for n in ("3.txt", "4.md")
+    ]
+
+
 def test_paths_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _touch(tmp_path, "pets/cat/1.png", "pets/dog/1.png")
     monkeypatch.chdir(tmp_path)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @option("--text", metavar="COLUMN", group=MODEL, help="The column that it reads; else the only one of its kind.")
 @option("--pair", metavar="A,B", group=MODEL, help="How alike two columns of a row are, not vectors.")
 @option("--find", metavar="QUESTION", group=RESULT, help="Show the nearest rows to this, or to this file.")
-@option("--top", type=click.IntRange(min=1), default=5, metavar="N", group=RESULT, help="How many are shown; else 5.")
+@option("--top", type=click.IntRange(min=1), metavar="N", group=RESULT, help="How many are shown; else 5.")
 @option("--out", metavar="FILE", group=RESULT, help="Write the vectors here instead of to stdout.")
 @options.written_as
 @options.threads
@@ -39,9 +39,9 @@ def command(talk: Talk, out: str | None, find: str | None, **asked: Any) -> Resu
     close together. --from BUNDLE gives the codes of whole rows by an autoencoder that learned without labels, or the
     vectors by a model that learned to compare pairs.
 
-    Columns: 'row' from 0, then 'v0', 'v1', ...; a parquet or jsonl file has one column 'vector'. A folder of texts is
-    data too, so --find searches it by what a question means. Of a --pair the columns are 'row' and 'similarity', the
-    cosine of both from -1 to 1.
+    Columns: 'row' from 0, of a folder of texts 'file', then 'v0', 'v1', ...; a parquet or jsonl file has one column
+    'vector'. The texts of a folder and of its inner ones are data too, so --find searches it by what a question means.
+    Of a --pair the columns are 'row' and 'similarity', the cosine of both, at most 1.
     """
     from luban.verbs.embed import embed
 

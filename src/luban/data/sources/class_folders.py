@@ -23,7 +23,7 @@ from luban.data.infer import AUDIO, IMAGES
 from luban.data.sources import _encoding, _folders, _plain
 from luban.protocols import Reading, Wish
 
-KINDS = {"image": IMAGES, "sound": AUDIO, "text": frozenset({".txt", ".text", ""})}
+KINDS = {"image": IMAGES, "sound": AUDIO, "text": frozenset({".txt", ".text", ".md", ""})}
 """Endings of names. A file whose name has no ending is a text where its bytes are."""
 UNLABELLED = frozenset({"unsup"})
 """Folders beside those of classes that hold rows without one (aclImdb)."""
@@ -33,6 +33,7 @@ TOGETHER = 1 << 23
 """Bytes of texts that are written to Parquet together, at least."""
 ROW_GROUP = 4_096
 MOST_LISTED = 100
+BESIDE = "in no class folder"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class ClassFolders:
                 fix="give a file, a glob such as 'data/*.csv', or a folder with one folder for each class",
             )
         kind = _commonest(files)
+        left = [(file, why) for file, why in left if why != BESIDE or _kind(file) == kind]
         if kind is not None:
             left += [(file.path, f"no {kind}") for file in files if _kind(file.path) != kind]
             files = [file for file in files if _kind(file.path) == kind]
@@ -102,6 +104,8 @@ def _found(path: Path) -> tuple[list[_File], list[tuple[Path, str]]]:
     files: list[_File] = []
     left: list[tuple[Path, str]] = []
     tops: Mapping[Path, str | None] = parts or {path: None}
+    if not parts:
+        left += [(file, BESIDE) for file in sorted(path.iterdir()) if _is_data(file)]
     for top, part in tops.items():
         for folder in _inner(top):
             if folder.name.lower() in UNLABELLED and part is not None:
@@ -119,6 +123,11 @@ def _inner(path: Path) -> list[Path]:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
+
+
+def _is_data(path: Path) -> bool:
+    """Whether a file that lies beside the class folders looks like one of their rows; a licence and the like do not."""
+    return path.is_file() and not path.name.startswith(".") and path.suffix != "" and _kind(path) is not None
 
 
 def _kind(path: Path) -> str | None:

@@ -23,6 +23,10 @@ LONGEST = 1 << 28
 """Bytes of a file."""
 _BETWEEN = re.compile(r"\n[ \t\r]*\n\s*")
 _EMPTY = "no text"
+FOLDER = "texts"
+"""The format of a folder, in what is told of it."""
+TEXT, FILE = "text", "file"
+"""Its columns."""
 
 
 @final
@@ -58,14 +62,14 @@ class TextFiles:
         kept = [place for place, text in enumerate(texts) if text.strip()]
         if not kept:
             raise DataError("the texts are empty: there is no word in them.", where=str(path), fix="give other files")
-        columns: dict[str, list[str]] = {"text": [texts[place] for place in kept]}
+        columns: dict[str, list[str]] = {TEXT: [texts[place] for place in kept]}
         if path.is_dir():
-            columns["file"] = [names[place] for place in kept]
+            columns[FILE] = [names[place] for place in kept]
         pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)).write_parquet(into, compression="lz4")
         left = [names[place] for place in range(len(texts)) if not texts[place].strip()]
         return Reading(
             pl.scan_parquet(into),
-            {"format": "texts" if path.is_dir() else "documents with an empty line between them"},
+            {"format": FOLDER if path.is_dir() else "documents with an empty line between them"},
             dropped=dict(Counter(_EMPTY for _ in left)),
             listed=tuple((number, f"{name}: {_EMPTY}") for number, name in enumerate(left[:100], start=1)),
         )
@@ -86,6 +90,15 @@ def _texts(file: Path, *, alone: bool) -> list[str]:
     except UnicodeDecodeError:
         text = data.decode(_encoding.guess(file, data[:1000])[0], "replace")
     return [part for part in _BETWEEN.split(text) if part.strip()] if alone else [text]
+
+
+def of_folder(facts: Mapping[str, str]) -> bool:
+    """Whether these are facts of a folder of texts, whose rows have their `file`.
+
+    >>> of_folder({"format": "texts"}), of_folder({"format": "csv"})
+    (True, False)
+    """
+    return facts.get("format") == FOLDER
 
 
 source = TextFiles()
