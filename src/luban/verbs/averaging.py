@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ from luban.data import encoders
 from luban.evidence import intervals
 from luban.evidence.explanation import Unit
 from luban.evidence.overview import Moved
-from luban.protocols import Effort, Form, Pieced
+from luban.protocols import Form, Pieced
 from luban.verbs.explained import Output
 from luban.verbs.explaining import Question, chosen, subjects
 
@@ -51,10 +51,6 @@ def moved(
     frame: pl.DataFrame,
     states: Sequence[Output],
     question: Question,
-    *,
-    calls: int,
-    error: float | None,
-    seed: int,
     declined: list[tuple[str, str]],
 ) -> Averaged:
     """The units of some of the rows, with their intervals; what cannot be told is added to `declined`.
@@ -75,7 +71,7 @@ def moved(
         few = min(2 ** min(units, 30), max(FEWEST, EACH * units))
         explainer, reason = chosen(subject, question.method)
         method = explainer.name
-        effort = Effort(min(few, calls), error, seed)
+        effort = replace(question.effort, calls=min(few, question.effort.calls or few))
         try:
             found = explainer.explain(subject, effort)
         except UsageError as problem:
@@ -98,7 +94,7 @@ def moved(
             declined.append((f"shap of '{column}'", why))
     if phrases:
         declined.append(("shap of phrases", f"{phrases} units are of several words; --units with a larger number"))
-    return Averaged(_units(sizes, len(frame), pieced, seed), method, reason)
+    return Averaged(_units(sizes, len(frame), pieced, question.effort.seed), method, reason)
 
 
 def _is_word(unit: Unit) -> bool:

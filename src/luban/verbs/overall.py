@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from luban.data import encoders, loader, values
 from luban.data.loader import sampled
 from luban.evidence.overview import Dependence, Overview
 from luban.explainers import _dependence, _surrogate
-from luban.protocols import Metric, Pieced
+from luban.protocols import Effort, Metric, Pieced
 from luban.training import importance as permuting
 from luban.verbs import averaging, documents
 from luban.verbs.bundle import Bundle, opened
@@ -48,18 +48,23 @@ PAIRED = 5
 class _Looked:
     """What is looked at.
 
-    frame: rows as the preprocessor reads them. places: of each column that is no pieces where its values lie on a line;
-    None where they are names. target: (rows,) as the task encodes it, or None; why: why there is none.
+    frame: rows as the preprocessor reads them. of: how many rows the data has. places: of each column that is no pieces
+    where its values lie on a line; None where they are names. target: (rows,) as the task encodes it, or None; why: why
+    there is none.
     """
 
     bundle: Bundle
+    question: Question
     frame: pl.DataFrame
+    of: int
     output: Output
     places: dict[str, Array | None]
     target: Any
     why: str
-    calls: int
-    seed: int
+
+    @property
+    def seed(self) -> int:
+        return self.question.effort.seed
 
     def score(self, rows: pl.DataFrame) -> Array:
         """(rows,) what is explained of them."""
@@ -99,23 +104,36 @@ def explain_overall(
     target = None if html is None else page_target(Path(html))
     found = opened(bundle)
     reference = None if background is None else background_rows(found, background, console)
-    looked, of = _looked(found, data, rows, output, log_odds, calls or CALLS, seed, console)
-    question = Question(method, output, log_odds, reference=reference, units=units)
+    question = Question(method, output, log_odds, Effort(calls or CALLS, error, seed), reference, units)
+    looked = _looked(found, data, rows, question, console)
+    overview = _overview(looked, console)
+    if target is None:
+        return overview
+    from luban.reports import explaining
+
+    overview = replace(overview, html=str(target))
+    name = "the model" if found.path is None else found.path.stem
+    files.write(target, explaining.page(overview.to_json(), name=name).encode())
+    return overview
+
+
+def _overview(looked: _Looked, console: Console) -> Overview:
+    """All that is told, part by part."""
+    bundle = looked.bundle
     declined: list[tuple[str, str]] = []
     with console.progress("explaining the model", 5) as advance:
         metric, importance = _importance(looked, declined)
         advance(1, "how far units move answers")
         states = [looked.output] * len(looked.frame)
         shares = averaging.moved(
-            found.answerer, lambda: rebuild_form(found.stored), looked.frame, states, question,
-            calls=looked.calls, error=error, seed=seed, declined=declined,
-        )  # fmt: skip
+            bundle.answerer, lambda: rebuild_form(bundle.stored), looked.frame, states, looked.question, declined
+        )
         advance(2, "how answers follow columns")
         ranked = _ranked(looked, importance, {each.unit: each.value for each in shares.units})
         followed = _followed(looked, ranked[:DRAWN], declined)
         advance(3, "pairs of columns")
         paired = [each.column for each in followed[:PAIRED]]
-        pairs = _dependence.interactions(looked.score, looked.frame, paired, seed=seed)
+        pairs = _dependence.interactions(looked.score, looked.frame, paired, seed=looked.seed)
         if not pairs:
             declined.append(("interactions", "fewer than two columns are no text, image, sound or series and vary"))
         advance(4, "a tree like the model")
@@ -123,11 +141,11 @@ def explain_overall(
         if isinstance(tree, str):
             declined.append(("surrogate", tree))
         advance(5, "")
-    overview = Overview(
+    return Overview(
         output=looked.output.label,
         scale=looked.output.scale,
         rows=len(looked.frame),
-        of=of,
+        of=looked.of,
         metric=metric,
         importance=tuple(importance),
         method=shares.method,
@@ -137,27 +155,13 @@ def explain_overall(
         interactions=tuple(pairs),
         surrogate=None if isinstance(tree, str) else tree,
         declined=tuple(declined),
-        html=None if target is None else str(target),
     )
-    if target is not None:
-        from luban.reports import explaining
-
-        name = "the model" if found.path is None else found.path.stem
-        files.write(target, explaining.page(overview.to_json(), name=name).encode())
-    return overview
 
 
 def _looked(
-    bundle: Bundle,
-    data: Any,
-    asked: str | Sequence[int] | None,
-    output: str | None,
-    log_odds: bool,
-    calls: int,
-    seed: int,
-    console: Console,
-) -> tuple[_Looked, int]:
-    """The rows, and what is explained of them; and how many rows there are."""
+    bundle: Bundle, data: Any, asked: str | Sequence[int] | None, question: Question, console: Console
+) -> _Looked:
+    """The rows, and what is explained of them."""
     answerer = bundle.answerer
     if answerer.windows is not None:
         raise _single("windows of a series overlap, so they are no rows to average over")
@@ -166,20 +170,20 @@ def _looked(
     if not len(numbers) or numbers.max() >= dataset.rows:
         message = f"there is no row {numbers.max()}: the last one is {dataset.rows - 1}." if len(numbers) else "no row."
         raise UsageError(message, where=f"--rows, {dataset.where}", fix="rows are counted from 0")
-    rows = loader.take(dataset.frame, sampled(numbers, ROWS, derive(seed, "overall")))
+    rows = loader.take(dataset.frame, sampled(numbers, ROWS, derive(question.effort.seed, "overall")))
     frame = answerer.read(rows, where=dataset.where)
     answers = answerer.said(frame)
     if isinstance(answers.prediction, Ragged) or answers.counted is not None:
         raise _single("these answers are texts, tags or documents, of which no single number is the same in all rows")
-    asked_for = _asked(bundle, answers, output)
-    [state] = outputs(answerer, answers.take(np.array([0])), asked_for, log_odds=log_odds)
+    output = _asked(bundle, answers, question.output)
+    [state] = outputs(answerer, answers.take(np.array([0])), output, log_odds=question.log_odds)
     target, why = _target(bundle, rows)
     places = {
         part.column: None if part.kind in NAMES else _places(frame[part.column])
         for part in encoders.parts(answerer.preprocessor)
         if not isinstance(part.feature, Pieced)
     }
-    return _Looked(bundle, frame, state, places, target, why, calls, seed), dataset.rows
+    return _Looked(bundle, question, frame, dataset.rows, state, places, target, why)
 
 
 def _followed(looked: _Looked, columns: Sequence[str], declined: list[tuple[str, str]]) -> list[Dependence]:
@@ -246,11 +250,11 @@ def _importance(looked: _Looked, declined: list[tuple[str, str]]) -> tuple[str |
     """
     answerer = looked.bundle.answerer
     columns = [part.column for part in encoders.parts(answerer.preprocessor)]
-    needed = permuting.REPEATS * len(columns)
-    if needed > looked.calls:
+    needed, allowed = permuting.REPEATS * len(columns), looked.question.effort.calls
+    if allowed is not None and needed > allowed:
         raise UsageError(
             f"to shuffle each of {len(columns):,} columns takes {needed:,} answers for each row, "
-            f"of which {looked.calls:,} are allowed.",
+            f"of which {allowed:,} are allowed.",
             where="--calls",
             fix=f"--calls {needed} would do",
         )
