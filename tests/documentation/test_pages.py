@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -38,6 +39,23 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         if anchor:
             headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
             assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, link
+
+
+def test_every_file_of_the_code_that_a_page_names_is_there() -> None:
+    # A decision names what there was on its day.
+    pages = [page for page in PAGES if page.parent.name != "decisions" and page.name != "CHANGELOG.md"]
+    named = {path for page in pages for path in re.findall(r"`((?:src|tests|docs)/[\w./]+)`", page.read_text("utf-8"))}
+    assert len(named) > 10
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
+def test_the_page_on_the_code_has_the_floors_that_are_held() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = project["tool"]["importlinter"]["contracts"]
+    held = [set(re.findall(r"luban\.(\w+)", line)) for line in contract["layers"]]
+    page = (ROOT / "docs" / "concepts" / "code.md").read_text(encoding="utf-8")
+    table = page[page.index("## Floors") : page.index("## Words")]
+    assert [set(re.findall(r"`(\w+)`", line)) for line in table.splitlines() if re.match(r"\| .*`", line)] == held
 
 
 def test_every_page_can_be_reached() -> None:
