@@ -11,15 +11,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
-from luban.batch import Array
 from luban.core.errors import BundleError
 from luban.protocols import Shape
-from luban.runtime import sizing
+from luban.runtime import sizing, tree_ensembles
 
 INPUTS, OUTPUTS = "inputs", "outputs"
 ROWS = "rows"
@@ -28,95 +26,29 @@ MOST_BYTES = 512 << 20
 MOST_CELLS = 1 << 26
 """No row may need an intermediate tensor of more numbers than this."""
 
-_TREES = "TreeEnsembleRegressor"
 OPERATORS = {
-    "": frozenset(
-        [
-            "Add",
-            "ArgMax",
-            "Cast",
-            "Concat",
-            "Div",
-            "Equal",
-            "Exp",
-            "Gather",
-            "Greater",
-            "Identity",
-            "LessOrEqual",
-            "Log",
-            "MatMul",
-            "Max",
-            "Min",
-            "Mul",
-            "Neg",
-            "Pow",
-            "ReduceMax",
-            "Relu",
-            "Sigmoid",
-            "Softmax",
-            "Sqrt",
-            "Sub",
-            "Tanh",
-            "TopK",
-        ]
-    ),
-    "ai.onnx.ml": frozenset({_TREES}),
-}
+    "": frozenset([
+        "Add", "ArgMax", "Cast", "Concat", "Div", "Equal", "Exp", "Gather", "Greater", "Identity",
+        "LessOrEqual", "Log", "MatMul", "Max", "Min", "Mul", "Neg", "Pow", "ReduceMax", "Relu", "Sigmoid",
+        "Softmax", "Sqrt", "Sub", "Tanh", "TopK",
+    ]),
+    "ai.onnx.ml": frozenset({tree_ensembles.OPERATOR}),
+}  # fmt: skip
 NETWORK_OPERATORS: frozenset[str] = frozenset().union(
     # layers
-    {
-        "AveragePool",
-        "BatchNormalization",
-        "Conv",
-        "ConvTranspose",
-        "GRU",
-        "Gemm",
-        "GlobalAveragePool",
-        "InstanceNormalization",
-        "LSTM",
-        "LayerNormalization",
-        "MaxPool",
-        "RNN",
-    },
+    {"AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "GRU", "Gemm", "GlobalAveragePool",
+     "InstanceNormalization", "LSTM", "LayerNormalization", "MaxPool", "RNN"},
     # activations
     {"Elu", "Erf", "LeakyRelu", "LogSoftmax", "Selu", "Softplus"},
     # numbers
-    {
-        "Abs",
-        "Clip",
-        "Cos",
-        "CumSum",
-        "Floor",
-        "Mod",
-        "Reciprocal",
-        "ReduceMean",
-        "ReduceMin",
-        "ReduceSum",
-        "Sign",
-        "Sin",
-    },
+    {"Abs", "Clip", "Cos", "CumSum", "Floor", "Mod", "Reciprocal", "ReduceMean", "ReduceMin", "ReduceSum",
+     "Sign", "Sin"},
     # questions
     {"And", "GreaterOrEqual", "IsNaN", "Less", "Not", "Or", "Where"},
     # places
-    {
-        "ConstantOfShape",
-        "Expand",
-        "Flatten",
-        "GatherElements",
-        "GatherND",
-        "Pad",
-        "Range",
-        "Reshape",
-        "Shape",
-        "Slice",
-        "Split",
-        "Squeeze",
-        "Tile",
-        "Transpose",
-        "Trilu",
-        "Unsqueeze",
-    },
-)
+    {"ConstantOfShape", "Expand", "Flatten", "GatherElements", "GatherND", "Pad", "Range", "Reshape", "Shape",
+     "Slice", "Split", "Squeeze", "Tile", "Transpose", "Trilu", "Unsqueeze"},
+)  # fmt: skip
 """What the graphs of networks need besides. None of them runs a graph of its own, or reads anything but tensors."""
 _NUMBERS = {
     TensorProto.FLOAT: 4,
@@ -288,78 +220,12 @@ def _check_node(node: Any, width: int) -> None:
     for attribute in node.attribute:
         if attribute.type not in _ATTRIBUTES or attribute.ref_attr_name:
             raise _refused(f"the operator '{node.op_type}' has an attribute of a kind that is not used")
-    if node.op_type == _TREES:
-        _check_trees(node, width)
+    if node.op_type == tree_ensembles.OPERATOR:
+        problem = tree_ensembles.problem(node, width, INPUTS)
+        if problem is not None:
+            raise _refused(problem)
     elif sum(len(a.ints) + len(a.floats) + len(a.strings) for a in node.attribute) > 16:
         raise _refused(f"the operator '{node.op_type}' has more attributes than it needs")
-
-
-_TREE_ATTRIBUTES = {
-    "n_targets",
-    "aggregate_function",
-    "post_transform",
-    "nodes_treeids",
-    "nodes_nodeids",
-    "nodes_featureids",
-    "nodes_values",
-    "nodes_modes",
-    "nodes_truenodeids",
-    "nodes_falsenodeids",
-    "target_treeids",
-    "target_nodeids",
-    "target_ids",
-    "target_weights",
-}
-
-
-def _check_trees(node: Any, width: int) -> None:
-    """Trees are numbered from 0 one after the other, and so are the nodes of each, parents before children."""
-    given = {attribute.name: attribute for attribute in node.attribute}
-    if set(given) != _TREE_ATTRIBUTES or len(node.attribute) != len(given) or list(node.input) != [INPUTS]:
-        raise _refused("its trees are not written as luban writes them")
-    if given["aggregate_function"].s != b"SUM" or given["post_transform"].s != b"NONE":
-        raise _refused("its trees are not summed")
-
-    def numbers(name: str) -> Array:
-        return np.array(given[name].ints, dtype=np.int64)
-
-    tree, number = numbers("nodes_treeids"), numbers("nodes_nodeids")
-    feature, left, right = numbers("nodes_featureids"), numbers("nodes_truenodeids"), numbers("nodes_falsenodeids")
-    modes = np.array(given["nodes_modes"].strings, dtype=object)
-    count = len(tree)
-    lengths = {len(number), len(feature), len(left), len(right), len(modes), len(given["nodes_values"].floats)}
-    if count == 0 or lengths != {count}:
-        raise _refused("its trees have lists of different lengths")
-    if tree[0] != 0 or not np.isin(np.diff(tree), (0, 1)).all():
-        raise _refused("its trees are not in order")
-    starts = np.searchsorted(tree, np.arange(tree[-1] + 1))
-    sizes = np.diff(np.append(starts, count))
-    if (number != np.arange(count) - starts[tree]).any() or (feature < 0).any() or (feature >= width).any():
-        raise _refused("a tree node has a wrong number, or looks at an input that does not exist")
-    leaf = modes == b"LEAF"
-    if not (leaf | (modes == b"BRANCH_LEQ")).all() or (left[leaf] != 0).any() or (right[leaf] != 0).any():
-        raise _refused("a tree node is of a kind that is not used")
-    inner = ~leaf
-    children = np.concatenate([(starts[tree] + child)[inner] for child in (left, right)])
-    below, size = np.concatenate([left[inner], right[inner]]), np.tile(sizes[tree][inner], 2)
-    if (below <= np.tile(number[inner], 2)).any() or (below >= size).any():
-        raise _refused("a tree node leads to a node that does not exist")
-    if len(np.unique(children)) != len(children) or len(children) + len(starts) != count:
-        raise _refused("a tree node has no parent, or two")
-    _check_targets(given, numbers, starts, sizes, leaf)
-
-
-def _check_targets(given: Any, numbers: Any, starts: Array, sizes: Array, leaf: Array) -> None:
-    """Every value belongs to a leaf that exists, and adds to an output that exists."""
-    tree, number, output = numbers("target_treeids"), numbers("target_nodeids"), numbers("target_ids")
-    targets = given["n_targets"].i
-    lengths = {len(number), len(output), len(given["target_weights"].floats)}
-    if lengths != {len(tree)} or not len(tree) or not 1 <= targets <= MOST_CELLS:
-        raise _refused("its leaves have lists of different lengths")
-    if (tree < 0).any() or (tree >= len(starts)).any() or (output < 0).any() or (output >= targets).any():
-        raise _refused("a leaf belongs to a tree or an output that does not exist")
-    if (number < 0).any() or (number >= sizes[tree]).any() or not leaf[starts[tree] + number].all():
-        raise _refused("a value belongs to a leaf that does not exist")
 
 
 def _widest(model: Any, sizes: Mapping[str, int]) -> int:
