@@ -10,7 +10,7 @@ import pytest
 import layouts
 from luban.core import registry
 from luban.core.errors import DataError
-from luban.data import open as opening
+from luban.data import places
 from luban.data.open import open_dataset
 
 WRITERS = {
@@ -34,9 +34,9 @@ TABLES = {"conll": layouts.TAGGED}
 
 
 def test_every_source_is_asked_and_tried_here() -> None:
-    assert set(opening.FORMATS) | set(opening.LAYOUTS) == set(registry.names("data.sources"))
+    assert set(places.FORMATS) | set(places.LAYOUTS) == set(registry.names("data.sources"))
     assert set(WRITERS) | set(FOLDERS) == set(registry.names("data.sources"))
-    assert set(opening.LAYOUTS) == set(FOLDERS)
+    assert set(places.LAYOUTS) == set(FOLDERS)
 
 
 @pytest.mark.parametrize("name", sorted(WRITERS))
@@ -47,7 +47,7 @@ def test_a_format_is_recognised_by_its_own_source_and_read_lazily(name: str, tmp
     write(table, tmp_path / file)
     head = (tmp_path / file).read_bytes()[:1000]
     assert source.recognises(tmp_path / file, head)
-    others = set(opening.FORMATS) - {name, "csv"}
+    others = set(places.FORMATS) - {name, "csv"}
     assert not any(registry.find("data.sources", other).recognises(tmp_path / file, head) for other in others)
     assert source.files(tmp_path / file) == (tmp_path / file,)
     reading = source.read(tmp_path / file, {}, tmp_path / "o.parquet")
@@ -61,7 +61,7 @@ def test_a_layout_is_recognised_by_its_own_source_and_keeps_its_split(name: str,
     source = registry.find("data.sources", name)
     folder = FOLDERS[name](tmp_path / "data")
     assert source.recognises(folder, b"")
-    others = set(opening.LAYOUTS) - {name, "class-folders"}
+    others = set(places.LAYOUTS) - {name, "class-folders"}
     assert not any(registry.find("data.sources", other).recognises(folder, b"") for other in others)
     files = source.files(folder)
     assert files and all(file.is_file() and folder in file.parents for file in files)

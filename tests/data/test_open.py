@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 
 from luban.core.errors import DataError, UsageError
 from luban.data import check
-from luban.data.open import frame_of, open_dataset, sample_path
+from luban.data.catalogue import sample_path
+from luban.data.frames import frame_of
+from luban.data.open import open_dataset
 
 TABLE = pl.DataFrame(
     {

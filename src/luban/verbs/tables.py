@@ -19,7 +19,7 @@ def to_polars(x: Any, schema: Schema) -> pl.DataFrame:
     import numpy as np
     import polars as pl
 
-    from luban.data.open import frame_of
+    from luban.data.frames import frame_of
 
     if isinstance(x, list) and x and isinstance(x[0], dict):
         return pl.DataFrame(x, infer_schema_length=None)
