@@ -311,6 +311,7 @@ ELSEWHERE = {
     ("pretrained-causal", "alpha"),
     ("pretrained-causal", "base"),
     ("pretrained-causal", "beta"),
+    ("pretrained-causal", "context"),
     ("pretrained-codes", "tune"),
     *(("pretrained-encoder-decoder", f) for f in ("tune", "frozen", "layer_decay", "longest", "vocabulary", "beams")),
     ("pretrained-image", "layer_decay"),

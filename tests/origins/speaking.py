@@ -71,8 +71,8 @@ def write(folder: Path, kind: str = "llama", seed: int = 0, **changes: Any) -> P
     torch.manual_seed(seed)
     document = tokenizer()
     config = AutoConfig.for_model(
-        kind, vocab_size=len(document["model"]["vocab"]), bos_token_id=1, eos_token_id=2, pad_token_id=0,
-        **{**SIZES[kind], **changes},
+        kind, bos_token_id=1, eos_token_id=2, pad_token_id=0,
+        **{"vocab_size": len(document["model"]["vocab"]), **SIZES[kind], **changes},
     )  # fmt: skip
     network = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():

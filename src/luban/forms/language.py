@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 TASKS = ("causal-lm", "masked-lm")
-TOGETHER = 8_192
-"""Tokens that are read at once."""
+TOGETHER, NUMBERS = 8_192, 1 << 26
+"""Tokens that are read at once, and how many numbers they may have for the words that each of them may be."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Language:
         found = np.zeros((len(rows), 2))
         found[:, 1] = np.maximum(rows.lengths - 1, 0)
         planned = sorted(windows(rows.lengths.tolist(), self.context), key=lambda one: one.end - one.start)
-        size = max(TOGETHER // self.context, 1)
+        size = self._together()
         for first in range(0, len(planned), size):
             some = planned[first : first + size]
             tokens, own = _read(rows, some)
@@ -131,7 +131,7 @@ class Language:
         found = np.zeros((len(rows), 3))
         hidden = _hiding.of_rows(rows)
         planned = sorted(surroundings(rows.lengths.tolist(), self.context), key=lambda one: one[0].end - one[0].start)
-        size = max(TOGETHER // self.context, 1)
+        size = self._together()
         for first in range(0, len(planned), size):
             some = planned[first : first + size]
             tokens, wanted, own, chosen = _shown(rows, hidden, some)
@@ -143,6 +143,11 @@ class Language:
             for column, values in enumerate((each.to(torch.float64), torch.ones_like(each), right)):
                 found[:, column] += np.bincount(row, values.numpy(), minlength=len(rows))
         return found
+
+    def _together(self) -> int:
+        """Windows that are read at once."""
+        ((_, shape),) = self.network.work.shapes.items()
+        return int(max(min(TOGETHER, NUMBERS // shape.size[0]) // self.context, 1))
 
     def state(self) -> State:
         return State({"context": self.context}, {}, _members.pack([self.network]))

@@ -30,6 +30,26 @@ def one_document(tokens: Tensor) -> bool:
     return not bool((tokens[:, 1:] == START).any())
 
 
+def looked_back(tokens: Tensor) -> Tensor | None:
+    """(rows, 1, steps, steps) which steps are before each one in its own document, itself among them; None where a row
+    is one document, so that all are. tokens: (rows, steps) int64.
+    """
+    if one_document(tokens):
+        return None
+    steps = tokens.shape[1]
+    return same_document(tokens) & torch.ones(steps, steps, dtype=torch.bool, device=tokens.device).tril()
+
+
+def places(tokens: Tensor) -> Tensor:
+    """(rows, steps) int64: how many steps of its own document are before each one, in this block.
+
+    >>> places(torch.tensor([[7, 3, 2, 8]])).tolist()
+    [[0, 1, 0, 1]]
+    """
+    steps = torch.arange(tokens.shape[1], device=tokens.device).expand_as(tokens)
+    return steps - torch.where(tokens == START, steps, 0).cummax(dim=1).values
+
+
 def nats(states: Tensor, head: Tensor, wanted: Tensor, bias: Tensor | None = None, *, z_loss: float = 0.0) -> Tensor:
     """-log p of each wanted token. states: (tokens, width). head: (vocabulary, width).
 

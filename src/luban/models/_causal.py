@@ -10,6 +10,10 @@ from luban.models import _begun
 
 ADAPTED = "pretrained-causal"
 """The model that goes on learning."""
+UNTOUCHED = "untouched"
+"""The same one as it was before."""
+RAW = "causal-lm"
+"""The task in which it goes on with raw text."""
 
 
 class Origin(_begun.Begun):
@@ -19,6 +23,10 @@ class Origin(_begun.Begun):
     """The numbers of the tokens that end an answer."""
     marks: dict[str, str] = Field(default_factory=dict)
     """What its marks are called, by what they are for."""
+    parts: tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...] = Field((), max_length=2)
+    """With raw text: the numbers of the tokens that begin and end a document."""
+    template: Annotated[str, Field(max_length=1 << 20)] | None = None
+    """With raw text: how the turns of a chat become one text, which it keeps for whoever adapts it to chats."""
 
     @classmethod
     def known(cls, config: dict[str, Any]) -> dict[str, Any]:
@@ -33,3 +41,5 @@ class Beginning(_begun.Beginning):
     unnamed: ClassVar[str] = "a language model is what it begins from; name one by --from"
     origin: Origin | None = Field(None, validate_default=True)
     """The language model; `--from NAME` says which."""
+    context: int = Field(256, ge=8, le=8_192)
+    """With the task `causal-lm`: tokens that are read at once."""

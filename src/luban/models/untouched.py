@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, final
 
 from luban.batch import Batch
@@ -24,7 +25,7 @@ class Untouched:
     name: ClassVar[str] = "untouched"
     trainer: ClassVar[Literal["estimator"]] = "estimator"
     sees: ClassVar[Literal["tensors"]] = "tensors"
-    tasks: ClassVar[frozenset[str]] = frozenset({"chat", "preference"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"chat", "preference", _causal.RAW})
     Settings = Settings
 
     def portfolio(self, work: Work) -> Iterable[Entry]:
@@ -39,7 +40,11 @@ class Untouched:
 
         torch.set_num_threads(threads)
         model = registry.find("models", _causal.ADAPTED)
-        own = model.Settings(origin=settings.origin, adapter="full")
+        own = model.Settings(origin=settings.origin, adapter="full", context=settings.context)
+        raw = work.task == _causal.RAW
+        if raw:
+            ((name, shape),) = _networks.shapes(work).items()
+            work = replace(work, outputs=1, shapes={name: replace(shape, longest=settings.context)})
         with undrawn():
             module = model.build(work, own)
         model.begin(module, own)
@@ -47,7 +52,8 @@ class Untouched:
         network: Any = registry.find("forms", "network")(
             model.name, own.model_dump(mode="json"), work, weights, "identity"
         )
-        form: Form = registry.find("forms", "answered")(network)
+        forms = ("language", (network, settings.context)) if raw else ("answered", (network,))
+        form: Form = registry.find("forms", forms[0])(*forms[1])
         return form
 
 

@@ -35,7 +35,14 @@ if TYPE_CHECKING:
 MODEL = "model"
 """Of a bundle: the folder that `transformers` opens."""
 _PLACES = ("max_position_embeddings", "n_positions")
+PARTING = ("<|endoftext|>", "<|end_of_text|>")
+"""The marks behind a document where a tokenizer has one: what ends a turn of a chat is another one. The first stands
+before a document too.
+"""
+_WORDS = 50_257
+"""Of GPT-2, where a config says nothing."""
 _TOLD, _TEMPLATE, _ENDS = "tokenizer_config.json", "chat_template.jinja", "generation_config.json"
+_READS = "it reads in both directions and writes nothing; it answers rows: luban fit DATA --target COLUMN --from FOLDER"
 _CURE = "give a bundle or a folder with config.json, model.safetensors and tokenizer.json, or a GGUF file"
 
 
@@ -64,6 +71,12 @@ class Causal:
     def content(self) -> str:
         """Its name in recipes."""
         return layout.BY_CONTENT + self.sha256
+
+    def parts(self) -> tuple[int, int]:
+        """The numbers of the tokens that begin and end a document of raw text. Raises UsageError where it has none, or
+        fewer rows than tokens.
+        """
+        return _parts(self)
 
     def settings(self) -> dict[str, Any]:
         """What the settings of a model that begins from it say of it."""
@@ -136,7 +149,8 @@ def opened(path: Path) -> Causal:
         config = causal_configs.checked(document)
     except ValueError as reason:
         where = str(path / layout.CONFIG)
-        raise UsageError(f"this architecture is not taken: {reason}.", where=where, fix=_CURE) from None
+        fix = _READS if document.get("model_type") in configs.ENCODERS else _CURE
+        raise UsageError(f"this architecture is not taken: {reason}.", where=where, fix=fix) from None
     weights = layout.weight_files(path)
     tokenizer = given.read(str(layout.tokenizer_file(path)))
     told = layout.read_json(path / _TOLD) if (path / _TOLD).is_file() else {}
@@ -201,6 +215,27 @@ def _template(path: Path, told: Mapping[str, Any]) -> str | None:
     if len(found) > template.MOST_BYTES:
         raise UsageError(f"a template has at most {template.MOST_BYTES:,} bytes.", where=str(path / _TOLD), fix=_CURE)
     return found
+
+
+def _parts(origin: Causal) -> tuple[int, int]:
+    numbers = origin.tokenizer().get_vocab(with_added_tokens=True)
+    rows, most = int(origin.config.get("vocab_size", _WORDS)), max(numbers.values(), default=-1) + 1
+    if most > rows:
+        raise UsageError(
+            f"its tokenizer has {most:,} tokens, and its weights a row for {rows:,}.",
+            where=str(origin.path / layout.TOKENIZER),
+            fix="config.json, weights and tokenizer must be of one model: fetch or write the folder again",
+        )
+    begins, ends = (numbers.get(origin.marks.get(name, "")) for name in ("bos_token", "eos_token"))
+    ends = next((numbers[mark] for mark in PARTING if mark in numbers), ends)
+    if ends is None:
+        raise UsageError(
+            "its tokenizer does not say which token ends a text.",
+            where=str(origin.path / _TOLD),
+            fix="the file should name eos_token, and bos_token where it has one",
+        )
+    begins = ends if begins is None else numbers.get(PARTING[0], begins)
+    return begins, ends
 
 
 def _network(origin: Causal) -> nn.Module:

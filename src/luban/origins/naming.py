@@ -30,7 +30,7 @@ def find(name: str, *, online: bool = False) -> Origin:
         raise UsageError(
             "this is a language model, which goes on with texts; rows are answered by an encoder.",
             where=f"--from {name}",
-            fix=f'luban generate {name} "PROMPT", --task chat to adapt it, or --from minilm',
+            fix=f'luban generate {name} "PROMPT", --task causal-lm or chat to adapt it, or --from minilm',
         )
     origin = layout.opened(_of_bundle(path))
     note(origin.sha256, origin.path)

@@ -51,6 +51,7 @@ from luban.protocols.logs import Log as Log
 from luban.protocols.metrics import Metric as Metric
 from luban.protocols.models import Adapting as Adapting
 from luban.protocols.models import Blocked as Blocked
+from luban.protocols.models import Continuing as Continuing
 from luban.protocols.models import Counting as Counting
 from luban.protocols.models import Customary as Customary
 from luban.protocols.models import Entry as Entry

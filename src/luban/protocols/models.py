@@ -168,6 +168,14 @@ class Pretrained(Customary, Protocol):
 
 
 @runtime_checkable
+class Continuing(Protocol):
+    """An architecture that goes on with the very task that it was pretrained for, so that it can be asked before."""
+
+    def as_it_was(self, settings: Section) -> Candidate:
+        """What it was before: a candidate that learns nothing, and reads as much at once."""
+
+
+@runtime_checkable
 class Counting(Protocol):
     """An architecture whose weights may begin from what can be counted in the rows, before the first step."""
 

@@ -43,7 +43,10 @@ def of(form: Form, tokens: State | None) -> dict[str, Content]:
         return {}
     if "template" in tokens.values:
         return {**_weights(config, weights), **_speaking(tokens, settings, config)}
-    if (origin := getattr(settings, "origin", None)) is not None:
+    origin = getattr(settings, "origin", None)
+    if model.goes_on and origin is not None:
+        return {**_weights(config, weights), **_continuing(tokens, origin, config)}
+    if origin is not None:
         cutting = _reading(tokens, origin)
         return {**_weights(config, weights), **cutting} if cutting else {}
     document, names = tokenizer(tokens, ends=not model.goes_on)
@@ -62,7 +65,7 @@ def _speaking(tokens: State, settings: Any, config: dict[str, Any]) -> dict[str,
     """How a language model that was adapted cuts texts and writes chats: as it did before."""
     told = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_max_length": next((config[name] for name in _PLACES if name in config), None),
+        "model_max_length": _longest(config),
         "clean_up_tokenization_spaces": False,
         **settings.origin.marks,
         "chat_template": tokens.values["template"],
@@ -70,14 +73,41 @@ def _speaking(tokens: State, settings: Any, config: dict[str, Any]) -> dict[str,
     return {"tokenizer.json": tokens.arrays["tokenizer"].tobytes(), "tokenizer_config.json": _json(told)}
 
 
+def _continuing(tokens: State, origin: Any, config: dict[str, Any]) -> dict[str, Content]:
+    """How a language model that went on with raw text cuts texts: as it did before, and each text begins with the mark
+    that documents began with. The template of its chats is kept, for whoever adapts it to these.
+    """
+    document = json.loads(tokens.arrays["tokenizer"].tobytes())
+    begins = next(name for name, number in _numbers(document).items() if number == origin.parts[0])
+    document["post_processor"] = _framing(begins, None, {begins: origin.parts[0]})
+    told = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": _longest(config),
+        "clean_up_tokenization_spaces": False,
+        **origin.marks,
+        **({} if origin.template is None else {"chat_template": origin.template}),
+    }
+    return {"tokenizer.json": _json(document), "tokenizer_config.json": _json(told)}
+
+
+def _longest(config: Mapping[str, Any]) -> Any:
+    """Tokens that a language model looks back on, by its config."""
+    return next((config[name] for name in _PLACES if name in config), None)
+
+
+def _numbers(document: Mapping[str, Any]) -> dict[str, int]:
+    """The number of each token of a tokenizer."""
+    pieces = document["model"]["vocab"]
+    numbers = dict(pieces) if isinstance(pieces, dict) else {piece[0]: number for number, piece in enumerate(pieces)}
+    return numbers | {token["content"]: token["id"] for token in document["added_tokens"]}
+
+
 def _reading(tokens: State, origin: Any) -> dict[str, Content]:
     """How an encoder that was tuned cuts texts: as it did before, each text between its marks. Nothing where these have
     no name.
     """
     document = json.loads(tokens.arrays["tokenizer"].tobytes())
-    pieces = document["model"]["vocab"]
-    numbers = dict(pieces) if isinstance(pieces, dict) else {piece[0]: number for number, piece in enumerate(pieces)}
-    numbers |= {token["content"]: token["id"] for token in document["added_tokens"]}
+    numbers = _numbers(document)
     names = {number: name for name, number in numbers.items()}
     if any(number not in names for number in origin.marks):
         return {}

@@ -75,7 +75,7 @@ def fit(
     started: when that time began, on the clock of `time.monotonic`; now, where nothing is said.
     workers: how many processes train each network together, on this machine.
     track: what shows the run while it goes on: `tensorboard`, or `mlflow=URI`.
-    remember: raw text that a language model adapted to chats should not forget: what it costs before and after is told.
+    remember: raw text that a language model that is begun from should not forget: what it costs before and after.
     out: where the bundle goes; `<name of the data>.luban` in the working folder where nothing is said.
 
     The same call again continues an interrupted run, and answers at once when it is done (`resumed`).
@@ -146,14 +146,15 @@ def _alike(data: Any, dataset: Dataset, asked: Recipe, console: Console) -> Data
 
 
 def _remembered(data: Any, asked: Recipe, console: Console) -> Dataset | None:
-    """The raw texts that a language model should not forget. UsageError where none is adapted."""
+    """The raw texts that a language model should not forget. UsageError where none is begun from."""
     if data is None:
         return None
-    if not chats.asks(asked.task):
+    raw = asked.task == asking.CONTINUED and asking.ADAPTED in asked.model.names
+    if not raw and not chats.asks(asked.task):
         raise UsageError(
-            "only a language model that is adapted to chats is asked what it remembers.",
+            "only a language model that is begun from is asked what it remembers.",
             where="--remember",
-            fix="--task chat --from smollm2, or leave it out",
+            fix="--task chat --from smollm2, or --task causal-lm --from smollm2, or leave it out",
         )
     return documents.opened(data, Recipe(task=forgetting.TASK), console=console)
 

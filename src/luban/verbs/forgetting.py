@@ -1,4 +1,4 @@
-"""Forgetting: what raw text costs a language model before it was adapted to chats, and after.
+"""Forgetting: what raw text costs a language model before it learned chats or went on with other text, and after.
 
 The text is one that a person names, or what the model wrote itself before. Of its own texts the rise is an estimate of
 how far it went from what it was: the mean of log p - log q over what is drawn from p is the Kullback-Leibler divergence
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from luban.batch import Answers, Array, Tensors
+from luban.batch import Answers, Array, Ragged, Tensors
 from luban.core import registry
 from luban.core.deadline import Deadline
 from luban.core.errors import DataError
@@ -26,6 +26,7 @@ from luban.evidence.finding import Finding
 from luban.evidence.judgement import Earlier, Judgement, Told
 from luban.evidence.measurement import Measurement
 from luban.features import chat
+from luban.features.text.byte_pairs import MARKS
 from luban.protocols import Condition, Form, Metric, State
 from luban.recipe.recipe import Recipe
 from luban.training.measuring import measure
@@ -68,7 +69,7 @@ class Before:
 
 @dataclass(frozen=True)
 class Reader:
-    """How a column of chats is seen by a network: its name among the inputs, and its state."""
+    """How a column of chats, or of raw text, is seen by a network: its name among the inputs, and its state."""
 
     name: str
     state: State
@@ -79,17 +80,23 @@ class Reader:
 
         None where the time was over.
         """
-        pairs, vocabulary = self.task == chats.PREFERENCE, int(self.state.values["vocabulary"])
+        pairs = self.task == chats.PREFERENCE
         found = np.zeros((len(text.pieces), 2))
         found[:, 1] = [len(piece) - 1 for piece in text.pieces]
         for first in range(0, len(text.pieces), TOGETHER):
             if until.left() <= 0:
                 return None
             some = text.pieces[first : first + TOGETHER]
-            said = np.asarray(form.outputs(Tensors({self.name: chat.all_said(some, vocabulary, pairs=pairs)})))
+            said = np.asarray(form.outputs(Tensors({self.name: self._rows(some)})))
             # Of pairs it says log p itself.
             found[first : first + TOGETHER, 0] = -said[:, 0] if pairs else said[:, 0]
         return found
+
+    def _rows(self, pieces: Sequence[Array]) -> Ragged:
+        """Stretches of raw text as the network sees them."""
+        if not chats.asks(self.task):
+            return Ragged.of([(piece + len(MARKS)).astype(np.int32) for piece in pieces])
+        return chat.all_said(pieces, int(self.state.values["vocabulary"]), pairs=self.task == chats.PREFERENCE)
 
     def named(self, dataset: Dataset) -> Text:
         """Stretches of the documents of a person, from all over them. Raises DataError where they have no words."""

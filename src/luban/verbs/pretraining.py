@@ -19,7 +19,7 @@ from luban.data.dataset import Dataset
 from luban.protocols import Modelling
 from luban.recipe.recipe import Candidate, Recipe
 from luban.runtime import layouts
-from luban.training import chatting, search, sizing
+from luban.training import chatting, packing, search, sizing
 from luban.training.pool import Pool
 from luban.training.unit import WHOLE, Training, Unit
 from luban.training.work_folder import WorkFolder
@@ -64,7 +64,7 @@ def make(
     _refuse_empty(prepared)
     _refuse_silent(prepared, training)
     simple, asked = _asked(prepared, training, folder, console, seconds)
-    reader = None if simple == asked else _reader(prepared, training)
+    reader = None if simple == asked else _reader(prepared, training, simple)
     ground = standing.Ground(prepared, training, folder, simple, reader, remember)
     learned = _learned(ground, asked, pool, until, console, seconds=seconds, deadline=deadline, look_until=look_until)
     return _made(ground, learned, look_until, console)
@@ -115,7 +115,7 @@ def _learned(
     if folder.finished(Unit(asked, WHOLE)):
         return _Learned(asked, "the one that was asked for", looked, [], stood, foretold, ended)
     late = [{**_line(asked), "status": "skipped", "reason": _LATE}]
-    instead = "the model as it was answers" if chats.asks(ground.prepared.task.name) else "counts of tokens answer"
+    instead = "counts of tokens answer" if standing.counts(ground.prepared, simple) else "the model as it was answers"
     told = f"{asked.label}: {_LATE}, so {instead}; it needs more --time"
     return _Learned(simple, told, looked, late, stood, foretold, ended)
 
@@ -141,8 +141,9 @@ def _made(ground: standing.Ground, learned: _Learned, look_until: Deadline, cons
     target = sizes(prepared.task, texts(prepared))
     measurements = measuring.figures(
         prepared.task, prepared.recipe.train.metric, target, answers, beside, "test",
-        groups=_groups(prepared), seed=seed,
+        groups=standing.groups_of(prepared), seed=seed,
     )  # fmt: skip
+    told = standing.counted_beside(ground, target, answering, answers)
     exported = exporting.export(form, training.seen_by(answering))
     looked = trainings.looked(folder, learned.looked, [own])
     return writing.Made(
@@ -155,12 +156,13 @@ def _made(ground: standing.Ground, learned: _Learned, look_until: Deadline, cons
             **stating.question(prepared),
             "metric": prepared.recipe.train.metric or prepared.task.compared_by,
             "measurements": [each.to_json() for each in (*measurements, *forgotten.measurements)],
-            "candidates": [_line(own)],
+            "candidates": [_line(own), *([] if told is None else [told.line()])],
             "chosen": {
                 "label": own.label,
                 "members": [{"label": own.label, "weight": 1.0}],
-                "reason": learned.reason,
+                "reason": learned.reason if told is None else f"{learned.reason}; {told.reason}",
             },
+            **({} if told is None else {"beside": [told.figure.to_json()]}),
             "corpus": _corpus(prepared, training, answering, target),
         },
         unfinished=learned.late,
@@ -291,14 +293,17 @@ def _asked(
         reasons = dict.fromkeys(found.choices, found.reason)
         told = {"label": found.candidate.label, "choices": dict(found.choices), "reasons": reasons}
         folder.tell({"unit": Unit(found.candidate, WHOLE).name, **told})
-    return Candidate(model=prepared.task.baseline, settings=about), found.candidate
+    simple = Candidate(model=prepared.task.baseline, settings=about)
+    if packing.packs(prepared.task.name):
+        simple = standing.as_it_was(found.candidate) or simple
+    return simple, found.candidate
 
 
-def _reader(prepared: Prepared, training: Training) -> forgetting.Reader | None:
-    """What reads raw texts as chats; None where none are learned."""
-    if not chats.asks(prepared.task.name) or prepared.tensors is None:
+def _reader(prepared: Prepared, training: Training, simple: Candidate) -> forgetting.Reader | None:
+    """What reads raw texts that may be forgotten; None where what stands beside the model knows none."""
+    if standing.counts(prepared, simple) or prepared.tensors is None:
         return None
-    ((name, _),) = training.seen_by(Candidate(model=prepared.task.baseline)).work.shapes.items()
+    ((name, _),) = training.seen_by(simple).work.shapes.items()
     return forgetting.Reader(name, prepared.tensors.parts[0].state, prepared.task.name)
 
 
@@ -306,11 +311,6 @@ def _rate(recipe: Recipe) -> Any:
     """The learning rate of the one model that was trained."""
     (candidate,) = recipe.model.candidates or ()
     return candidate.train.get("learning_rate", recipe.train.learning_rate)
-
-
-def _groups(prepared: Prepared) -> Any:
-    groups = prepared.division.groups
-    return None if groups is None else groups[encoding.test_rows(prepared)]
 
 
 def _line(candidate: Candidate) -> dict[str, Any]:

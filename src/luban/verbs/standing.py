@@ -14,17 +14,20 @@ from luban import collate
 from luban.batch import Answers, Batch, Inputs, Ragged, Tensors, ragged
 from luban.core import registry
 from luban.core.deadline import Deadline
-from luban.data import chats
+from luban.core.seed import derive
 from luban.data.dataset import Dataset
+from luban.evidence.measurement import Measurement
 from luban.forms.network import build
-from luban.protocols import Form
+from luban.protocols import Continuing, Form, Metric
 from luban.recipe.recipe import Candidate
-from luban.training import allocating
+from luban.training import allocating, packing
 from luban.training.inside import inside
+from luban.training.measuring import measure
 from luban.training.settings import settings
 from luban.training.unit import WHOLE, Training, Unit
 from luban.training.work_folder import WorkFolder
-from luban.verbs import ending, forgetting
+from luban.training.worker import fit_unit
+from luban.verbs import encoding, ending, forgetting
 from luban.verbs.ending import Clock, Ending
 from luban.verbs.preparing import Prepared
 
@@ -92,7 +95,8 @@ class Ground:
     def foretold(self, asked: Candidate, stood: Stood) -> Ending:
         """What follows the training of a candidate, by what was measured. stood: before it."""
         texts, weights = len(self.training.test), stood.weights
-        if chats.asks(self.prepared.task.name):
+        if stood.weights:
+            # The model as it was took as long as what comes of it will.
             answering = ending.of_all(texts, stood.seconds)
         else:
             form = fresh(asked, self.training)
@@ -119,6 +123,65 @@ class Ground:
             return each * forgetting.PIECES * forgetting.LONGEST
         # A step writes one token of each text, and reads little at once.
         return 2 * each * forgetting.PIECES * forgetting.OWN
+
+
+def as_it_was(asked: Candidate) -> Candidate | None:
+    """What a pretrained model that goes on with its own task was before; None for any other one."""
+    model = registry.find("models", asked.model)
+    return model.as_it_was(settings(asked)) if isinstance(model, Continuing) else None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What counts of the same tokens say of held-out texts. model: that counts. figure: theirs, beside what answers."""
+
+    model: str
+    figure: Measurement
+
+    @property
+    def reason(self) -> str:
+        """In words."""
+        more, figure = self.figure.difference, self.figure
+        assert more is not None, "it stands beside what answers"
+        return (
+            f"counts of the same tokens ({self.model}) have {figure.value:.4g} {figure.metric}, "
+            f"{more.value:+.3g} [{more.low:.3g}, {more.high:.3g}] beside it"
+        )
+
+    def line(self) -> dict[str, Any]:
+        """As a candidate that was looked at."""
+        told = {"label": self.model, "model": self.model, "settings": {}, "value": self.figure.value}
+        return {**told, "status": "finished", "reason": f"{self.figure.metric} of counts of the same tokens"}
+
+
+def counted_beside(ground: Ground, target: Any, answering: Candidate, answers: Answers) -> Counted | None:
+    """Counts of the same tokens beside what answers; None where these are the simplest model, or chats are learned.
+
+    target: the bytes of the held-out texts. answering, answers: what answers, and what it says of them.
+    """
+    prepared = ground.prepared
+    counting = Candidate(model=prepared.task.baseline)
+    if counts(prepared, ground.simple) or not packing.packs(prepared.task.name):
+        return None
+    fit_unit(ground.folder, ground.training, Unit(counting, WHOLE), threads=1)
+    metric: Metric = registry.find("metrics", prepared.task.compared_by)
+    figure = measure(
+        metric, target, ground.answers(counting, ground.folder.form(Unit(counting, WHOLE))),
+        groups=groups_of(prepared), split="test", baseline=(answering.model, answers),
+        seed=derive(prepared.recipe.seed, "interval", "counts"),
+    )  # fmt: skip
+    return Counted(counting.model, figure)
+
+
+def counts(prepared: Prepared, simple: Candidate) -> bool:
+    """Whether the simplest model counts tokens; else it is a pretrained one as it was."""
+    return packing.packs(prepared.task.name) and simple.model == prepared.task.baseline
+
+
+def groups_of(prepared: Prepared) -> Any:
+    """(held-out texts,) which of them belong together; None where nothing says so."""
+    groups = prepared.division.groups
+    return None if groups is None else groups[encoding.test_rows(prepared)]
 
 
 def fresh(candidate: Candidate, training: Training) -> Any:

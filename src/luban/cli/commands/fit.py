@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @options.target
 @option("--metric", metavar="METRIC", group=QUESTION, help="What models are compared by; else the task's own.")
 @option("--validation", metavar="DATA", group=ROWS, help="Choose and calibrate on these rows, not on folds.")
-@option("--remember", metavar="DATA", group=ROWS, help="Raw text: what it costs a tuned chat model is told.")
+@option("--remember", metavar="DATA", group=ROWS, help="Raw text: what it costs a tuned language model.")
 @options.about_data
 @option(
     "--model",

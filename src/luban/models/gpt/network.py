@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, final
 
-import torch
 from torch import Tensor, nn
 
-from luban.models._blocks import START, nats, of_rows, one_document, same_document
-from luban.models.gpt import convolved
+from luban.models import _convolved as convolved
+from luban.models._blocks import START, looked_back, nats, of_rows
 from luban.origins import configs
 
 DRAWN = 0.02
@@ -49,11 +48,7 @@ class CausalLanguageModel(nn.Module):
         """(rows, steps, width) of each step, which sees the steps before it in its own document."""
         if self.convolved:
             return convolved.states(self.body, tokens, self.dropout if self.training else 0.0)
-        mask = None
-        if not one_document(tokens):
-            steps = tokens.shape[1]
-            causal = torch.ones(steps, steps, dtype=torch.bool, device=tokens.device).tril()
-            mask = same_document(tokens) & causal
+        mask = looked_back(tokens)
         found: Tensor = self.body(input_ids=tokens, attention_mask=mask, use_cache=False).last_hidden_state
         return found
 

@@ -1,4 +1,7 @@
-"""Adapting: a language model that was pretrained on other texts goes on learning from the answers in chats."""
+"""Adapting: a pretrained language model goes on learning, from the answers in chats or from raw text.
+
+Going on with the texts of a domain before anything else is learned helps there (Gururangan et al., 2020).
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,24 @@ from pydantic import Field
 
 from luban.batch import Array
 from luban.core.errors import UsageError
-from luban.models import _begun, _causal, _networks, _pretrained
+from luban.models import _begun, _causal, _language, _networks, _pretrained
 from luban.protocols import Work
-from luban.recipe.recipe import Section
+from luban.recipe.recipe import Candidate, Section
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 RATE = 5e-5
 """The learning rate of all weights."""
+SMALL, RATE_OF_SMALL = 10_000_000, 5e-4
+"""Weights below which all of a network learns raw text faster, and its learning rate then."""
 FASTER = 10.0
 """How many times as fast an adapter learns: it begins with nothing (Hu et al., 2022; Schulman et al., 2025)."""
 PREFERENCE = "preference"
 ROWS = 4
 """Chats of a step."""
+NUMBERS = 1 << 25
+"""Numbers that a step of raw text has for the words that each of its tokens may be, at most: 128 MB."""
 LARGE = 30_000_000
 """Weights from which all of them are no longer changed where nothing is said."""
 FEWEST_EPOCHS, MOST_EPOCHS, STEPS = 2, 6, 120
@@ -67,7 +74,7 @@ class PretrainedCausal(_begun.BegunNetwork):
     """
 
     name: ClassVar[str] = _causal.ADAPTED
-    tasks: ClassVar[frozenset[str]] = frozenset({"chat", PREFERENCE})
+    tasks: ClassVar[frozenset[str]] = frozenset({"chat", PREFERENCE, _causal.RAW})
     takes: ClassVar[frozenset[str]] = frozenset({"tokens"})
     goes_on: ClassVar[bool] = True
     Settings = Settings
@@ -100,6 +107,7 @@ class PretrainedCausal(_begun.BegunNetwork):
     def build(self, work: Work, settings: Section) -> nn.Module:
         assert isinstance(settings, Settings) and settings.origin is not None
         from luban.models._adapters import How
+        from luban.models.pretrained_causal.continuing import ContinuingModel
         from luban.models.pretrained_causal.network import AnsweringModel
 
         adapter, _ = resolved(settings)
@@ -109,10 +117,17 @@ class PretrainedCausal(_begun.BegunNetwork):
             else How(adapter, settings.rank, settings.alpha / settings.rank, settings.base == "int8")
         )
         ((name, shape),) = _networks.shapes(work).items()
+        if work.task == _causal.RAW:
+            return ContinuingModel(name, settings.origin.config, _parts(settings.origin), how, settings.where)
         return AnsweringModel(
             name, settings.origin.config, (shape.size[0] - 1) // 4, how, settings.where,
             prefers=work.task == PREFERENCE, beta=settings.beta,
         )  # fmt: skip
+
+    def as_it_was(self, settings: Section) -> Candidate:
+        assert isinstance(settings, Settings) and settings.origin is not None
+        origin = settings.origin.model_dump(mode="json")
+        return Candidate(model=_causal.UNTOUCHED, settings={"context": settings.context, "origin": origin})
 
     def begin(self, module: nn.Module, settings: Section) -> None:
         assert isinstance(settings, Settings) and settings.origin is not None
@@ -124,15 +139,25 @@ class PretrainedCausal(_begun.BegunNetwork):
         for name, parameter in module.named_parameters():
             parameter.requires_grad_(_adapters.learns(name) if adapted else True)
             # A preference is soon learned, and then exaggerated.
-            parameter.rate = FASTER if adapted and not module.prefers else 1.0  # type: ignore[attr-defined]
+            faster = adapted and not getattr(module, "prefers", False)
+            parameter.rate = FASTER if faster else 1.0  # type: ignore[attr-defined]
 
     def rate(self, settings: Section) -> tuple[float, str]:
+        assert isinstance(settings, Settings) and settings.origin is not None
+        if settings.origin.parts and resolved(settings)[0] == "full":
+            from luban.origins import causal
+
+            if causal.weights(settings.origin.config) < SMALL:
+                return RATE_OF_SMALL, "a small network bears more than the usual one, and hardly moves by it"
         return RATE, f"the usual one for weights that were pretrained; an adapter learns {FASTER:g} times as fast"
 
     def epochs(self, steps: int) -> tuple[int, str]:
         return _pretrained.epochs(steps, FEWEST_EPOCHS, MOST_EPOCHS, about=STEPS)
 
     def batch(self, settings: Section) -> tuple[int, str]:
+        assert isinstance(settings, Settings) and settings.origin is not None
+        if settings.origin.parts:
+            return blocks_of_step(settings.context, int(settings.origin.config.get("vocab_size", 50_257)))
         return ROWS, f"{ROWS} chats make a step, so that what is kept of each token of a large network fits into memory"
 
     def usual(self) -> Mapping[str, tuple[str, str]]:
@@ -171,7 +196,26 @@ class PretrainedCausal(_begun.BegunNetwork):
             f"{prefix}.{name.removeprefix('body.')}" if name.startswith("body.") else f"lm_{name}": values
             for name, values in weights.items()
         }
-        return {**config, **({"eos_token_id": list(settings.origin.ends)} if settings.origin.ends else {})}, own
+        ends = list(dict.fromkeys([*settings.origin.ends, *settings.origin.parts[1:]]))
+        return {**config, **({"eos_token_id": ends} if ends else {})}, own
+
+
+def blocks_of_step(context: int, vocabulary: int) -> tuple[int, str]:
+    """How many blocks of raw text make a step, and why: each of its tokens has a number for every word.
+
+    >>> blocks_of_step(256, 8_192)[0], blocks_of_step(256, 49_152)[0]
+    (8, 2)
+    """
+    tokens = min(_language.STEP_TOKENS, NUMBERS // vocabulary)
+    rows = max(tokens // context, 1)
+    return rows, f"{rows} blocks of {context} tokens make a step of {rows * context:,}, for {vocabulary:,} words"
+
+
+def _parts(origin: _causal.Origin) -> tuple[int, int]:
+    """The numbers of the tokens that begin and end a document. Raises ValueError where nobody said so."""
+    if len(origin.parts) != 2:
+        raise ValueError("nothing says which tokens begin and end a document; name the model by --from")
+    return origin.parts[0], origin.parts[1]
 
 
 model = PretrainedCausal()

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from luban.features import chat
 from luban.models import _adapters
 from luban.models._blocks import nats, of_rows
-from luban.origins import configs
+from luban.models.pretrained_causal.speaking import Speaking
 
 
 @final
-class AnsweringModel(nn.Module):
+class AnsweringModel(Speaking):
     """forward(inputs): (rows, 1) the mean of -log p over the tokens of each chat that the model is to say.
 
     prefers: whether rows are pairs of answers instead; then it gives the loss of direct preference optimisation, in
@@ -37,15 +37,8 @@ class AnsweringModel(nn.Module):
         prefers: bool = False,
         beta: float = 0.1,
     ) -> None:
-        super().__init__()
-        self.name, self.vocabulary = name, vocabulary
-        self.prefers, self.beta, self.how = prefers, beta, how
-        self.body = configs.fresh(config)
-        tied = self.body.config.tie_word_embeddings
-        embedding = self.body.get_input_embeddings().weight
-        self.head = None if tied else nn.Linear(embedding.shape[1], embedding.shape[0], bias=False)
-        if how is not None:
-            _adapters.adapt(self.body, how, lambda path: where == "all" or "attn" in path)
+        super().__init__(name, config, how, where)
+        self.vocabulary, self.prefers, self.beta = vocabulary, prefers, beta
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         if self.prefers:
@@ -63,27 +56,6 @@ class AnsweringModel(nn.Module):
         total = of_rows(each, own)[:, 0] * own.sum(dim=1)
         return torch.stack([total, own.sum(dim=1).to(total.dtype)], dim=1)
 
-    def goes_on(self, first: Tensor, never: Sequence[int], draw: torch.Generator) -> Iterator[Tensor]:
-        """What it writes itself, drawn from all it thinks possible: the token that follows each text, step by step.
-
-        first: (texts,) the token that each begins with. never: tokens that are not written.
-        """
-        from transformers import DynamicCache
-
-        kept, asked = DynamicCache(config=self.body.config), first[:, None]
-        while True:
-            with torch.inference_mode():
-                states = self.body(input_ids=asked, cache=kept, use_cache=True).last_hidden_state
-                logits = functional.linear(states[:, -1], self._words()).float()
-                logits[:, list(never)] = -torch.inf
-                asked = torch.multinomial(logits.softmax(dim=1), 1, generator=draw)
-            yield asked[:, 0]
-
-    def _words(self) -> Tensor:
-        """(tokens, width) what a state is compared with."""
-        found: Tensor = self.body.get_input_embeddings().weight if self.head is None else self.head.weight
-        return found
-
     def _preferred(self, numbers: Tensor) -> Tensor:
         """(rows, 1) the loss of pairs: -log sigmoid of beta times how much the margin grew."""
         both = pairs(numbers, self.vocabulary)
@@ -98,26 +70,6 @@ class AnsweringModel(nn.Module):
         each, own = self._nats(numbers)
         return torch.zeros(own.shape, dtype=each.dtype, device=each.device).masked_scatter(own, each).sum(dim=1)
 
-    def take(self, load: Callable[[], nn.Module]) -> None:
-        """Goes on from the weights of a network of `transformers`, whose memory it takes over.
-
-        load: reads that network; what was drawn here is given back before, so that there is room for one of both.
-        """
-        own = {name: weight for name, weight in self.named_parameters() if not _adapters.learns(name)}
-        for weight in own.values():
-            weight.data = torch.empty(0)
-        network: Any = load()
-        theirs = dict(getattr(network, network.base_model_prefix).named_parameters())
-        for name, weight in own.items():
-            inside = name.removeprefix("body.")
-            weight.data = (theirs[inside] if inside in theirs else network.get_output_embeddings().weight).data
-        _adapters.begun(self.body)
-        if self.how is not None and self.how.eight_bits:
-            # The file that was mapped goes, and with it all that was read of it.
-            del theirs, network
-            for weight in self.parameters():
-                weight.data = weight.data.clone()
-
     def _nats(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """-log p of each token that the model is to say, and (rows, steps - 1) which of those behind the first it is.
 
@@ -127,7 +79,7 @@ class AnsweringModel(nn.Module):
         tokens, kinds = chat.apart(numbers.clamp(min=1), self.vocabulary)
         own = (kinds == chat.SAID)[:, 1:] & (numbers[:, 1:] > 0)
         states = self.body(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
-        return nats(states[own], self._words(), tokens[:, 1:][own]), own
+        return nats(states[own], self.words(), tokens[:, 1:][own]), own
 
 
 def pairs(numbers: Tensor, vocabulary: int) -> Tensor:

@@ -28,16 +28,16 @@ def begin(body: nn.Module) -> None:
             nn.init.normal_(part.weight, std=DRAWN)
 
 
-def states(body: Any, tokens: Tensor, dropout: float = 0.0) -> Tensor:
+def states(body: Any, tokens: Tensor, dropout: float = 0.0, *, numbers: Tensor | None = None) -> Tensor:
     """(rows, steps, width) of each step, which sees the steps before it in its own document. tokens: (rows, steps).
 
-    dropout: share of what each layer adds that is set to 0.
+    dropout: share of what each layer adds that is set to 0. numbers: of the tokens in the body, where they are others.
     """
     number = None if one_document(tokens) else (tokens == START).cumsum(dim=1)
     mask = None
     if number is not None:
         mask = (number[:, None, :] == number[:, :, None]).tril()[:, None]
-    found: Tensor = body.embed_tokens(tokens)
+    found: Tensor = body.embed_tokens(tokens if numbers is None else numbers)
     places = torch.arange(tokens.shape[1], device=tokens.device)[None]
     angles = body.rotary_emb(found, position_ids=places)
     for layer in body.layers:
@@ -69,6 +69,8 @@ def _convolved(part: Any, steps: Tensor, number: Tensor | None) -> Tensor:
         if number is not None:
             earlier = earlier * (functional.pad(number, (back, 0), value=-1)[:, :length] == number)[:, :, None]
         found = found + earlier * kernel[:, -1 - back]
+    if part.conv.bias is not None:
+        found = found + part.conv.bias
     answers: Tensor = part.out_proj(after * found).float()
     return answers
 
@@ -81,7 +83,12 @@ def _attended(part: Any, steps: Tensor, angles: tuple[Tensor, Tensor], mask: Ten
     query, key, value = (each.transpose(1, 2) for each in (query, key, value))
     with torch.autocast(steps.device.type, enabled=False):
         found = functional.scaled_dot_product_attention(
-            _turned(query, angles), _turned(key, angles), value, attn_mask=mask, is_causal=mask is None
+            _turned(query, angles),
+            _turned(key, angles),
+            value,
+            attn_mask=mask,
+            is_causal=mask is None,
+            enable_gqa=key.shape[1] < query.shape[1],
         )
     answers: Tensor = part.out_proj(found.transpose(1, 2).flatten(2)).float()
     return answers
