@@ -52,6 +52,24 @@ def test_the_document_has_the_keys_that_others_read(visits: Path) -> None:
     assert "--out" in other.err and "--force" in other.told
 
 
+def test_names_of_class_folders_are_learned_where_nothing_else_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for label, word in (("bill", "invoice"), ("door", "parcel")):
+        (tmp_path / "mails" / label).mkdir(parents=True)
+        for number in range(20):
+            (tmp_path / "mails" / label / f"{number}.txt").write_text(f"{word} number {number} of us")
+    asked = ("fit", "mails", "--threads", "1", "--json")
+    document = luban(*asked, "--model", "constant", "--out", "classes.luban").document
+    assert {line["metric"] for line in document["measurements"]} >= {"accuracy"}
+    assert package.load("classes.luban").recipe.target == "label"
+    clusters = luban(*asked, "--task", "clustering", "--model", "kmeans", "--out", "clusters.luban")
+    assert clusters.code == 0 and package.load("clusters.luban").recipe.target is None
+    told = luban("diagnose", "mails", "--json").document
+    assert told["task"] == "binary"
+
+
 def test_data_and_talk_go_apart(visits: Path) -> None:
     done = luban("fit", visits, "--target", "stage", "--model", "constant", "--threads", "1")
     assert done.code == 0

@@ -128,11 +128,13 @@ def _examined(place: Any, recipe: Any, test: Any, threads: int | None, console: 
     from threadpoolctl import threadpool_limits
 
     from luban.data.open import open_dataset
+    from luban.verbs import documents
     from luban.verbs.examine import examine, findings
     from luban.verbs.preparing import prepare
     from luban.verbs.stacking import Given
 
     dataset = open_dataset(place, columns=recipe.columns, console=console)
+    recipe = documents.labelled(dataset, recipe)
     given = Given(test=None if test is None else open_dataset(test, like=dataset.schema, console=console))
     prepared = prepare(dataset, given, recipe)
     with threadpool_limits(threads):

@@ -66,7 +66,8 @@ def fit(
     """The bundle of a model trained on `data`, with its honest score, what was found, and what was repaired.
 
     data: a path, `sample:NAME`, `-` for stdin, or a polars, pandas or pyarrow table.
-    target: the column to predict, or several that one model predicts; without one, clusters are looked for.
+    target: the column to predict, or several that one model predicts; without one, the
+        names of class folders, and in other data clusters are looked for.
     model: one name, several, or `auto`, a portfolio whose best models are weighed.
     from_: a pretrained model to begin from, `--from` on the command line: a folder as `transformers` writes it, or a
         sample such as `minilm`, a model of the hub such as `org/name`, or a bundle. The other models compete with it.
@@ -95,6 +96,7 @@ def fit(
     if begun:
         licensing.tell(begun["licence"], console)
     dataset = documents.opened(data, asked, console=console)
+    asked = documents.labelled(dataset, asked)
     allowed.check(dataset.rows)
     given = Given(
         test=_alike(test, dataset, asked, console),

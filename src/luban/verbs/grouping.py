@@ -122,9 +122,10 @@ def _clusters(prepared: Prepared, training: Training, form: Form, best: Candidat
     labels = dense(form.outputs(training.batch.inputs[rows])).argmax(axis=1)
     columns = [column.name for column in prepared.schema.inputs if column.kind in ("number", "boolean", "datetime")]
     some = _some(training, "described")
-    frame = loader.take(prepared.frame, prepared.division.train[some], columns)
+    # Where all columns are texts, pictures or words there is none by which a cluster is described.
+    frame = loader.take(prepared.frame, prepared.division.train[some], columns) if columns else None
     described = labels[np.searchsorted(rows, some)]
-    values = {name: floats(frame[name]) for name in columns}
+    values = {} if frame is None else {name: floats(frame[name]) for name in columns}
     stability = clusters.stability(training.batch, training.work, best, _some(training, "stability"), training.seed)
     test = training.batch.inputs[training.test[:LOOKED_AT]]
     tested = clusters.silhouette(test, dense(form.outputs(test)).argmax(axis=1))

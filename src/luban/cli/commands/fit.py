@@ -94,7 +94,8 @@ def command(data: str, talk: Talk, **asked: Any) -> Bundle | None:
     """Train on DATA and write a bundle: the model, its honest score, what was found and repaired, a report.
 
     DATA is a file (CSV, TSV, Parquet, JSON lines, Arrow; .gz and .zst too), a quoted glob of files, a folder of class
-    folders, '-' for stdin, or sample:NAME. Without --target it looks for clusters.
+    folders, '-' for stdin, or sample:NAME. Without --target the names of class folders are learned, and
+    clusters are looked for in other data.
 
     The same command typed again continues after an interruption, and answers at once when all is done.
     """

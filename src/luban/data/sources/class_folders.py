@@ -34,6 +34,8 @@ TOGETHER = 1 << 23
 ROW_GROUP = 4_096
 MOST_LISTED = 100
 BESIDE = "in no class folder"
+FORMAT, LABEL = "class folders", "label"
+"""What the layout is called in what is told of it, and the column of its classes."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class ClassFolders:
             files = [file for file in files if _kind(file.path) == kind]
         parts = {file.part for file in files} - {None}
         split = len(parts) > 1
-        schema: dict[str, pl.DataType] = {"text" if kind == "text" else "path": pl.String(), "label": pl.String()}
+        schema: dict[str, pl.DataType] = {"text" if kind == "text" else "path": pl.String(), LABEL: pl.String()}
         schema |= {_folders.SPLIT: pl.String()} if split else {}
         # Texts are read once, file by file; of other files only the path is kept.
         frames = _texts(files) if kind == "text" else iter([_paths(files)])
@@ -79,7 +81,7 @@ class ClassFolders:
             into, row_group_size=ROW_GROUP, compression="lz4"
         )
         facts = {
-            "format": "class folders",
+            "format": FORMAT,
             "classes": str(len({file.label for file in files})),
             "files": str(len(files)),
         }
@@ -168,7 +170,7 @@ def _texts(files: list[_File]) -> Iterator[pl.DataFrame]:
 
 
 def _table(name: str, values: list[str], files: list[_File]) -> pl.DataFrame:
-    columns = {name: values, "label": [file.label for file in files], _folders.SPLIT: [file.part for file in files]}
+    columns = {name: values, LABEL: [file.label for file in files], _folders.SPLIT: [file.part for file in files]}
     return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
 
 
@@ -186,6 +188,15 @@ def _text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode(_encoding.guess(path, data[:1000])[0], "replace")
+
+
+def has_classes(facts: Mapping[str, str]) -> bool:
+    """Whether these are facts of folders of two classes or more.
+
+    >>> has_classes({"format": "class folders", "classes": "2"}), has_classes({"format": "csv"})
+    (True, False)
+    """
+    return facts.get("format") == FORMAT and int(facts["classes"]) > 1
 
 
 source = ClassFolders()
