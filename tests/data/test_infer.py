@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from luban.core.errors import UsageError
-from luban.data import infer
+from luban.data import counting, infer
 from luban.data.open import open_dataset
 
 RANDOM = np.random.default_rng(0)
@@ -82,7 +82,7 @@ def test_estimates_above_the_exact_limit_agree_with_exact_counts(monkeypatch: py
         {"row": np.arange(5000), "few": RANDOM.integers(0, 9, 5000), "text": [f"k{i}" for i in range(5000)]}
     )
     exact = infer.infer(table, 5000)
-    monkeypatch.setattr(infer, "EXACT", 100)
+    monkeypatch.setattr(counting, "EXACT", 100)
     rough = infer.infer(table, 5000)
     assert [column.kind for column in rough.columns] == [column.kind for column in exact.columns]
     for one, other in zip(rough.columns, exact.columns, strict=True):

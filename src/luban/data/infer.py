@@ -1,7 +1,7 @@
 """What the columns of a table mean: a data type for each, and the reason in words.
 
-Constants and identifiers are told from all rows; what words, dates and paths there are, from rows spread evenly over
-the table. What a column is used for is in `roles`.
+Constants and identifiers are told from all rows (`counting`); what words, dates and paths there are, from rows spread
+evenly over the table. What a column is used for is in `roles`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 
 import polars as pl
@@ -17,6 +16,8 @@ import polars as pl
 from luban.core import registry
 from luban.core.errors import UsageError
 from luban.core.suggest import did_you_mean, fold
+from luban.data import counting
+from luban.data.counting import Count
 from luban.features import boolean, datetime
 from luban.schema.schema import Column, Schema
 
@@ -26,14 +27,6 @@ STRETCHES = 20
 """... in so many stretches."""
 FILES = 50
 """Values that are bytes of which so many are looked at."""
-EXACT = 1_000_000
-"""Rows up to which different values are counted exactly."""
-TOGETHER = 100
-"""Columns that are estimated together ..."""
-VALUES = 2_000_000
-"""... and values that are counted together."""
-FEWEST = 10
-"""Rows below which it says nothing that all values differ."""
 NEARLY_ALL = 0.95
 """Share of values that must be dates, or paths of images, for the column to be one of them."""
 REPEATED = 0.1
@@ -61,33 +54,6 @@ _SERIES = re.compile(r"\s*\[?\s*[-+.\d][-+.\deE]*(?:[\s,;]+[-+.\d][-+.\deE]*){3,
 _WITHOUT_SPACES = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]"
 
 
-@dataclass(frozen=True)
-class Count:
-    """What was counted of a column over all rows. low, high: of whole numbers."""
-
-    rows: int
-    missing: int
-    distinct: int
-    low: int | None = None
-    high: int | None = None
-
-    @property
-    def known(self) -> int:
-        return self.rows - self.missing
-
-    @property
-    def all_differ(self) -> bool:
-        # The estimate of the number of different values was seen to be an eighth too low.
-        least = self.known if self.rows <= EXACT else 0.8 * self.known
-        return self.known >= FEWEST and self.distinct >= least
-
-    @property
-    def unbroken(self) -> bool:
-        """Whether the values are whole numbers that count the rows, in any order."""
-        counts = self.low is not None and self.high is not None and self.high - self.low + 1 == self.known
-        return counts and self.all_differ and not self.missing
-
-
 def infer(
     frame: pl.LazyFrame,
     rows: int,
@@ -110,7 +76,7 @@ def infer(
     asked, missing_words, notes = dict(asked or {}), dict(missing_words or {}), dict(notes or {})
     dtypes = frame.collect_schema()
     check_asked(asked, dtypes.names())
-    counts = _counts(frame, dtypes, rows)
+    counts = counting.counts(frame, dtypes, rows)
     texts = [name for name, dtype in dtypes.items() if dtype == pl.String]
     sample = _sample(frame.select(texts), rows) if texts else pl.DataFrame()
     columns = []
@@ -166,53 +132,6 @@ def check_asked(asked: Mapping[str, str], names: list[str]) -> None:
             raise UsageError(
                 f"no data type is called '{kind}'. {did_you_mean(kind, known)}", where=f"--column {name}={kind}"
             )
-
-
-def _counts(frame: pl.LazyFrame, dtypes: pl.Schema, rows: int) -> dict[str, Count]:
-    # Images and series are large, and of them only the missing ones are counted: that needs no memory.
-    nested = [name for name, dtype in dtypes.items() if dtype.is_nested()]
-    names = [name for name in dtypes.names() if name not in nested]
-    together = max(1, VALUES // max(rows, 1)) if rows <= EXACT else TOGETHER
-    parts = [names[first : first + together] for first in range(0, len(names), together)]
-    count = _exactly if rows <= EXACT else _roughly
-    found = {name: each for part in parts for name, each in count(frame.select(part), rows).items()}
-    return found | (_roughly(frame.select(nested), rows) if nested else {})
-
-
-def _exactly(frame: pl.LazyFrame, rows: int) -> dict[str, Count]:
-    found = {}
-    for values in frame.collect():
-        missing = values.null_count()
-        # What is missing counts as a value of its own in polars.
-        distinct = values.n_unique() - (missing > 0) if _is_counted(values.dtype) else rows - missing
-        low, high = (values.min(), values.max()) if values.dtype.is_integer() else (None, None)
-        found[values.name] = Count(rows, missing, distinct, low, high)  # type: ignore[arg-type]
-    return found
-
-
-def _roughly(frame: pl.LazyFrame, rows: int) -> dict[str, Count]:
-    """The number of different values is estimated, in little memory; all else is exact."""
-    dtypes = frame.collect_schema()
-    counted = [name for name, dtype in dtypes.items() if _is_counted(dtype)]
-    whole = [name for name, dtype in dtypes.items() if dtype.is_integer()]
-    asked = [
-        pl.all().null_count().name.prefix("missing "),
-        pl.col(counted).approx_n_unique().name.prefix("distinct "),
-        pl.col(whole).min().name.prefix("low "),
-        pl.col(whole).max().name.prefix("high "),
-    ]
-    seen = frame.select(asked).collect(engine="streaming").row(0, named=True)
-    found = {}
-    for name in dtypes:
-        missing = seen[f"missing {name}"]
-        distinct = seen.get(f"distinct {name}", rows) - (missing > 0)
-        distinct = max(min(distinct, rows - missing), int(missing < rows))
-        found[name] = Count(rows, missing, distinct, seen.get(f"low {name}"), seen.get(f"high {name}"))
-    return found
-
-
-def _is_counted(dtype: pl.DataType) -> bool:
-    return not dtype.is_nested() and dtype not in (pl.Object, pl.Binary)
 
 
 def _sample(frame: pl.LazyFrame, rows: int) -> pl.DataFrame:
