@@ -90,6 +90,11 @@ def write_json(path: Path, value: Any) -> None:
     write(path, to_json(value))
 
 
+def read_json(path: Path) -> Any:
+    """The value of a file that `write_json` wrote; what comes from elsewhere is read by `strict_json`."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def to_json(value: Any) -> str:
     """A JSON value as luban writes it: sorted keys, two spaces, a final newline; NaN and infinity are refused."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"

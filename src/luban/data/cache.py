@@ -186,7 +186,7 @@ def _scratch(place: Path) -> Iterator[Path]:
 
 def _about(path: Path) -> dict[str, Any] | None:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(files.read_json(path))
     except (OSError, ValueError):
         return None
 

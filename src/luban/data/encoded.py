@@ -7,7 +7,6 @@ tensors.json 0.npy 1.npy 1-offsets.npy  tensors: the name of each part, its valu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -92,7 +91,7 @@ def _write_tensors(frame: pl.LazyFrame, rows: Array, preprocessor: TensorPreproc
 
 def _open_tensors(folder: Path) -> Tensors:
     parts: dict[str, Array | Ragged] = {}
-    for place, name in enumerate(json.loads((folder / TENSORS).read_text(encoding="utf-8"))):
+    for place, name in enumerate(files.read_json(folder / TENSORS)):
         values = np.load(folder / f"{place}.npy", mmap_mode="r", allow_pickle=False)
         offsets = folder / f"{place}-offsets.npy"
         parts[name] = Ragged(values, np.load(offsets, allow_pickle=False)) if offsets.exists() else values

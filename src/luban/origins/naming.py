@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from luban.core import files
@@ -66,7 +65,7 @@ def noted(name: str) -> Path:
     """The folder in which the model of a content, `sha256:...`, was seen last. UsageError where it is no more."""
     said = cache.folder(FOLDER) / f"{name.removeprefix(BY_CONTENT)}.json"
     try:
-        path = Path(json.loads(said.read_text(encoding="utf-8"))["path"])
+        path = Path(files.read_json(said)["path"])
     except (FileNotFoundError, ValueError, KeyError):
         raise lost(name) from None
     if not path.is_dir():

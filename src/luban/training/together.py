@@ -100,7 +100,7 @@ class Outcome:
 
     def _read(self, name: str) -> dict[str, Any] | None:
         path = self.folder / name
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+        return dict(files.read_json(path)) if path.exists() else None
 
 
 def _error(told: Mapping[str, Any]) -> LubanError:

@@ -78,7 +78,7 @@ class WorkFolder:
 
     def _key(self) -> dict[str, Any] | None:
         try:
-            return dict(json.loads((self.path / "key.json").read_text(encoding="utf-8")))
+            return dict(files.read_json(self.path / "key.json"))
         except (FileNotFoundError, ValueError):
             return None
 
@@ -126,7 +126,7 @@ class WorkFolder:
     def training(self, name: str, seed: int) -> Training:
         """The training rows, memory-mapped."""
         folder = self.path / "encoded" / name
-        described = json.loads((folder / "work.json").read_text(encoding="utf-8"))
+        described = files.read_json(folder / "work.json")
         batch = Batch(encoded.open_inputs(folder), _array(folder / "target.npy"), _array(folder / "weight.npy"))
         tensors = None
         if described["tensors"] is not None:
@@ -156,7 +156,7 @@ class WorkFolder:
     def failure(self, unit: Unit) -> str | None:
         """Why the unit failed, or None."""
         path = self.units / f"{self.actual(unit).name}.failed.json"
-        return str(json.loads(path.read_text(encoding="utf-8"))["reason"]) if path.exists() else None
+        return str(files.read_json(path)["reason"]) if path.exists() else None
 
     def fail(self, unit: Unit, reason: str) -> None:
         """Writes down why this very unit failed: see `write_outputs`."""
@@ -187,7 +187,7 @@ class WorkFolder:
     def remarks(self, unit: Unit) -> Remarks:
         """What the fit of a unit told of itself; nothing where it told nothing."""
         path = self.units / f"{unit.name}.remarks.json"
-        return Remarks.from_json(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else Remarks()
+        return Remarks.from_json(files.read_json(path)) if path.exists() else Remarks()
 
     # Networks
 
@@ -234,7 +234,7 @@ class WorkFolder:
 
     def _document(self, candidate: Candidate, name: str) -> dict[str, Any] | None:
         path = self._networks(candidate) / name
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+        return dict(files.read_json(path)) if path.exists() else None
 
     def network(self, unit: Unit) -> Path:
         """Where the training of a network keeps its checkpoints."""
@@ -248,7 +248,7 @@ class WorkFolder:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             files.write_once(path, files.to_json(make()))
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(files.read_json(path))
 
     def is_decided(self, candidate: Candidate) -> bool:
         return (self._networks(candidate) / "choices.json").exists()
@@ -262,8 +262,8 @@ class WorkFolder:
         """What the trainings of each network were thought to take, and what the one that took most became."""
         found = []
         for path in sorted(self.path.glob("networks/*/choices.json")):
-            estimate = json.loads(path.read_text(encoding="utf-8")).get("estimate")
-            told = [json.loads(each.read_text(encoding="utf-8")) for each in path.parent.glob("*/became.json")]
+            estimate = files.read_json(path).get("estimate")
+            told = [files.read_json(each) for each in path.parent.glob("*/became.json")]
             if estimate is not None and told:
                 became = {key: max(each[key] for each in told) for key in sorted(told[0].keys() - {"label"})}
                 found.append({"label": told[0]["label"], "estimated": estimate, "became": became})
@@ -282,9 +282,9 @@ class WorkFolder:
         path = self._networks(candidate) / "choices.json"
         if not path.exists():
             return {}
-        choices = json.loads(path.read_text(encoding="utf-8"))
+        choices = files.read_json(path)
         ended = self.network(Unit(candidate, part)) / "ended.json"
-        on_the_way = json.loads(ended.read_text(encoding="utf-8")) if ended.exists() else {}
+        on_the_way = files.read_json(ended) if ended.exists() else {}
         found = {key: choices["train"][key] for key in choices["reasons"]} | on_the_way
         return dict(sorted(found.items()))
 

@@ -64,7 +64,7 @@ class _Kept:
 
     def __init__(self, path: Path, name: str) -> None:
         self._path, self._name = path, name
-        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        found = files.read_json(path) if path.exists() else {}
         own = found.get(name, {"offset": 0, "known": {}})
         self.offset: int = own["offset"]
         self.known: dict[str, str] = own["known"]
