@@ -35,7 +35,7 @@ def examine(trace: Trace) -> list[Finding]:
 condition = Condition(
     id="batch-dependence",
     group="optimisation",
-    summary="an answer that depends on other rows of its batch",
+    summary="an output that depends on the other rows of the batch",
     examine=examine,
     tasks=_training.TASKS,
     sees="training",

@@ -1,4 +1,4 @@
-"""A gradient that is larger than what it was declared to be clipped to.
+"""A gradient with a larger norm than it was declared to be clipped to.
 
 Signal, exact: the norm of the gradients as the optimiser gets them, over the declared norm, in the watched steps.
 Threshold: 1.01. Silent where no clipping was declared. Usual reasons: it is clipped before the backward pass, after the
@@ -43,7 +43,7 @@ def examine(trace: Trace) -> list[Finding]:
 condition = Condition(
     id="clipping-ineffective",
     group="optimisation",
-    summary="a gradient larger than it is said to be clipped to",
+    summary="a gradient larger than its declared clipping norm",
     examine=examine,
     tasks=_training.TASKS,
     sees="training",

@@ -1,4 +1,4 @@
-"""Units of a hidden layer that begin equal: they get equal gradients, and stay one unit for good.
+"""Units of a hidden layer that begin equal: they get equal gradients, and stay equal for good.
 
 Signal: how far the weights differ across the units of a hidden layer as the training begins: their standard deviation
 over the mean absolute weight. Threshold 0.3; healthy programs begin at 1.13 or more, equal weights at 0 (measured for

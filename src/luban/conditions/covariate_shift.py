@@ -1,4 +1,4 @@
-"""Inputs that lie otherwise than those that were learned from: the model answers rows of another kind.
+"""Inputs distributed differently from the training rows: the model answers rows of another kind.
 
 Signal, for each input column and for the bundle's answers (which also see texts and pictures; Rabanser et al., 2019):
 the distance of Kolmogorov and Smirnov, or the population stability index, of numbers and of the lengths of texts; the
@@ -164,7 +164,7 @@ def _finding(comparison: Comparison, change: Change, count: int) -> Finding:
 condition = Condition(
     id="covariate-shift",
     group="deployment",
-    summary="newer rows whose inputs lie otherwise than those that were learned from",
+    summary="newer rows whose inputs are distributed differently from the training rows",
     examine=examine,
     tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "multi-task", "clustering", "anomaly"}),
     sees="newer rows",

@@ -53,7 +53,7 @@ def examine(trace: Trace) -> list[Finding]:
 condition = Condition(
     id="dying-relu",
     group="optimisation",
-    summary="units that give out zero whatever comes",
+    summary="ReLU units that output zero for every row",
     examine=examine,
     tasks=_training.TASKS,
     sees="training",

@@ -1,4 +1,4 @@
-"""Values that grow from layer to layer, or gradients that grow with the loss.
+"""Activations that grow from layer to layer, or gradients that grow with the loss.
 
 Signal: by how much the root mean square of what a layer gives out grows from one layer to the next, at the median of
 the layers; or the median gradient norm of the latest watched steps over that of the first ones, while the loss rises.
@@ -85,7 +85,7 @@ def _size(signals: LayerSignals) -> float:
 condition = Condition(
     id="exploding-gradient",
     group="optimisation",
-    summary="values or gradients that grow without end",
+    summary="activations or gradients that grow without bound",
     examine=examine,
     tasks=_training.TASKS,
     sees="training",

@@ -1,4 +1,4 @@
-"""Other shares of the classes (or other values of the target) than those that were learned from.
+"""Class shares (or values of the target) that differ from those in the training rows.
 
 Signal: the total variation between the shares of the classes then and now. Where newer rows say their class it is
 counted (chi-squared); else it is estimated from how often each class is answered and how often held-out rows of each
@@ -90,7 +90,7 @@ def _prior(comparison: Comparison, shares: Shares) -> tuple[RecipeEdit, ...]:
 condition = Condition(
     id="label-shift",
     group="deployment",
-    summary="newer rows whose classes have other shares than those that were learned from",
+    summary="newer rows whose class shares differ from those in the training rows",
     examine=examine,
     tasks=frozenset({"regression", "binary", "multiclass"}),
     sees="newer rows",

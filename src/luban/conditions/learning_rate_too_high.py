@@ -1,4 +1,4 @@
-"""Steps so large that each one writes over what was learned before.
+"""Steps so large that each one overwrites what was learned before.
 
 Signals, of which one is enough: the largest share of themselves by which a layer's weights move in one of the first
 five watched steps; the smoothed loss over the larger of the first loss and that of a constant answer; how much larger a
@@ -192,7 +192,7 @@ def _edits(trace: Trace) -> tuple:  # type: ignore[type-arg]
 condition = Condition(
     id="learning-rate-too-high",
     group="optimisation",
-    summary="steps that write over what was learned",
+    summary="steps that overwrite what was learned",
     examine=examine,
     tasks=_training.TASKS,
     sees="training",

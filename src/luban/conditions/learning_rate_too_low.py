@@ -1,4 +1,4 @@
-"""Steps so small that the training would take for ever.
+"""Steps so small that the training would take forever.
 
 Signal: the loss fell by less than a tenth since the start, while every layer's weights move by less than 0.001 of
 themselves a step although they get gradients; or it did not halve, while all steps that are planned, each in the same
@@ -69,7 +69,7 @@ def examine(trace: Trace) -> list[Finding]:
 condition = Condition(
     id="learning-rate-too-low",
     group="optimisation",
-    summary="steps too small to arrive",
+    summary="steps too small to reach a minimum in time",
     examine=examine,
     tasks=_training.TASKS,
     sees="training",

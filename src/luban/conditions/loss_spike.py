@@ -1,4 +1,4 @@
-"""A loss that jumps up in the middle of a training and needs long to come back.
+"""A loss that jumps up in the middle of a training and takes long to recover.
 
 Signal: the median loss of a window of steps over the median of the five windows before it, in median absolute
 deviations of these. Threshold: 6 of them (a robust z), for at least 3 windows on end, by at least a half of the level
@@ -61,7 +61,7 @@ def examine(trace: Trace) -> list[Finding]:
 condition = Condition(
     id="loss-spike",
     group="optimisation",
-    summary="a loss that jumps up and needs long to come back",
+    summary="a loss that jumps up and takes long to recover",
     examine=examine,
     tasks=_training.TASKS,
     sees="training",

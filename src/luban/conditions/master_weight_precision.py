@@ -1,4 +1,4 @@
-"""Weights kept in half precision while they are trained: steps smaller than their last digit are lost.
+"""Weights kept in half precision while they are trained: updates smaller than their last digit are lost.
 
 Signal, exact: parameters in the optimiser that are stored as float16 or bfloat16. Threshold: one. A bfloat16 has 8 bits
 of digits, so a step of less than 1/256 of a weight does nothing, and usual steps are a thousandth. Silent for

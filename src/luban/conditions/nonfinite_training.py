@@ -1,4 +1,4 @@
-"""A loss that is not a number or infinite: every weight is lost at the next step.
+"""A loss that is NaN or infinite: every weight is lost at the next step.
 
 Signal: the loss of a step, or a gradient. Threshold: any. Silent while mixed precision skips a step, which it does on
 purpose, since the optimiser is then not called. The layer that is named is the first one, in the order of the forward

@@ -1,4 +1,4 @@
-"""A model that learns its rows by heart: the training loss falls on, and held-out rows are answered worse and worse.
+"""A model that memorises its rows: the training loss keeps falling, and held-out rows are answered worse and worse.
 
 Signal: the loss on held-out rows against its own best, while the training loss falls. Threshold: 1.5 times the best in
 each of the latest three checks, the training loss below half of it, a rise by as much as counts (`_training.rise`),

@@ -1,4 +1,4 @@
-"""A resumed training that gets the batches again that it had before: some rows count twice, others not at all.
+"""A resumed training that sees the same batches again: some rows count twice, others not at all.
 
 Signal, exact: how many of the first batches after resuming have the content of the first batches of the run before, one
 after the other. Threshold: 3. Silent for a training that begins afresh, whose optimiser has no state yet, and where no
@@ -34,7 +34,7 @@ def examine(trace: Trace) -> list[Finding]:
 condition = Condition(
     id="repeated-data-order",
     group="optimisation",
-    summary="a resumed training that gets the same batches again",
+    summary="a resumed training that sees the same batches again",
     examine=examine,
     tasks=_training.TASKS,
     sees="training",

@@ -1,4 +1,4 @@
-"""Hidden tanh or sigmoid units that begin at their ends, where they have next to no gradient (Glorot and Bengio, 2010).
+"""Hidden tanh or sigmoid units that begin saturated, where their gradient is almost zero (Glorot and Bengio, 2010).
 
 Signal: the share of a hidden layer's values within 0.05 of an end (of a range scaled to -1..1) in the first watched
 step, before anything moved. Threshold 0.6; the share of healthy programs reaches 0.37 at the start, and 0.54 at the
@@ -52,7 +52,7 @@ def examine(trace: Trace) -> list[Finding]:
 condition = Condition(
     id="saturated-activation",
     group="optimisation",
-    summary="tanh or sigmoid units that begin at their ends",
+    summary="tanh or sigmoid units that begin saturated",
     examine=examine,
     tasks=_training.TASKS,
     sees="training",

@@ -1,4 +1,4 @@
-"""A schedule of the learning rate that is never stepped, so that the rate stays where it began.
+"""A learning rate schedule that is never stepped, so that the rate stays where it began.
 
 Signal, exact: how often the schedule was stepped, one step after the first check on held-out rows, which ends an epoch.
 Threshold: once. Silent without a schedule, and before the first epoch has ended: many are stepped once an epoch.
@@ -34,7 +34,7 @@ def examine(trace: Trace) -> list[Finding]:
 condition = Condition(
     id="scheduler-never-steps",
     group="optimisation",
-    summary="a schedule of the learning rate that is never stepped",
+    summary="a learning rate schedule that is never stepped",
     examine=examine,
     tasks=_training.TASKS,
     sees="training",

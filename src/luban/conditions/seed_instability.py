@@ -1,4 +1,4 @@
-"""A model whose worth depends on the random choices of its training: with another seed it would be another model.
+"""A model whose score depends on the seed of its training: with another seed it would be another model.
 
 Signal: the standard deviation of the score over trainings with other seeds, over the gain of their mean over the
 simplest model. Threshold 0.25 (luban's catalogue), with at least 3 trainings. The seeds of a fit are those of its
@@ -56,7 +56,7 @@ def examine(judgement: Judgement) -> list[Finding]:
 condition = Condition(
     id="seed-instability",
     group="generalisation",
-    summary="the score depends on the random choices of the training",
+    summary="a score that depends on the seed of the training",
     examine=examine,
     tasks=_answers.ONE_ANSWER,
     sees="answers",

@@ -1,5 +1,5 @@
-"""Classes that a linear model separates completely, without a penalty: its weights have no end, and grow until the
-solver stops.
+"""Classes that a linear model separates completely, without a penalty: its weights have no finite optimum, and
+grow until the solver stops.
 
 Signal: the share of training rows on the right side of a linear model without a penalty. Threshold: all of them; then
 the likelihood has no maximum (complete separation; Albert and Anderson, 1984), every probability tends to 0 or 1, and

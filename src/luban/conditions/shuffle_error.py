@@ -1,4 +1,4 @@
-"""Rows that come sorted: each batch holds a few classes only, and the network forgets the others in the meantime.
+"""Rows that are not shuffled: each batch holds only a few classes, and the network forgets the others meanwhile.
 
 Signal: how far the targets differ between the first ten batches, against shuffles of the same rows (a permutation test
 of up to 2,000; classes by their counts, values by their means). Threshold: p < 0.001. Silent for fewer than three

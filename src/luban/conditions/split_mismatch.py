@@ -1,4 +1,4 @@
-"""Test rows that are unlike the training rows: the score then speaks of other rows than those that were learned.
+"""Test rows distributed differently from the training rows: the score then describes another population.
 
 Signal: how well a classifier tells test rows from training rows, out of fold, as an area under the ROC curve (a domain
 classifier; deepchecks' multivariate drift of 0.25 is an area of 0.625). Threshold 0.65, and beyond chance (p < 0.01,
@@ -88,7 +88,7 @@ def _area(inputs: Array, side: Array, examination: Examination) -> tuple[float, 
 condition = Condition(
     id="split-mismatch",
     group="data",
-    summary="test rows that are unlike the training rows",
+    summary="test rows distributed differently from the training rows",
     examine=examine,
     tasks=frozenset({"regression", "binary", "multiclass", "multilabel", "multi-task", "clustering", "anomaly"}),
 )

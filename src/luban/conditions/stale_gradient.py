@@ -1,4 +1,4 @@
-"""Gradients of the step before that are still there: each step goes where all steps before it went.
+"""Gradients that are not zeroed between steps: each step also follows the gradients of all steps before it.
 
 Signal, exact: the norm of the gradients as a forward pass begins, in the first five watched steps. Threshold: above
 zero in two of them, the first step apart. Silent where batches are added up on purpose and that was declared: the first
@@ -35,7 +35,7 @@ def examine(trace: Trace) -> list[Finding]:
 condition = Condition(
     id="stale-gradient",
     group="optimisation",
-    summary="gradients of the step before that are still there",
+    summary="gradients that are not zeroed between steps",
     examine=examine,
     tasks=_training.TASKS,
     sees="training",

@@ -87,7 +87,7 @@ def _of_texts(examination: Examination) -> tuple[Array, Array]:
 condition = Condition(
     id="too-few-samples",
     group="data",
-    summary="more rows would make the model better",
+    summary="a model that more rows would make better",
     examine=examine,
     tasks=frozenset({"regression", "binary", "multiclass", WRITTEN}),
 )

@@ -1,4 +1,4 @@
-"""A model that is too stiff, or trained too little: quick models answer rows that they did not see better than this one
+"""A model with too little capacity, or trained too little: quick models answer held-out rows better than this one
 answers its own training rows.
 
 Signal: the mean error on the training rows less that of quick models (a linear one, trees and neighbours together) on
@@ -193,7 +193,7 @@ def _error(values: np.ndarray) -> float:
 condition = Condition(
     id="underfitting",
     group="generalisation",
-    summary="training rows are answered worse than quick models answer rows that they did not see",
+    summary="training rows are answered worse than quick models answer held-out rows",
     examine=examine,
     tasks=_answers.ONE_ANSWER,
     sees="answers",

@@ -1,4 +1,4 @@
-"""Columns on very different or very large scales, given unscaled to a model that minds.
+"""Columns on very different or very large scales, given unscaled to a model that is sensitive to scale.
 
 Distances, gradients and penalties weigh a column by its scale: a k-nearest-neighbour, kernel, linear or neural model
 sees the largest column and little else. Signal, over the number columns of the training rows: the root mean square, the

@@ -1,4 +1,4 @@
-"""Weights that are meant to be one and are two: an embedding and an output layer that began equal and went apart.
+"""Weights that are meant to be one and are two: an embedding and an output layer that began equal and drifted apart.
 
 Signal, exact: an embedding and a linear layer with equal weights at the start that are different parameters, and differ
 after steps. Threshold: one pair. Silent for pairs that are one parameter, and for those that stay equal. Usual reasons:
@@ -33,7 +33,7 @@ def examine(trace: Trace) -> list[Finding]:
 condition = Condition(
     id="untied-weights",
     group="optimisation",
-    summary="tied weights that went apart",
+    summary="tied weights that drifted apart",
     examine=examine,
     tasks=_training.TASKS,
     sees="training",

@@ -1,4 +1,4 @@
-"""Gradients that die away on their way to the first layers: these do not learn (Hochreiter, 1991).
+"""Gradients that vanish on their way to the first layers, so that these do not learn (Hochreiter, 1991).
 
 Signal: the logarithm to base 10 of the root mean square of the first layer's gradient over that of the last one, the
 median of the first five watched steps. Threshold: below -3 it is severe, below -2 a warning that names it; healthy
@@ -74,7 +74,7 @@ def _ratio(first: float, last: float) -> float:
 condition = Condition(
     id="vanishing-gradient",
     group="optimisation",
-    summary="gradients that die away before the first layers",
+    summary="gradients that vanish on their way to the first layers",
     examine=examine,
     tasks=_training.TASKS,
     sees="training",

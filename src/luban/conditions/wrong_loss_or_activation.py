@@ -1,4 +1,4 @@
-"""A loss that does not fit what the network answers: probabilities where scores are wanted, shapes that broadcast.
+"""A loss that does not fit the output of the network: probabilities where logits are expected, shapes that broadcast.
 
 Signal, exact, on the answers to the first batches: rows that are positive and sum to 1 under a cross-entropy, which
 takes the softmax itself; values within 0..1, or none below zero, under a loss that wants scores; values that are no
@@ -90,7 +90,7 @@ def _tail(shape: tuple[int, ...]) -> str:
 condition = Condition(
     id="wrong-loss-or-activation",
     group="optimisation",
-    summary="a loss that does not fit what the network answers",
+    summary="a loss that does not fit the output of the network",
     examine=examine,
     tasks=_training.TASKS,
     sees="training",

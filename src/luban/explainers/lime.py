@@ -1,4 +1,4 @@
-"""LIME: a straight line through the answers to rows with some units left out, the nearer to the row the weightier.
+"""LIME: a linear model of the answers to rows with some units left out, weighted by how near they are to the row.
 
 After Ribeiro et al. (2016, arXiv 1602.04938). A row with some units left out weighs exp(-d^2 / w^2)^(1/2), where d is
 the cosine distance of who stays from all. Rows are drawn as for texts there, equally many of each number of units, here

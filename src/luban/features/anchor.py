@@ -1,7 +1,7 @@
-"""Anchor: the level and the spread that the history of a window was scaled by. No model learns from it: what a model
-says of the scaled window is put back into the unit of the series with it (`forms/rescaled.py`).
+"""Anchor: the level and the spread by which the history of a window was scaled; no model learns from it.
 
-Forecasts make this column (`tasks/forecasting.py`); nothing else is read as one. The level is held by two numbers, the
+What a model says of the scaled window is put back into the unit of the series with it (`forms/rescaled.py`). Forecasts
+make this column (`tasks/forecasting.py`); nothing else is read as one. The level is held by two numbers, the
 nearest float32 and what is left of it, so that a small change of a large number is not lost.
 """
 

@@ -17,7 +17,7 @@ metric = Metric(
     direction="lower",
     tasks=frozenset({"chat"}),
     definition=(
-        "the sum of -log p over the tokens of all answers, divided by how many they are, so that each token weighs the "
+        "The sum of -log p over the tokens of all answers, divided by how many they are, so that each token weighs the "
         "same; chats are drawn whole."
     ),
     scores=_scores,

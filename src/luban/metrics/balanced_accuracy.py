@@ -17,7 +17,7 @@ metric = Metric(
     name="balanced-accuracy",
     direction="higher",
     tasks=frozenset({"binary", "multiclass"}),
-    definition="The mean, over the classes that occur, of the share of their rows that are answered rightly (recall).",
+    definition="The mean, over the classes that occur, of the share of their rows answered correctly (recall).",
     scores=_scores,
     bounds=(0.0, 1.0),
 )

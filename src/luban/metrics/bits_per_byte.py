@@ -18,7 +18,7 @@ metric = Metric(
     direction="lower",
     tasks=frozenset({"causal-lm"}),
     definition=(
-        "the sum of -log2 p over all tokens, the end of each text among them, divided by the bytes of the texts in "
+        "The sum of -log2 p over all tokens, the end of each text among them, divided by the bytes of the texts in "
         "UTF-8; texts are drawn whole."
     ),
     scores=_scores,

@@ -17,7 +17,7 @@ metric = Metric(
     direction="higher",
     tasks=frozenset({"masked-lm"}),
     definition=(
-        "the share of the hidden tokens whose likeliest filling is the token that stood there; texts are drawn whole."
+        "The share of the masked tokens whose likeliest prediction is the token that was there; texts are drawn whole."
     ),
     scores=_scores,
     bounds=(0.0, 1.0),

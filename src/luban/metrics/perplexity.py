@@ -18,7 +18,7 @@ metric = Metric(
     name="perplexity",
     direction="lower",
     tasks=frozenset({"causal-lm", "chat", "masked-lm"}),
-    definition="exp of the mean of -log p over all tokens that are asked for; texts are drawn whole.",
+    definition="The exponential of the mean of -log p over all tokens that are asked for; texts are drawn whole.",
     scores=_scores,
     bounds=(1.0, float("inf")),
 )

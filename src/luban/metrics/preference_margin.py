@@ -18,7 +18,7 @@ metric = Metric(
     name="preference-margin",
     direction="higher",
     tasks=frozenset({"preference"}),
-    definition="the mean over pairs of log p of the chosen answer less log p of the rejected one, of whole answers.",
+    definition="The mean over pairs of log p of the chosen answer less log p of the rejected one, of whole answers.",
     scores=mean_of(margin),
     each=margin,
 )

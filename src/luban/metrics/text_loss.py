@@ -17,7 +17,7 @@ metric = Metric(
     direction="lower",
     tasks=frozenset({"causal-lm"}),
     definition=(
-        "the sum of -log p over the tokens of all texts, divided by how many they are. After a tuning on chats it "
+        "The sum of -log p over the tokens of all texts, divided by how many they are. After a tuning on chats it "
         "stands beside what it was before, on texts that nothing was learned from."
     ),
     scores=_scores,

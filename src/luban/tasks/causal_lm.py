@@ -1,4 +1,4 @@
-"""Causal language modelling: each token of a text is said from those before it, learned from raw text."""
+"""Causal language modelling: each token of a text is predicted from those before it, learned from raw text."""
 
 from __future__ import annotations
 

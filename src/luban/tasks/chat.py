@@ -1,4 +1,4 @@
-"""Chats: a language model learns to answer as it was answered, and no token of what it is asked has a loss."""
+"""Chats: a language model learns to answer as the data does; only tokens of answers have a loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masked language modelling: tokens that are hidden in a text are filled from both sides, learned from raw text."""
+"""Masked language modelling: masked tokens of a text are predicted from both sides, learned from raw text."""
 
 from __future__ import annotations
 

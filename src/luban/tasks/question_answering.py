@@ -1,4 +1,4 @@
-"""Extractive question answering: the answer to a question is a piece of the text that is read, its context.
+"""Extractive question answering: the answer to a question is a span of a given text, its context.
 
 A row holds a context, a question, and an answer that stands in the context, word for word. An answer that is an empty
 text says that none stands there; a row without a value has no answer yet. Where the answer stands there several times,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "generate",
     cls=Verb,
     section=USE,
-    short_help="What a language model writes behind a text, or answers.",
+    short_help="Continue a text with a language model, or answer.",
     epilog='Example: luban generate smollm2 "What is the capital of France?" --chat',
 )
 @click.argument("model", metavar="BUNDLE|NAME")

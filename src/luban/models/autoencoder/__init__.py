@@ -1,4 +1,4 @@
-"""Autoencoder: says a row in few numbers and draws it again from them; what it cannot draw is strange."""
+"""Autoencoder: encodes a row in few numbers and reconstructs it from them; what it reconstructs badly is unusual."""
 
 from __future__ import annotations
 
