@@ -81,25 +81,14 @@ def diagnose(
                 "a bundle has its own target and rows.", where="luban diagnose", fix="luban diagnose BUNDLE"
             )
         found = opened(place)
-        if against is not None:
-            result = _compared(found, against, data, weighed, corrected, threads, console)
-            gates.check(require, [], result.findings, result.to_json())
-            return result
-        evidence = found.stored.evidence.get("findings", {})
-        not_run = tuple((line["condition"], line["reason"]) for line in evidence.get("not_run", []))
-        result = Diagnosed(tuple(found.findings), not_run, {"bundle": str(found.path)})
+        own = against is None
+        result = _told(found) if own else _compared(found, against, data, weighed, corrected, threads, console)
     elif (log := logs.log_at(place, of_rows)) is not None:
         seen, unseen, about = logs.examined(log, Path(str(place)))
         result = Diagnosed(tuple(seen), tuple(unseen), about)
-    elif against is not None:
-        raise UsageError(
-            "newer rows are compared with a bundle, which knows what it learned from, and this is data.",
-            where="--against",
-            fix=f"luban fit {place} --target COLUMN --out B, then luban diagnose B --against NEWER"
-            if isinstance(place, str | Path)
-            else "luban.fit(data, target).path",
-        )
     else:
+        if against is not None:
+            raise _no_bundle(place)
         asked = asking.recipe_of(
             recipe, set, target=target, task=task, positive=positive, column=column, group=group, order=order,
             weight=weight, seed=seed,
@@ -107,6 +96,24 @@ def diagnose(
         result = _examined(place, asked, test, threads, console)
     gates.check(require, [], result.findings, result.to_json())
     return result
+
+
+def _told(found: Bundle) -> Diagnosed:
+    """What was found when the bundle was made."""
+    evidence = found.stored.evidence.get("findings", {})
+    not_run = tuple((line["condition"], line["reason"]) for line in evidence.get("not_run", []))
+    return Diagnosed(tuple(found.findings), not_run, {"bundle": str(found.path)})
+
+
+def _no_bundle(place: Any) -> UsageError:
+    by_command = isinstance(place, str | Path)
+    return UsageError(
+        "newer rows are compared with a bundle, which knows what it learned from, and this is data.",
+        where="--against",
+        fix=f"luban fit {place} --target COLUMN --out B, then luban diagnose B --against NEWER"
+        if by_command
+        else "luban.fit(data, target).path",
+    )
 
 
 def _demand(place: Any, against: Any, data: Any, weighed: Any, corrected: Any) -> None:

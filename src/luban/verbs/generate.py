@@ -1,4 +1,4 @@
-"""`luban generate`: a language model goes on with a text, or answers in a chat."""
+"""`luban generate`: a language model continues a text, or answers in a chat."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from luban.core.errors import UsageError
 from luban.core.lazy import require
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from luban.origins.causal import Causal
     from luban.runtime.products import Precision
 
 MOST_TOKENS = 256
-"""That are written where nobody says how many."""
+"""Tokens that are written where nobody says how many."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,13 @@ def generate(
     tell: Callable[[str], None] | None = None,
     console: Console = SILENT,
 ) -> Generated:
-    """What the language model writes behind the prompt.
+    """How the language model continues the prompt.
 
     model: a bundle, a folder, a GGUF file or a sample. chat: the prompt is a turn of a chat, in the model's template.
-    temperature: 0 for the likeliest token at each place, else what is drawn from is the flatter the higher it is.
-    top_p: only of the likeliest tokens that together have this probability. stop: texts that end it.
+    temperature: 0 takes the likeliest token at each place; above 0 tokens are drawn, the more evenly the higher it is.
+    top_p: tokens are drawn only from the likeliest that together have this probability. stop: texts that end it.
     precision: of the large matrices; bfloat16 takes half the memory, int8 a quarter, and is quickest.
-    tell: is given each piece of the text as it comes.
+    tell: is called with each piece of the text as it comes.
 
     Raises UsageError for an unknown model, an empty prompt and one that is longer than the context; BundleError.
     """
@@ -71,17 +74,7 @@ def generate(
     if origin.licence is not None and origin.licence.lower() not in licences.FREE:
         console.say(f"The licence of this model is {origin.licence}.")
     tokenizer = origin.tokenizer()
-    asked = origin.chat([{"role": "user", "content": prompt}], ask=True) if chat else prompt
-    # A template writes its own marks.
-    numbers = tokenizer.encode(asked, add_special_tokens=not chat).ids
-    if not numbers:
-        raise UsageError("the prompt holds no token.", where="PROMPT", fix="give at least a word to go on from")
-    if len(numbers) >= origin.context:
-        raise UsageError(
-            f"the prompt has {len(numbers):,} tokens, and the context of this model {origin.context:,}.",
-            where="PROMPT",
-            fix=f"shorten it to less than {origin.context:,} tokens",
-        )
+    numbers = _tokens(origin, tokenizer, prompt, chat=chat)
     network = continuing.prepared(origin.network(), precision)
     written = continuing.Written()
     pieces = continuing.words(
@@ -106,3 +99,19 @@ def generate(
             "licence": origin.licence,
         }
     )
+
+
+def _tokens(origin: Causal, tokenizer: Tokenizer, prompt: str, *, chat: bool) -> list[int]:
+    """The tokens of the prompt. Raises UsageError where there is none, or more than the context holds."""
+    asked = origin.chat([{"role": "user", "content": prompt}], ask=True) if chat else prompt
+    # A template writes its own marks.
+    numbers: list[int] = tokenizer.encode(asked, add_special_tokens=not chat).ids
+    if not numbers:
+        raise UsageError("the prompt holds no token.", where="PROMPT", fix="give at least a word to go on from")
+    if len(numbers) >= origin.context:
+        raise UsageError(
+            f"the prompt has {len(numbers):,} tokens, and the context of this model {origin.context:,}.",
+            where="PROMPT",
+            fix=f"shorten it to less than {origin.context:,} tokens",
+        )
+    return numbers
