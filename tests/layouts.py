@@ -89,3 +89,11 @@ def write_documents(folder: Path) -> Path:
     for name, text in (("a.txt", "Ulm is old.\n\nVery."), ("b.txt", " \n"), ("c.md", "Köln")):
         (folder / name).write_text(text, encoding="utf-8")
     return folder
+
+
+def write_media(folder: Path) -> Path:
+    """Two files that are called like images, and a note beside them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("a.png", "b.jpg", "notes.txt"):
+        (folder / name).write_bytes(b"x")
+    return folder

@@ -25,6 +25,7 @@ FOLDERS = {
     "cifar": layouts.write_cifar,
     "ts": layouts.write_ts,
     "text-files": layouts.write_documents,
+    "media-files": layouts.write_media,
     "class-folders": layouts.write_texts,
 }
 """Each writes its layout into a folder, with training and test rows."""
@@ -68,6 +69,10 @@ def test_a_layout_is_recognised_by_its_own_source_and_keeps_its_split(name: str,
     reading = source.read(folder, {}, tmp_path / "o.parquet")
     assert isinstance(reading.frame, pl.LazyFrame)
     assert reading.facts["format"]
+    if name == "media-files":
+        assert reading.frame.collect()["file"].to_list() == ["a.png", "b.jpg"]
+        assert dict(reading.dropped) == {"no image": 1}
+        return
     if name == "text-files":
         assert reading.frame.collect()["text"].to_list() == ["Ulm is old.\n\nVery.", "Köln"]
         assert dict(reading.dropped) == {"no text": 1}

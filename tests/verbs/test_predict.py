@@ -190,3 +190,30 @@ def test_a_place_that_cannot_be_written(iris: package.Bundle, flowers: Path, tmp
     missing = luban("predict", iris.path, flowers, "--out", tmp_path / "no" / "answers.csv")
     assert missing.code == 2
     assert "mkdir -p" in missing.told
+
+
+def test_images_in_no_class_are_answered_by_their_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    for number in range(40):
+        label = ("dark", "light")[number % 2]
+        place = tmp_path / "photos" / label / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4), 200 * (number % 2) + number).save(place)
+    package.fit("photos", model="linear", out="photos.luban", repair="off", threads=1)
+    new = tmp_path / "new"
+    new.mkdir()
+    for name, shade in (("b.png", 20), ("a.png", 220)):
+        Image.new("L", (4, 4), shade).save(new / name)
+    (new / "notes.txt").write_text("none of them")
+    done = luban("predict", "photos.luban", new)
+    assert done.code == 0, done.told
+    answered = pl.read_csv(done.out)
+    assert answered.columns == ["file", "prediction", "probability_dark", "probability_light"]
+    assert answered.rows()[0][:2] == ("a.png", "light") and answered.rows()[1][:2] == ("b.png", "dark")
+    assert luban("predict", "photos.luban", "new/*.png").out == luban("predict", "photos.luban", new).out
+    alone = luban("predict", "photos.luban", new / "b.png", "--json").document["predictions"]
+    assert [(line["file"], line["prediction"]) for line in alone] == [("b.png", "dark")]
+    shown = luban("inspect", new, "--json").document
+    assert {column["name"]: column["role"] for column in shown["columns"]} == {"path": "input", "file": "id"}

@@ -11,6 +11,11 @@ from luban.schema.schema import Schema
 if TYPE_CHECKING:
     import polars as pl
 
+TEXTS, MEDIA = "texts", "files"
+"""Formats, as facts have them, whose rows are files."""
+FILE, PATH = "file", "path"
+"""The columns of the names of these, and of where those lie that are no texts."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -35,6 +40,20 @@ class Dataset:
     dropped: Mapping[str, int] = field(default_factory=dict)
     listed: tuple[tuple[int, str], ...] = ()
     split: str | None = None
+
+    @property
+    def of_files(self) -> bool:
+        """Whether each row is a file, whose name stands in the column `FILE`."""
+        return rows_are_files(self.facts)
+
+
+def rows_are_files(facts: Mapping[str, str]) -> bool:
+    """Whether these facts are told of files, each of which is a row.
+
+    >>> rows_are_files({"format": "texts"}), rows_are_files({"format": "csv"})
+    (True, False)
+    """
+    return facts.get("format") in (TEXTS, MEDIA)
 
 
 def left_out(dropped: Mapping[str, int]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import IO, Any, cast
 
 from luban.core import fingerprint
@@ -12,7 +13,7 @@ from luban.core.console import SILENT, Console
 from luban.core.errors import DataError
 from luban.core.suggest import fold
 from luban.data import check, infer, loader, paths, places
-from luban.data.dataset import Dataset
+from luban.data.dataset import FILE, Dataset, rows_are_files
 from luban.data.frames import frame_of, is_frame, plain_types
 from luban.data.places import Found
 from luban.protocols import Reading, Wish
@@ -44,7 +45,8 @@ def open_dataset(
     wishes = _wishes(asked, like)
     found = _of_frame(place) if is_frame(place) else places.read(str(place), wishes, console, documents)
     frame = plain_types(found.reading.frame)
-    if found.folder is not None:
+    of_files = rows_are_files(found.reading.facts)
+    if found.folder is not None and not of_files:
         frame = paths.resolved(frame, found.folder, asked, like)
     if not frame.collect_schema().names():
         raise DataError("the table has no columns.", where=found.where, fix="give columns and rows")
@@ -56,6 +58,8 @@ def open_dataset(
     else:
         notes = {name: fact for name in frame.collect_schema() if (fact := found.reading.facts.get(f"column {name}"))}
         schema = infer.infer(frame, rows, asked=asked, missing_words=found.reading.missing_words, notes=notes)
+        if of_files:
+            schema = schema.changed([replace(schema[FILE], kind="identifier", reason="the file that a row is")])
     how = [places.READER, dict(found.reading.facts), asked, like.to_json() if like else None]
     return Dataset(
         frame=frame,

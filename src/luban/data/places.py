@@ -22,17 +22,18 @@ from luban.core.suggest import fold, nearest
 from luban.core.units import read_size
 from luban.data import cache
 from luban.data.catalogue import WRITING, is_model, sample_path
+from luban.data.dataset import FILE, MEDIA, PATH
 from luban.data.sources import _plain
 from luban.data.sources.text_files import ENDINGS as TEXT_ENDINGS
 from luban.protocols import Reading, Source, Wish
 
-READER = 4
+READER = 5
 """Counts up when files come to be read otherwise, so that nothing old is taken from the cache."""
 LARGE = 50 << 20
 """Bytes of a file from which it is said that it is read."""
-FORMATS = ("parquet", "arrow", "idx", "cifar", "ts", "conll", "jsonlines", "csv")
+FORMATS = ("parquet", "arrow", "idx", "cifar", "ts", "conll", "jsonlines", "media-files", "csv")
 """The formats of files, in the order in which they are asked: any text may be separated values."""
-LAYOUTS = ("idx", "cifar", "ts", "text-files", "class-folders")
+LAYOUTS = ("idx", "cifar", "ts", "text-files", "media-files", "class-folders")
 """The layouts of folders, in the order in which they are asked: any folder may be one of classes."""
 TEXTS = "text-files"
 """What reads files whose texts are learned themselves, where they end like texts."""
@@ -213,6 +214,10 @@ def _of_source(
     table, about = freely
     # What can be read lazily where it lies was not written to the cache.
     frame = pl.scan_parquet(table, glob=False) if table.exists() else source.read(path, wishes, table).frame
+    if about["facts"].get("format") == MEDIA:
+        # A copy of a folder has its own paths, though it is read from the cache.
+        folder = path if path.is_dir() else path.parent
+        frame = frame.with_columns((pl.lit(f"{folder.absolute()}/") + pl.col(FILE)).alias(PATH))
     reading = Reading(
         frame=frame,
         facts=about["facts"],

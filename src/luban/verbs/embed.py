@@ -72,7 +72,7 @@ def embed(
         -1 to 1; listed as `pairs` where there is neither `out` nor `stream`.
     find: a question, or the file of an image or a sound: instead of vectors, the `top` rows nearest to it, the nearest
         first; 5 where nothing is said. Two towers (CLIP) find images by words, and texts by an image.
-    out: a file with `row`, of a folder of texts `file`, and `v0`, `v1`, ...; a parquet file has one column `vector`
+    out: a file with `row`, of a folder of files `file`, and `v0`, `v1`, ...; a parquet file has one column `vector`
         instead of the numbers.
     stream: where CSV goes instead. online: whether the hub may be asked for the model.
 
@@ -221,11 +221,11 @@ def _parts(
 def _table(rows: pl.DataFrame, first: int, vectors: Array, kind: str, dataset: Dataset) -> pl.DataFrame:
     import polars as pl
 
-    from luban.data.sources import text_files
+    from luban.data.dataset import FILE
 
     numbers = [pl.Series("row", np.arange(first, first + len(rows)))]
-    if text_files.of_folder(dataset.facts):
-        numbers.append(rows[text_files.FILE])
+    if dataset.of_files:
+        numbers.append(rows[FILE])
     narrow = vectors.astype(np.float32)
     if kind == "csv":
         return pl.DataFrame([*numbers, *(pl.Series(f"v{place}", values) for place, values in enumerate(narrow.T))])
@@ -250,10 +250,10 @@ def _nearest(
 
 
 def _file(dataset: Dataset, rows: pl.DataFrame, place: int) -> dict[str, str]:
-    """The file that a row is, of a folder of texts."""
-    from luban.data.sources import text_files
+    """The file that a row is, of a folder of files."""
+    from luban.data.dataset import FILE
 
-    return {text_files.FILE: rows[text_files.FILE][place]} if text_files.of_folder(dataset.facts) else {}
+    return {FILE: rows[FILE][place]} if dataset.of_files else {}
 
 
 def _asked(encoder: Encoder | Half | Towers, question: str) -> Array:

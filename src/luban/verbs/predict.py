@@ -190,18 +190,24 @@ def _tables(answerer: Answerer, dataset: Dataset, console: Console) -> Iterator[
 
         yield forecasts.ahead(answerer, dataset.frame.collect(), where=dataset.where)
         return
-    named = answerer.schema.one("id")
-    has_name = named is not None and named.name in dataset.frame.collect_schema().names()
+    key = _key(answerer, dataset)
     first = 0
     with console.progress("answering rows", dataset.rows) as advance:
         for rows, answers in answerer.stream(loader.slices(dataset.frame, size=answerer.at_once), where=dataset.where):
-            if has_name and named is not None:
-                key = rows[named.name]
-            else:
-                key = pl.Series("row", np.arange(first, first + len(rows)))
-            yield pl.DataFrame([key, *(pl.Series(n, v) for n, v in answerer.columns(answers).items())])
+            called = pl.Series("row", np.arange(first, first + len(rows))) if key is None else rows[key]
+            yield pl.DataFrame([called, *(pl.Series(n, v) for n, v in answerer.columns(answers).items())])
             first += len(rows)
             advance(first, "")
+
+
+def _key(answerer: Answerer, dataset: Dataset) -> str | None:
+    """The column that rows are called by: the identifier, or the files that they are; None where numbers do."""
+    from luban.data.dataset import FILE
+
+    named = answerer.schema.one("id")
+    if named is not None and named.name in dataset.frame.collect_schema().names():
+        return named.name
+    return FILE if dataset.of_files else None
 
 
 def into_file(tables: Iterator[pl.DataFrame], target: Path, format: Format | None) -> Predicted:

@@ -166,8 +166,7 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
         return choosing_labels.of_images(place, phrases, column_of(dataset, text, "image"))
     if place is not None and entailment.is_one(place):
         schema = column_of(dataset, text)
-        judge = choosing_labels.of_texts(name, phrases, schema, first_rows(dataset, schema))
-        return replace(judge, schema=_with_files(judge.schema, dataset))
+        return choosing_labels.of_texts(name, phrases, schema, first_rows(dataset, schema))
     if (kind := kind_of(name)) != "text":
         raise UsageError(
             f"'{name}' reads {_SEEN[kind]}, and no descriptions of labels.",
@@ -185,7 +184,7 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
         link="softmax",
     )
     return Answerer(
-        schema=_with_files(found.schema, dataset),
+        schema=found.schema,
         preprocessor=found.preprocessor,
         outputs=network.outputs,
         task=registry.find("tasks", "multiclass"),
@@ -194,13 +193,6 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
         conformal=None,
         features=found.features,
     )
-
-
-def _with_files(schema: Schema, dataset: Dataset) -> Schema:
-    """The schema in which rows of a folder of texts are called by their file."""
-    if not text_files.of_folder(dataset.facts):
-        return schema
-    return Schema((*schema.columns, replace(dataset.schema[text_files.FILE], role="id")))
 
 
 def first_rows(dataset: Dataset, schema: Schema) -> pl.DataFrame:
@@ -244,7 +236,7 @@ def column_of(dataset: Dataset, text: str | None, kind: Kind = "text") -> Schema
             where="--text",
             fix=f"luban inspect {dataset.where}",
         )
-    if text is None and kind == "text" and text_files.of_folder(dataset.facts):
+    if text is None and kind == "text" and dataset.of_files:
         text = text_files.TEXT
     # Few rows, or short ones, may look like names of categories.
     words = [column.name for column in dataset.schema.columns if column.kind == kind] or [

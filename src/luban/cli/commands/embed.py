@@ -39,7 +39,7 @@ def command(talk: Talk, out: str | None, find: str | None, **asked: Any) -> Resu
     close together. --from BUNDLE gives the codes of whole rows by an autoencoder that learned without labels, or the
     vectors by a model that learned to compare pairs.
 
-    Columns: 'row' from 0, of a folder of texts 'file', then 'v0', 'v1', ...; a parquet or jsonl file has one column
+    Columns: 'row' from 0, of a folder of files 'file', then 'v0', 'v1', ...; a parquet or jsonl file has one column
     'vector'. The texts of a folder and of its inner ones are data too, so --find searches it by what a question means.
     Of a --pair the columns are 'row' and 'similarity', the cosine of both, at most 1.
     """

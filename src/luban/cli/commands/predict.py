@@ -48,9 +48,10 @@ def command(places: tuple[str, ...], talk: Talk, out: str | None, labels: str | 
     Without a bundle, and without a single labelled row: luban predict --from minilm --labels sport,politics DATA
     Where some rows have a label, --target COLUMN says how often it is right, and calibrates its probabilities.
 
-    Columns: 'row' from 0 (or the id column), 'prediction', then 'probability_CLASS' for classes, or 'low' and 'high',
-    between which 90 of 100 true values lie, for numbers. An answer that is a piece of a text is followed by 'begin',
-    its first character in the context, from 0 on, and 'probability'.
+    Columns: 'row' from 0 (or the id column; 'file' where rows are files of a folder), 'prediction', then
+    'probability_CLASS' for classes, or 'low' and 'high', between which 90 of 100 true values lie, for numbers. An
+    answer that is a piece of a text is followed by 'begin', its first character in the context, from 0 on, and
+    'probability'.
     """
     from luban.verbs.predict import predict
 

@@ -15,6 +15,7 @@ from typing import final
 import polars as pl
 
 from luban.core.errors import DataError
+from luban.data.dataset import FILE, TEXTS
 from luban.data.sources import _encoding, _plain
 from luban.protocols import Reading, Wish
 
@@ -23,10 +24,8 @@ LONGEST = 1 << 28
 """Bytes of a file."""
 _BETWEEN = re.compile(r"\n[ \t\r]*\n\s*")
 _EMPTY = "no text"
-FOLDER = "texts"
-"""The format of a folder, in what is told of it."""
-TEXT, FILE = "text", "file"
-"""Its columns."""
+TEXT = "text"
+"""The column of the texts."""
 
 
 @final
@@ -69,7 +68,7 @@ class TextFiles:
         left = [names[place] for place in range(len(texts)) if not texts[place].strip()]
         return Reading(
             pl.scan_parquet(into),
-            {"format": FOLDER if path.is_dir() else "documents with an empty line between them"},
+            {"format": TEXTS if path.is_dir() else "documents with an empty line between them"},
             dropped=dict(Counter(_EMPTY for _ in left)),
             listed=tuple((number, f"{name}: {_EMPTY}") for number, name in enumerate(left[:100], start=1)),
         )
@@ -90,15 +89,6 @@ def _texts(file: Path, *, alone: bool) -> list[str]:
     except UnicodeDecodeError:
         text = data.decode(_encoding.guess(file, data[:1000])[0], "replace")
     return [part for part in _BETWEEN.split(text) if part.strip()] if alone else [text]
-
-
-def of_folder(facts: Mapping[str, str]) -> bool:
-    """Whether these are facts of a folder of texts, whose rows have their `file`.
-
-    >>> of_folder({"format": "texts"}), of_folder({"format": "csv"})
-    (True, False)
-    """
-    return facts.get("format") == FOLDER
 
 
 source = TextFiles()
