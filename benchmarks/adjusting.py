@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from explain import Case
+from games import Case, of_leaves
 
 PARTS = 5
 TREES = 60
@@ -53,8 +52,6 @@ def attributed(case: Case, calls: int, seed: int) -> Adjusted:
 def _trees(both: Any, row: Any, seed: int) -> tuple[Any, Any]:
     """The mean Shapley values of the trees, and each difference as those foretell it that did not see it."""
     import lightgbm
-
-    from explain import of_leaves
 
     half, units = len(both) // 2, both.shape[1]
     part = np.random.default_rng(seed).permutation(half) % PARTS

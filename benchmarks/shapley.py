@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 import explain
+from games import Case
 
 
-def kernel(case: explain.Case, calls: int, seed: int) -> Any:
+def kernel(case: Case, calls: int, seed: int) -> Any:
     """Values by shap.KernelExplainer without its selection of columns."""
     import shap
 
@@ -30,7 +31,7 @@ def kernel(case: explain.Case, calls: int, seed: int) -> Any:
     return explainer.shap_values(case.rows, nsamples=calls, l1_reg=0, silent=True)
 
 
-def permutation(case: explain.Case, calls: int, seed: int) -> Any:
+def permutation(case: Case, calls: int, seed: int) -> Any:
     """Values by shap.PermutationExplainer."""
     import shap
 
@@ -45,7 +46,7 @@ def main(path: str) -> dict[str, Any]:
     # A benchmark here is called as a package is that shap looks for.
     sys.path = [place for place in sys.path if Path(place).resolve() != explain.HERE]
     with np.load(path, allow_pickle=False) as asked:
-        case = explain.Case.of(asked)
+        case = Case.of(asked)
         truth, budgets, seeds = asked["truth"], asked["budgets"].tolist(), asked["seeds"].tolist()
         timed = int(asked["timed"])
     found: dict[str, Any] = {"kernel": {}, "permutation": {}, "seconds": {}}

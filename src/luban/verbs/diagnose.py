@@ -57,11 +57,11 @@ def diagnose(
 ) -> Diagnosed:
     """Leaks, duplicates, wrong labels and other problems of data, with their evidence and the edits that may cure them.
 
-    place: data, with its `target`; or a bundle, whose own findings are told again; or the log of a training of any
+    place: data, with its `target`; or a bundle, whose own findings are reported again; or the log of a training of any
         program: a folder with TensorBoard's event files, a `trainer_state.json`, or a history as CSV, TSV or JSON lines
         with a column of steps or epochs and one of losses, where nothing is said of rows.
-    against: newer rows that a bundle shall answer: whether they are still like those that it learned from; where they
-        say their target, also whether probabilities come true and no part of them is answered much worse.
+    against: newer rows that a bundle should answer: whether they are still like its training rows; where they have the
+        target, also whether probabilities come true and no part of them is answered much worse.
     data: the rows that the bundle learned from; with them columns are looked at together.
     weighed: where `data` is written, as CSV or Parquet, with a column of weights by which it lies as the newer rows do.
     corrected: where a bundle is written whose probabilities are corrected to the shares of the classes among the newer

@@ -66,18 +66,18 @@ def fit(
     """The bundle of a model trained on `data`, with its honest score, what was found, and what was repaired.
 
     data: a path, `sample:NAME`, `-` for stdin, or a polars, pandas or pyarrow table.
-    target: the column to predict, or several that one model predicts; without one, the
-        names of class folders, and in other data clusters are looked for.
+    target: the column to predict, or several that one model predicts; without one, the names of class folders are
+        learned, and rows of other data are clustered.
     model: one name, several, or `auto`, a portfolio whose best models are weighed.
     from_: a pretrained model to begin from, `--from` on the command line: a folder as `transformers` writes it, or a
         sample such as `minilm`, a model of the hub such as `org/name`, or a bundle. The other models compete with it.
     online: whether the hub may be asked for it.
     time: wall time for everything, such as "60s"; there is a usable bundle at the end of it.
-    started: when that time began, on the clock of `time.monotonic`; now, where nothing is said.
+    started: when that time began, on the clock of `time.monotonic`; now by default.
     workers: how many processes train each network together, on this machine.
-    track: what shows the run while it goes on: `tensorboard`, or `mlflow=URI`.
-    remember: raw text that a language model that is begun from should not forget: what it costs before and after.
-    out: where the bundle goes; `<name of the data>.luban` in the working folder where nothing is said.
+    track: the tracker that shows the run as it goes: `tensorboard`, or `mlflow=URI`.
+    remember: raw text that a pretrained language model should not forget: its loss on it is told, before and after.
+    out: where the bundle goes; `<name of the data>.luban` in the working folder by default.
 
     The same call again continues an interrupted run, and answers at once when it is done (`resumed`).
 
