@@ -14,6 +14,10 @@ adapt-loss (nats a token of the answers that were held out, after LoRA on 200 ti
 same answers) and adapt-gain-at-least, its lower bound; adapt-memory-gb (the most memory that all processes of the fit
 had resident at a time), adapt-minutes (CPU minutes of the fit, in one thread), adapt-agrees (share of the prompts of
 which the bundle writes the very tokens of the network that was measured, through its folder `model`).
+
+going-on-bits (bits per byte of documents that were held out, after LoRA on raw text: the first 1,000 letters of 30
+documents of `nlp-corpus`, of which 24 are learned once), going-on-gain (by how many bits that is less than of the model
+as it was) and going-on-gain-at-least, its lower bound; going-on-memory-gb, going-on-minutes as above.
 """
 
 from __future__ import annotations
@@ -42,7 +46,11 @@ ADAPTED, SHORTEST, LONGEST = 200, 20, 80
 """Titles that are learned from and held out, and how many letters they have."""
 OFTEN = 0.1
 """Seconds between two looks at the memory."""
+DOCUMENTS, LETTERS = 30, 1_000
+"""Of raw text that is gone on with."""
 ADAPTING = ("adapt-loss", "adapt-gain", "adapt-gain-at-least", "adapt-memory-gb", "adapt-minutes", "adapt-agrees")
+
+GOING_ON = ("going-on-bits", "going-on-gain", "going-on-gain-at-least", "going-on-memory-gb", "going-on-minutes")
 
 
 def figures(options: harness.Options) -> list[harness.Figure]:
@@ -118,20 +126,14 @@ def adapted(options: harness.Options) -> list[harness.Figure]:
         titles.sample(ADAPTED, seed=options.seed).write_csv(data)
         command = [sys.executable, "-m", "luban", "fit", str(data), "--target", "french", "--task", "chat"]
         command += ["--from", "smollm2", "--threads", "1", "--seed", str(options.seed), "--out", str(place), "--quiet"]
-        peak, before = 0, resource.getrusage(resource.RUSAGE_CHILDREN)
-        process = psutil.Popen(command, stdout=subprocess.DEVNULL)
-        while process.poll() is None:
-            peak = max(peak, _resident(process))
-            time.sleep(OFTEN)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if process.returncode:
-            return [harness.Figure(name, None, reason=f"it ended with {process.returncode}") for name in ADAPTING]
+        code, peak, minutes = _run(command)
+        if code:
+            return [harness.Figure(name, None, reason=f"it ended with {code}") for name in ADAPTING]
         bundle = luban.load(place)
         (loss,) = (each for each in bundle.measurements if each.name == "answer-loss")
         same, asked = _written_alike(bundle, titles.sample(QUICK_PROMPTS, seed=options.seed + 1)["english"].to_list())
     how = f"{loss.rows} answers, after {ADAPTED - loss.rows} were learned from, precision auto, one thread"
     low, value, high = -loss.difference.high, -loss.difference.value, -loss.difference.low
-    minutes = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60
     return [
         harness.Figure("adapt-loss", loss.value, loss.low, loss.high, how=f"{how}; {loss.baseline.value:.3f} before"),
         harness.Figure("adapt-gain", value, low, high, how=how),
@@ -140,6 +142,47 @@ def adapted(options: harness.Options) -> list[harness.Figure]:
         harness.Figure("adapt-minutes", minutes, how="CPU minutes, with what was measured at the end"),
         harness.Figure("adapt-agrees", same / asked, goal=(">=", 1.0), how=f"{asked} prompts, {TOKENS} tokens each"),
     ]
+
+
+def gone_on(options: harness.Options) -> list[harness.Figure]:
+    import polars as pl
+
+    import luban
+    from luban.data.catalogue import sample_path
+
+    if options.quick:
+        return [harness.Figure(name, None, reason="it takes longer than that") for name in GOING_ON]
+    files = sorted(path for path in sample_path("nlp-corpus").iterdir() if path.is_file())
+    texts = [path.read_text(encoding="utf-8", errors="replace")[:LETTERS] for path in files]
+    with tempfile.TemporaryDirectory() as folder:
+        data, place = Path(folder) / "texts.csv", Path(folder) / "texts.luban"
+        pl.DataFrame({"text": texts[:: len(texts) // DOCUMENTS][:DOCUMENTS]}).write_csv(data)
+        command = [sys.executable, "-m", "luban", "fit", str(data), "--task", "causal-lm", "--from", "smollm2", "--set"]
+        command += ["train.epochs=1", "--threads", "1", "--seed", str(options.seed), "--out", str(place), "--quiet"]
+        code, peak, minutes = _run(command)
+        if code:
+            return [harness.Figure(name, None, reason=f"it ended with {code}") for name in GOING_ON]
+        bits = next(each for each in luban.load(place).measurements if each.name == "bits-per-byte")
+    how = f"{bits.rows} documents of {LETTERS} letters, after {DOCUMENTS - bits.rows} were learned once, one thread"
+    low, value, high = -bits.difference.high, -bits.difference.value, -bits.difference.low
+    return [
+        harness.Figure(GOING_ON[0], bits.value, bits.low, bits.high, how=f"{how}; {bits.baseline.value:.3f} before"),
+        harness.Figure(GOING_ON[1], value, low, high, how=how),
+        harness.Figure(GOING_ON[2], low, goal=(">=", 0.0), how="its lower 95% bound"),
+        harness.Figure(GOING_ON[3], peak / 1e9, how="of all processes together; what they share counts for each"),
+        harness.Figure(GOING_ON[4], minutes, how="CPU minutes, with what was measured at the end"),
+    ]
+
+
+def _run(command: list[str]) -> tuple[int, int, float]:
+    """How a command ended, the most bytes that its processes had resident at a time, and its CPU minutes."""
+    peak, before = 0, resource.getrusage(resource.RUSAGE_CHILDREN)
+    process = psutil.Popen(command, stdout=subprocess.DEVNULL)
+    while process.poll() is None:
+        peak = max(peak, _resident(process))
+        time.sleep(OFTEN)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return process.returncode, peak, (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60
 
 
 def _resident(process: psutil.Process) -> int:
@@ -189,6 +232,7 @@ def _share(name: str, count: int, of: int, how: str) -> harness.Figure:
 CASES: dict[str, harness.Case] = {
     "generate": (("generate-agrees", "generate-agrees-reloaded", "generate-speed"), ("smollm2", "bbc-news"), generated),
     "adapt": (ADAPTING, ("smollm2", "en-fr-titles"), adapted),
+    "going-on": (GOING_ON, ("smollm2", "nlp-corpus"), gone_on),
 }
 
 if __name__ == "__main__":

@@ -259,6 +259,12 @@ SETTINGS: dict[str, dict[str, Case]] = {
         "rank": Case(3, "", {"adapter": "lora"}),
         "where": Case("attention", "", {"adapter": "lora"}),
     },
+    "pretrained-masked": {
+        "origin": Case({**ORIGIN, "config": {**CONFIG, "hidden_size": 8}}),
+        "tune": Case("lora"),
+        "rank": Case(3, "", {"tune": "lora"}),
+        "masked": Case(0.9),
+    },
     "pretrained-codes": {"origin": Case({**CODED, "config": {"code": 5}}), "dropout": Case(0.9)},
     "pretrained-encoder-decoder": {
         "origin": Case({**ORIGIN, "config": {**CONFIG, "hidden_size": 8}}),
@@ -317,6 +323,7 @@ ELSEWHERE = {
     ("pretrained-image", "layer_decay"),
     *(("pretrained-sound", field) for field in ("alpha", "frozen", "layer_decay")),
     ("gpt", "context"),
+    *(("pretrained-masked", field) for field in ("alpha", "context", "whole_words")),
     ("bert", "whole_words"),
     ("bert", "begins"),
     ("pretrained-text", "alpha"),

@@ -47,6 +47,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "pretrained-image": {"origin": ORIGIN_OF_IMAGES},
     "pretrained-sound": {"origin": ORIGIN_OF_SOUNDS},
     "pretrained-causal": {"origin": SPEAKING},
+    "pretrained-masked": {"origin": ORIGIN},
     "gpt": {"width": 16, "layers": 1, "heads": 2},
     "bert": {"width": 16, "layers": 1, "heads": 2},
 }
@@ -58,6 +59,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "pretrained-image": {"origin": ORIGIN_OF_IMAGES, "statistics": "learned"},
     "pretrained-sound": {"origin": ORIGIN_OF_SOUNDS},
     "pretrained-causal": {"origin": SPEAKING},
+    "pretrained-masked": {"origin": ORIGIN},
 }
 """Settings without which there is no network."""
 LENGTHS_OF_ROWS = (9, 1, 4, 6)

@@ -72,4 +72,4 @@ def test_only_the_chosen_steps_go_through_the_last_layer_and_say_the_same() -> N
     tokens = torch.from_numpy(np.random.default_rng(0).integers(2, VOCABULARY, (3, 12)))
     chosen = torch.from_numpy(np.random.default_rng(1).random((3, 12)) < 0.3)
     with torch.inference_mode():
-        assert torch.allclose(module._chosen(tokens, chosen), module.states(tokens)[chosen], atol=1e-6)
+        assert torch.allclose(module.states_of(tokens, None, chosen), module.states(tokens)[chosen], atol=1e-6)

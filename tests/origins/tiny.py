@@ -155,3 +155,28 @@ def texts(count: int, seed: int = 0) -> dict[str, list[str]]:
         found["headline"].append(f"{' '.join(words)} {number}")
         found["topic"].append("sport" if number % 2 else "business")
     return found
+
+
+def write_filling(folder: Path, kind: str = "bert", seed: int = 0, **changes: Any) -> Path:
+    """The folder of an encoder of two blocks with the head by which it fills tokens. changes: of its config."""
+    import torch
+    from transformers import AutoConfig, AutoModelForMaskedLM
+
+    write(folder)
+    torch.manual_seed(seed)
+    sizes = {key: value for key, value in CONFIG.items() if key != "model_type"}
+    if kind == "distilbert":
+        sizes = {"vocab_size": 128, "dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 24}
+        sizes |= {"max_position_embeddings": 64}
+    if kind in ("albert", "electra"):
+        sizes |= {"embedding_size": 8}
+    own = {"local_attention": 4, "global_attn_every_n_layers": 2} if kind == "modernbert" else {}
+    marks = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3}
+    network = AutoModelForMaskedLM.from_config(AutoConfig.for_model(kind, **{**sizes, **own, **marks, **changes}))
+    with torch.no_grad():
+        # Weights that are drawn as usual say nearly the same of all tokens; biases begin at 0.
+        for parameter in network.parameters():
+            parameter.mul_(8.0) if parameter.ndim == 2 else parameter.add_(0.1 * torch.randn_like(parameter))
+    network.save_pretrained(folder)
+    (folder / "1_Pooling" / "config.json").unlink()
+    return folder

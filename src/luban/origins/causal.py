@@ -42,7 +42,7 @@ before a document too.
 _WORDS = 50_257
 """Of GPT-2, where a config says nothing."""
 _TOLD, _TEMPLATE, _ENDS = "tokenizer_config.json", "chat_template.jinja", "generation_config.json"
-_READS = "it reads in both directions and writes nothing; it answers rows: luban fit DATA --target COLUMN --from FOLDER"
+_READS = "it reads in both directions and fills hidden tokens: luban fit DATA --task masked-lm --from FOLDER"
 _CURE = "give a bundle or a folder with config.json, model.safetensors and tokenizer.json, or a GGUF file"
 
 

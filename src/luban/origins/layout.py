@@ -266,10 +266,13 @@ def licence(path: Path) -> str | None:
 def bare(name: str) -> str:
     """The name of a tensor without the prefix of its kind.
 
-    >>> bare("bert.encoder.layer.0.output.dense.bias"), bare("classifier.bias")
-    ('encoder.layer.0.output.dense.bias', 'classifier.bias')
+    >>> bare("bert.encoder.layer.0.output.dense.bias"), bare("classifier.bias"), bare("LayerNorm.gamma")
+    ('encoder.layer.0.output.dense.bias', 'classifier.bias', 'LayerNorm.weight')
     """
-    return _PREFIX.sub("", name)
+    # As the first checkpoints of BERT call what normalises.
+    return (
+        _PREFIX.sub("", name).replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+    )
 
 
 def weights(files: Sequence[Path], where: Path, named: Callable[[str], str | None] | None = None) -> dict[str, Array]:

@@ -12,7 +12,7 @@ from luban.core.suggest import fold
 from luban.data import chats
 from luban.recipe import document, edit
 from luban.recipe.recipe import Recipe
-from luban.verbs import coding
+from luban.verbs import coding, continuing
 
 if TYPE_CHECKING:
     from luban.origins.layout import Origin
@@ -35,10 +35,6 @@ WRITING, WRITES = "pretrained-encoder-decoder", "sequence-to-sequence"
 """The one that begins from an encoder where texts are written, and the task that asks for that."""
 UNTOUCHED, ADAPTED = "untouched", "pretrained-causal"
 """A language model that is begun from, as it was, and adapted."""
-CONTINUED = "causal-lm"
-"""The task in which a language model goes on learning from raw text."""
-MOST_BLOCK = 256
-"""Tokens of raw text that a language model reads at once where nothing is said, unless its context is shorter."""
 LONGEST_FROM = 128
 """Tokens that they read of a text where nothing is said: what a text is about it mostly says first, and the time of a
 step grows with its length."""
@@ -78,14 +74,14 @@ def recipe_of(
 
         store.check(origin)
         about = options.get("task") or (changes or {}).get("task") or start.task
-        raw = about is not None and fold(about) == CONTINUED
-        if raw or chats.asks(about):
+        if about is not None and continuing.asks(about):
+            names, told = continuing.asked(origin, about, names, start, changes or {}, online=online)
+            values |= told
+        elif chats.asks(about):
             if hub.is_name(origin) and not Path(origin).exists():
                 origin = str(hub.folder(origin, online=online))
             names = names if names not in ((), ("auto",)) else (ADAPTED,)
-            values |= (_continuing if raw else _speaking)(origin, start, changes or {})
-            if raw:
-                _refuse_fresh(names)
+            values |= _speaking(origin, start, changes or {})
         elif _is_coded(origin):
             asked_for = names if names not in ((), ("auto",)) else start.model.names
             names = asked_for if coding.MODEL in asked_for else (coding.MODEL, *asked_for)
@@ -229,45 +225,6 @@ def _speaking(name: str, start: Recipe, changes: Mapping[str, Any]) -> dict[str,
             fix=f"--set features.longest={origin.context}",
         )
     return values
-
-
-def _continuing(name: str, start: Recipe, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """What the recipe says of a language model that goes on with raw text: which, and how much it reads at once."""
-    from luban.origins import causal, layout, naming
-
-    origin = causal.find(name)
-    naming.note(origin.sha256, origin.path)
-    if changes.get("features.tokenizer") is not None:
-        raise UsageError(
-            "texts are cut as the model was taught, by its own tokenizer.",
-            where="--set features.tokenizer",
-            fix="leave it out; without --from a fresh model learns another one: --model gpt",
-        )
-    told = {**origin.settings(), "parts": list(origin.parts()), "template": origin.template}
-    key = f"model.{ADAPTED}.context"
-    asked = changes.get(key, start.model.settings().get(ADAPTED, {}).get("context"))
-    if isinstance(asked, int) and asked > origin.context:
-        raise UsageError(
-            f"blocks of {asked:,} tokens are longer than the context of the model, {origin.context:,}.",
-            where=f"--set {key}",
-            fix=f"--set {key}={origin.context}",
-        )
-    values: dict[str, Any] = {f"model.{ADAPTED}.origin": told}
-    values["features.tokenizer"] = str(origin.path / layout.TOKENIZER)
-    if asked is None and origin.context < MOST_BLOCK:
-        values[key] = origin.context
-    return values
-
-
-def _refuse_fresh(names: Sequence[str]) -> None:
-    """Raises UsageError for a model that begins from nothing, beside one that is begun from."""
-    other = next((name for name in names if name != ADAPTED), None)
-    if other is not None:
-        raise UsageError(
-            f"{other} does not begin from a language model, and --from names one.",
-            where=f"--model {other}",
-            fix=f"--model {ADAPTED}, or leave out one of both",
-        )
 
 
 def _names(model: str | Sequence[str] | None) -> tuple[str, ...]:

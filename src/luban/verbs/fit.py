@@ -20,7 +20,7 @@ from luban.features import _given as given_tokenizer
 from luban.recipe.recipe import Recipe
 from luban.training.limits import limits
 from luban.training.work_folder import WorkFolder
-from luban.verbs import asking, documents, forgetting, gates, licensing, tracking
+from luban.verbs import asking, continuing, documents, forgetting, gates, licensing, tracking
 from luban.verbs.bundle import Bundle, load
 from luban.verbs.making import make
 from luban.verbs.stacking import Given
@@ -151,8 +151,7 @@ def _remembered(data: Any, asked: Recipe, console: Console) -> Dataset | None:
     """The raw texts that a language model should not forget. UsageError where none is begun from."""
     if data is None:
         return None
-    raw = asked.task == asking.CONTINUED and asking.ADAPTED in asked.model.names
-    if not raw and not chats.asks(asked.task):
+    if not continuing.begun(asked) and not chats.asks(asked.task):
         raise UsageError(
             "only a language model that is begun from is asked what it remembers.",
             where="--remember",

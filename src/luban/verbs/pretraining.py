@@ -38,6 +38,8 @@ from luban.verbs import (
 )
 from luban.verbs.preparing import Prepared
 
+FILLS = "masked-lm"
+"""The task of which no model writes texts that could be forgotten."""
 _SMALLER = "give it more --memory, take a smaller model, or shorten what it reads: --set features.longest=128"
 _LATE = "the time was over before it was finished"
 
@@ -124,7 +126,7 @@ def _made(ground: standing.Ground, learned: _Learned, look_until: Deadline, cons
     """What a bundle keeps of a language model, measured on held-out texts beside the simplest one."""
     prepared, training, folder = ground.prepared, ground.training, ground.folder
     simple, answering = ground.simple, learned.answering
-    seed, forgotten = prepared.recipe.seed, forgetting.Forgotten()
+    seed, forgotten = prepared.recipe.seed, forgetting.Forgotten(not_run=_unasked(ground))
     beside = kept = None
     if simple != answering:
         # One after the other: a large model is in memory once.
@@ -301,10 +303,17 @@ def _asked(
 
 def _reader(prepared: Prepared, training: Training, simple: Candidate) -> forgetting.Reader | None:
     """What reads raw texts that may be forgotten; None where what stands beside the model knows none."""
-    if standing.counts(prepared, simple) or prepared.tensors is None:
+    if standing.counts(prepared, simple) or prepared.task.name == FILLS or prepared.tensors is None:
         return None
     ((name, _),) = training.seen_by(simple).work.shapes.items()
     return forgetting.Reader(name, prepared.tensors.parts[0].state, prepared.task.name)
+
+
+def _unasked(ground: standing.Ground) -> tuple[tuple[str, str], ...]:
+    """Why nobody looks at what a model that goes on forgot; nothing where it begins from none, or it is looked at."""
+    if ground.reader is not None or standing.counts(ground.prepared, ground.simple):
+        return ()
+    return ((forgetting.CONDITION, "the texts that it was trained on before are not there, and it writes none itself"),)
 
 
 def _rate(recipe: Recipe) -> Any:
