@@ -58,6 +58,36 @@ def learning_rate(
     rate. ceiling: what a constant answer loses; to fall down to it is nothing learned. The module is copied and stays
     as it is.
     """
+    rise = _risen(module, parts, train, loss, steps, ceiling)
+    # What else the machine does makes some steps slow; the limit of time is kept whatever they take.
+    seconds = sorted(rise.times)[len(rise.times) // 4]
+    of_sgd = train.optimizer.lower() == "sgd"
+    if not rise.best:
+        below = " below what a constant answer loses" if rise.fell else ""
+        why = f"the usual one: in a range test of {len(rise.times)} steps the loss never fell{below}"
+        return Tested(USUAL_RATE_OF_SGD if of_sgd else USUAL_RATE, why, seconds)
+    share, most = (BELOW_OF_SGD, MOST_RATE_OF_SGD) if of_sgd else (BELOW, MOST_RATE)
+    chosen = float(np.clip(rise.best / share, LEAST_RATE, most))
+    # Two digits: a rate that was measured to more would pretend.
+    chosen = float(f"{chosen:.2g}")
+    told = f"1/{share} of {rise.best:.1e}" if chosen < most else f"the most, below 1/{share} of {rise.best:.1e}"
+    reason = f"{told}, where the loss was least in a range test of {len(rise.times)} steps"
+    return Tested(chosen, reason, seconds)
+
+
+@dataclass(frozen=True)
+class _Rise:
+    """How the loss went while the rate rose. best: the rate at which the smoothed loss was least; 0 where it never fell
+    below the ceiling. fell: whether it fell at all. times: wall seconds of each step.
+    """
+
+    best: float
+    fell: bool
+    times: list[float]
+
+
+def _risen(module: nn.Module, parts: list[Part], train: Train, loss: Loss, steps: int, ceiling: float) -> _Rise:
+    """Trains a copy of the module by rising rates, until the loss explodes or the steps are over."""
     import torch
 
     trial = gathering.prepared(keeping.copied(module), train.model_copy(update={"compile": False})).train()
@@ -65,7 +95,7 @@ def learning_rate(
     growth = (HIGHEST_RATE / LOWEST_RATE) ** (1 / (TESTED - 1))
     rate, best, change, least = LOWEST_RATE, 0.0, 0.0, 0.0
     firsts: list[float] = []
-    times = []
+    times: list[float] = []
     with allocating.kept(often=2) as stepped:
         for step in range(steps):
             started = time.perf_counter()
@@ -90,16 +120,4 @@ def learning_rate(
                 best = rate if start + change < ceiling else best
             rate *= growth
             stepped(step)
-    of_sgd = train.optimizer.lower() == "sgd"
-    if not best:
-        below = " below what a constant answer loses" if least else ""
-        why = f"the usual one: in a range test of {len(times)} steps the loss never fell{below}"
-        return Tested(USUAL_RATE_OF_SGD if of_sgd else USUAL_RATE, why, sorted(times)[len(times) // 4])
-    share, most = (BELOW_OF_SGD, MOST_RATE_OF_SGD) if of_sgd else (BELOW, MOST_RATE)
-    chosen = float(np.clip(best / share, LEAST_RATE, most))
-    # Two digits: a rate that was measured to more would pretend.
-    chosen = float(f"{chosen:.2g}")
-    told = f"1/{share} of {best:.1e}" if chosen < most else f"the most, below 1/{share} of {best:.1e}"
-    reason = f"{told}, where the loss was least in a range test of {len(times)} steps"
-    # What else the machine does makes some steps slow; the limit of time is kept whatever they take.
-    return Tested(chosen, reason, sorted(times)[len(times) // 4])
+    return _Rise(best, least < 0, times)

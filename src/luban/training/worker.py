@@ -109,15 +109,7 @@ def _trained(
     fresh, estimate = not fit.folder.is_decided(fit.unit.candidate), fit.choices(seconds).estimate
     if fresh and estimate is not None and estimate.matters:
         say(f"{fit.unit.candidate.label}: {estimate.told()}")
-    # Cutting parts short at different epochs could not be repeated; one fit can.
-    limited = seconds is not None and fit.training.one_fit
-    until = None
-    if seconds is not None and limited:
-        rest = (1 - LEARNING) * seconds
-        if not fit.training.rows(fit.unit)[1].any():
-            rest = min(max(rest, ENDING_LEAST), max(ENDING_MOST, ENDING_SHARE * seconds))
-        until = began + seconds - rest
-    fit = replace(fit, until=until)
+    fit = replace(fit, until=_until(fit, began, seconds))
     with stopping() as asked, estimating.watched(fit.room or Room()) as became:
         first = _first(fit)
         treated = _treated(first, asked, train, ask)
@@ -138,6 +130,17 @@ def _trained(
     if told:
         fit.folder.ended(fit.unit, told)
     return fit.unit, trained.form
+
+
+def _until(fit: NetworkFit, began: float, seconds: float | None) -> float | None:
+    """When the training ends, so that the rest of its seconds is left for answering; None for no limit."""
+    # Cutting parts short at different epochs could not be repeated; one fit can.
+    if seconds is None or not fit.training.one_fit:
+        return None
+    rest = (1 - LEARNING) * seconds
+    if not fit.training.rows(fit.unit)[1].any():
+        rest = min(max(rest, ENDING_LEAST), max(ENDING_MOST, ENDING_SHARE * seconds))
+    return began + seconds - rest
 
 
 class UnitError(Exception):

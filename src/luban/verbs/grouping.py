@@ -36,16 +36,7 @@ def make(
     tensor_work = None if training.tensors is None else training.tensors[1]
     asked = search.candidates(prepared.recipe.model, training.work, tensor_work=tensor_work)
     units = [Unit(candidate, WHOLE) for candidate in asked]
-    with console.progress("trying models", len(units)) as advance:
-        done = 0
-
-        def ended(unit: Unit, cpu_seconds: float) -> None:
-            nonlocal done
-            done += 1
-            folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": folder.failure(unit)})
-            advance(done, unit.candidate.label)
-
-        pool.run(units, until, ended)
+    _run(units, folder, pool, until, console)
     ended_well = [unit for unit in units if folder.finished(unit) and not folder.failure(unit)]
     forms = {unit.candidate.label: folder.form(unit) for unit in ended_well}
     if not forms:
@@ -80,17 +71,38 @@ def make(
             },
             **(_clusters(prepared, training, form, best) if clustering else _scores(seen, form)),
         },
-        unfinished=[
-            {"label": unit.candidate.label, "model": unit.candidate.model, "settings": unit.candidate.settings,
-             "status": "failed" if folder.failure(unit) else "skipped",
-             "reason": folder.failure(unit) or "the time was over before it was finished"}
-            for unit in units if unit.candidate.label not in forms
-        ],
+        unfinished=[_unfinished(unit, folder) for unit in units if unit.candidate.label not in forms],
         evidence={"runtime": exported.to_json(), **comparing.kept(prepared)},
         findings=(*exporting.findings(exported, [best]), *looked.findings),
         repairs=looked.repairs,
         not_run=looked.not_run,
-    )  # fmt: skip
+    )
+
+
+def _run(units: list[Unit], folder: WorkFolder, pool: Pool, until: Deadline, console: Console) -> None:
+    """Fits the units, and tells the history of each."""
+    with console.progress("trying models", len(units)) as advance:
+        done = 0
+
+        def ended(unit: Unit, cpu_seconds: float) -> None:
+            nonlocal done
+            done += 1
+            folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": folder.failure(unit)})
+            advance(done, unit.candidate.label)
+
+        pool.run(units, until, ended)
+
+
+def _unfinished(unit: Unit, folder: WorkFolder) -> dict[str, Any]:
+    """A candidate that has no part in the bundle, and why."""
+    failure = folder.failure(unit)
+    return {
+        "label": unit.candidate.label,
+        "model": unit.candidate.model,
+        "settings": unit.candidate.settings,
+        "status": "failed" if failure else "skipped",
+        "reason": failure or "the time was over before it was finished",
+    }
 
 
 def _line(candidate: Candidate, score: float, clustering: bool) -> dict[str, Any]:
