@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -18,6 +19,22 @@ def end_with_parent() -> None:
 def resident(number: int) -> int:
     """Bytes that a process has in memory; 0 where the system does not tell."""
     return told(number, "VmRSS")
+
+
+def family(number: int) -> set[int]:
+    """A process and all that it started, and these started, as far as the system tells."""
+    found: set[int] = set()
+    waiting = [number]
+    while waiting:
+        known = waiting.pop()
+        if known in found:
+            continue
+        found.add(known)
+        for thread in Path(f"/proc/{known}/task").glob("*/children"):
+            # A thread or a process may end meanwhile.
+            with suppress(OSError, ValueError):
+                waiting += map(int, thread.read_text(encoding="ascii").split())
+    return found
 
 
 def told(number: int, field: str) -> int:
