@@ -20,7 +20,7 @@ SHAPES = {
     "vector": Shape("vector", (12,)),
     "image": Shape("image", (3, 28, 28), 1, (120.0,) * 3, (60.0,) * 3),
     "tokens": Shape("tokens", (100,), 51),
-    "words": Shape("words", (100, 4), 51),
+    "words": Shape("words", (100, 4, 100, 2, 2), 51),
     # Longer than the exporter's example, of no power of two, and what the small encoder of sounds reads.
     "sequence": Shape("sequence", (2,), 93, (0.0,) * 2, (1.0,) * 2),
 }
@@ -82,7 +82,7 @@ def test_a_graph_is_accepted_and_answers_as_its_network(
 def test_a_graph_answers_each_step_as_its_network(name: str) -> None:
     form = network(name, "words", "tagging")
     data = graph.build(form, 0, 3, form.work.shapes)
-    nothing = Ragged.of([np.zeros((1, 4), np.int32)])
+    nothing = Ragged.of([np.zeros((1, 6), np.int32)])
     for some in (*(rows(SHAPES["words"], count) for count in (1, 9)), Tensors({"part": nothing})):
         compared = graph.parity(form, data, some, form.work.shapes)
         assert (compared.difference < 1e-4, compared.flips) == (True, 0)

@@ -13,6 +13,7 @@ import torch
 
 from luban.collate import LENGTHS
 from luban.core import registry
+from luban.models._layers import own_steps
 from luban.protocols import Shape, Work
 from models.networks import ANSWERING, NEEDED, NETWORKS, SHAPES, TAGGING, alone, inputs, network, work
 from origins.speaking import ORIGIN as SPEAKING
@@ -107,7 +108,9 @@ def test_a_row_alone_is_answered_like_the_row_in_a_batch(name: str, kind: str) -
 def test_the_test_above_sees_padding_that_is_taken_for_the_row(name: str, kind: str) -> None:
     shapes = {"part": SHAPES[kind]}
     module, tensors = network(name, shapes), inputs(shapes)
-    blind = {key: torch.full_like(one, 9) if key.endswith(LENGTHS) else one for key, one in tensors.items()}
+    # Behind the end stands what the longest row has there.
+    own = own_steps(tensors[f"part{LENGTHS}"], 9).reshape(4, 9, *[1] * (tensors["part"].ndim - 2))
+    blind = {f"part{LENGTHS}": torch.full((4,), 9), "part": torch.where(own, tensors["part"], tensors["part"][:1])}
     assert not torch.allclose(module(alone(tensors, 1))[0], module(blind)[1], atol=1e-5)
 
 

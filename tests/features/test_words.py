@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from luban.core import registry
-from luban.features.words import count, cut
+from luban.core.errors import BundleError, UsageError
+from luban.features.words import count, cut, tokens
 from luban.features.words.steps import FIRST, NUMBERS, UNKNOWN, outline, pieces
 from luban.protocols import State
 from luban.recipe.recipe import Features
@@ -63,3 +68,81 @@ def test_a_short_word_has_fewer_pieces_and_signs_have_an_outline():
 def test_a_line_of_a_matrix_says_how_many_words_there_are():
     found = FEATURE.transform(pl.Series(["a b c", None]), FEATURE.fit(pl.Series(["a"]), Features()))
     assert np.allclose(found, [[np.log(4)], [0]])
+
+
+TEXTS = ["the weather in Ulm is good", "Ulm is old", "the old weather"] * 8
+
+
+def tokenizer(folder: Path, kind: str) -> Tokenizer:
+    """A small one that writes spaces as RoBERTa does, or as SentencePiece, or that cuts words into word pieces."""
+    marks = ["<pad>", "<unk>"]
+    if kind == "WordPiece":
+        made = Tokenizer(models.WordPiece(unk_token="<unk>"))
+        made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        trainer = trainers.WordPieceTrainer(vocab_size=40, special_tokens=marks)
+    elif kind == "ByteLevel":
+        made = Tokenizer(models.BPE(unk_token="<unk>"))
+        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        trainer = trainers.BpeTrainer(vocab_size=80, special_tokens=marks)
+    else:
+        made = Tokenizer(models.Unigram())
+        made.pre_tokenizer = pre_tokenizers.Metaspace()
+        trainer = trainers.UnigramTrainer(vocab_size=40, unk_token="<unk>", special_tokens=marks)
+    made.train_from_iterator(TEXTS, trainer)
+    made.save(str(folder / "tokenizer.json"))
+    return made
+
+
+@pytest.mark.parametrize("kind", ["WordPiece", "ByteLevel", "Metaspace"])
+def test_behind_the_nine_stand_the_tokens_as_they_are_within_a_text(kind: str, tmp_path: Path):
+    own = tokenizer(tmp_path, kind)
+    settings = Features(tokenizer=str(tmp_path))
+    state = STEPS.fit(pl.Series("x", TEXTS), settings)
+    STEPS.check(state)
+    found = STEPS.encode(pl.Series([TEXTS[0]]), state).values
+    plain = STEPS.encode(pl.Series([TEXTS[0]]), STEPS.fit(pl.Series("x", TEXTS), Features())).values
+    assert (found[:, :NUMBERS] == plain).all(), "what other networks read is what it was"
+    # The first word stands within a text too.
+    whole = own.encode(f"Ulm {TEXTS[0]}", add_special_tokens=False).ids
+    alone = own.encode("Ulm", add_special_tokens=False).ids
+    behind = found[:, NUMBERS:]
+    assert [number - 5 for number in behind[behind > 0]] == whole[len(alone) :]
+    *plain_size, size, most, each = STEPS.shape(state).size
+    assert (plain_size, size) == ([*STEPS.shape(fitted(*TEXTS)).size], 5 + own.get_vocab_size())
+    assert 1 <= each <= most == behind.shape[1]
+    assert STEPS.shape(state).inner == (NUMBERS + behind.shape[1],)
+
+
+def test_a_word_without_a_token_is_unknown_and_a_long_one_loses_its_last(tmp_path: Path):
+    own = tokenizer(tmp_path, "WordPiece")
+    state = STEPS.fit(pl.Series("x", [*TEXTS, "tththththththth"]), Features(tokenizer=str(tmp_path)))
+    assert state.values["tokens"] == tokens.MOST
+    rows = STEPS.encode(pl.Series([["", "\u200b\n", "Ulm"], [], ["theweatherinulmisgood" * 40]]), state)
+    behind = rows.values[:, NUMBERS:]
+    assert behind[0].tolist() == [tokens.UNKNOWN] + [0] * (tokens.MOST - 1)
+    assert behind[:3, 0].all() and rows.lengths.tolist() == [3, 1, 1]
+    assert not behind[3].any(), "a row without a word stays a step of zeros"
+    assert behind[4, 0] in (5 + own.token_to_id("the"), 5 + own.token_to_id("<unk>"))
+
+
+def test_a_tokenizer_that_does_not_cut_at_spaces_cuts_words_by_themselves(tmp_path: Path):
+    made = Tokenizer(models.WordLevel({"<unk>": 0, "Ulm": 1, "is": 2}, unk_token="<unk>"))
+    made.save(str(tmp_path / "tokenizer.json"))
+    state = STEPS.fit(pl.Series("x", TEXTS), Features(tokenizer=str(tmp_path)))
+    assert STEPS.encode(pl.Series(["Ulm is new"]), state).values[:, NUMBERS:].tolist() == [[6], [7], [5]]
+
+
+def test_a_tokenizer_that_knows_none_of_the_words_is_refused(tmp_path: Path):
+    tokenizer(tmp_path, "WordPiece")
+    with pytest.raises(UsageError, match="knows 0 of the 2 tokens of the texts in 'x'"):
+        STEPS.fit(pl.Series("x", ["\u5929\u6c14", "\u6c14"]), Features(tokenizer=str(tmp_path)))
+
+
+@pytest.mark.parametrize("damaged", [{"tokens": 0}, {"tokens": 9}, {"each": 9}, {"sha256": "0"}, {"more": 1}])
+def test_a_state_that_fitting_never_gives_is_refused(damaged: dict[str, object], tmp_path: Path):
+    tokenizer(tmp_path, "WordPiece")
+    state = STEPS.fit(pl.Series("x", TEXTS), Features(tokenizer=str(tmp_path)))
+    with pytest.raises(BundleError):
+        STEPS.check(State({**state.values, **damaged}, state.arrays))
+    with pytest.raises(BundleError):
+        STEPS.check(State(state.values))

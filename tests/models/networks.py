@@ -27,7 +27,7 @@ TAGGING = {name: model for name, model in NETWORKS.items() if "tagging" in model
 SHAPES = {
     "vector": Shape("vector", (5,)),
     "tokens": Shape("tokens", (20,), longest=9),
-    "words": Shape("words", (40, 3), longest=9),
+    "words": Shape("words", (40, 3, 30, 2, 2), longest=9),
     "image": Shape("image", (3, 9, 12), center=(100.0, 120.0, 90.0), spread=(50.0, 60.0, 70.0)),
     "sequence": Shape("sequence", (2,), longest=9, center=(1.0, -2.0), spread=(2.0, 0.5)),
 }
@@ -105,6 +105,8 @@ def inputs(shapes: Mapping[str, Shape], lengths: Sequence[int] = LENGTHS_OF_ROWS
                 found[name] = torch.randint(4, shape.size[0], steps, generator=random) * own
             elif shape.kind == "words":
                 numbers = torch.randint(4, shape.size[0], (*steps, *shape.inner), generator=random)
+                # Some words have one token, others two.
+                numbers[..., -1] *= numbers[..., -2] % 2
                 found[name] = numbers * own[:, :, None]
             else:
                 found[name] = torch.randn(*steps, *shape.size, generator=random) * own[:, :, None]

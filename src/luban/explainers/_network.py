@@ -149,13 +149,14 @@ def reading(subject: Subject) -> list[tuple[Any, str]]:
 
 
 def encoder(module: Any, name: str) -> nn.Module | None:
-    """The part of a network that reads the part of a row with this name."""
+    """The part of a network that reads the part of a row with this name, step by step; None where there is none."""
     found: nn.Module | None = None
     if hasattr(module, "encoders") and name in getattr(module, "names", ()):
         found = module.encoders[module.names.index(name)]
     elif getattr(module, "name", None) == name:
         found = getattr(module, "encoder", None)
-    return found
+    # What packs the tokens of words looks up other lines than there are words.
+    return None if hasattr(found, "packed") else found
 
 
 def explained(subject: Subject, game: int) -> Explained:

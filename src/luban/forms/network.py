@@ -36,7 +36,7 @@ INSIDE = 16
 MOST_ROWS = 1_024
 LARGE = 64 << 20
 """Bytes of weights above which the module has the form's own, and no copy of them."""
-_KINDS = {"vector": 1, "tokens": 1, "words": 2, "image": 3, "sequence": 1}
+_KINDS = {"vector": (1,), "tokens": (1,), "words": (2, 5), "image": (3,), "sequence": (1,)}
 """The kinds of shapes, and how many numbers give the size of each."""
 _DRAWN = {f"{how}{what}_" for how in ("", "kaiming_", "xavier_", "trunc_") for what in ("normal", "uniform")}
 """What torch calls the functions that fill a tensor at random."""
@@ -293,7 +293,7 @@ def _shape(checked: Checked, document: Mapping[str, Any]) -> Shape:
         spread=tuple(document["spread"]),
     )
     sizes = (*shape.size, shape.longest)
-    if set(document) != set(vars(shape)) or shape.kind not in _KINDS or len(shape.size) != _KINDS[shape.kind]:
+    if set(document) != set(vars(shape)) or shape.kind not in _KINDS or len(shape.size) not in _KINDS[shape.kind]:
         raise checked.fail("a tensor has a shape that luban does not know")
     if not all(isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= MOST_INPUTS for n in sizes):
         raise checked.fail(f"a tensor has the shape {sizes}")

@@ -153,8 +153,9 @@ class Steps(nn.Module):
 class SumOfVectors(nn.Module):
     """(rows, length, width): the sum of the vectors of a word and of its pieces, over the root of their number.
 
-    numbers: of a step, of which the first is the word's own. While it trains, a word is taken for the unknown one, 1,
-    in this share of its places, so that this one is learned too, and what its pieces say of a word.
+    numbers: of a step, of which the first is the word's own; tokens that stand behind them are not for it. While it
+    trains, a word is taken for the unknown one, 1, in this share of its places, so that this one is learned too, and
+    what its pieces say of a word.
     """
 
     FORGOTTEN = 0.05
@@ -164,6 +165,7 @@ class SumOfVectors(nn.Module):
         self.table, self.numbers = embedding(vocabulary, width), numbers
 
     def forward(self, values: Tensor) -> Tensor:
+        values = values[..., : self.numbers]
         if self.training:
             forgotten = torch.zeros_like(values, dtype=torch.bool)
             forgotten[..., 0] = (torch.rand(values.shape[:-1], device=values.device) < self.FORGOTTEN) & (

@@ -21,8 +21,8 @@ MARKS = 5
 """Luban's own tokens stand before those of a tokenizer that was given."""
 LONG = 256
 """Steps of a text from which attention is torch's in any training: luban's own keeps numbers of each pair."""
-END = 3
-"""The mark behind each text."""
+START, END = 2, 3
+"""The marks before each text and behind it."""
 
 
 @final

@@ -12,7 +12,7 @@ from luban import collate
 from luban.batch import Array, Inputs, Ragged
 from luban.models import _begun, _networks, _pretrained, _tuning
 from luban.origins import configs
-from luban.protocols import Work
+from luban.protocols import Shape, Work
 from luban.recipe.recipe import Section
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ HEAD = 20.0
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 10
 FIRST_SEEN = 128
 """Pairs by which it is seen how cosines vary before anything is learned."""
+TOKENS_OF_A_WORD = 1.3
+"""About, of English and of many other languages; the time of a step grows with them."""
+WINDOW = 512
+"""Tokens of words that are read at once, at most: time grows with their square."""
 
 
 class Settings(_tuning.AdapterSettings):
@@ -60,14 +64,20 @@ class PretrainedText(_begun.BegunNetwork):
     """A pretrained encoder, and a fresh linear head on the vector of each text (Devlin et al., 2019).
 
     Lower blocks learn more slowly, and the head faster, than the topmost block. What is saved is one network: an
-    adapter is put into the matrix that it stands beside. Of a pair of texts the cosine of both vectors answers.
+    adapter is put into the matrix that it stands beside. Of a pair of texts the cosine of both vectors answers; of
+    words that are tagged the head stands on the state of each word's first token.
     """
 
     name: ClassVar[str] = _pretrained.OF_TEXTS
-    tasks: ClassVar[frozenset[str]] = _networks.PREDICTED | {_networks.SPANS, _networks.PAIRS}
-    takes: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    tasks: ClassVar[frozenset[str]] = _networks.PREDICTED | {_networks.SPANS, _networks.PAIRS, _networks.TAGGING}
+    takes: ClassVar[frozenset[str]] = frozenset({"tokens", "words"})
     goes_on: ClassVar[bool] = False
     Settings = Settings
+
+    def declines(self, work: Work) -> str | None:
+        if any(shape.kind == "words" and len(shape.size) == 2 for shape in work.shapes.values()):
+            return "it reads words as tokens of its tokenizer, and none was given: --from names a pretrained model."
+        return super().declines(work)
 
     def sized(
         self, settings: Section, work: Work, length: float, seconds: float | None
@@ -77,7 +87,11 @@ class PretrainedText(_begun.BegunNetwork):
         choices: dict[str, Any] = {}
         reasons = []
         if settings.tune == "auto":
-            read = min(length, *(shape.longest for shape in work.shapes.values() if shape.longest))
+            if _networks.tags(work):
+                # Of each word its tag counts too.
+                read = TOKENS_OF_A_WORD * length / 2
+            else:
+                read = min(length, *(shape.longest for shape in work.shapes.values() if shape.longest))
             choices["tune"], why = _tuning.chosen(weights, weights * read, work.rows, FEWEST_EPOCHS, seconds)
             reasons.append(why)
         way = choices.get("tune", settings.tune)
@@ -89,12 +103,13 @@ class PretrainedText(_begun.BegunNetwork):
     def build(self, work: Work, settings: Section) -> nn.Module:
         assert isinstance(settings, Settings) and settings.origin is not None
         from luban.models._fused import fused
+        from luban.models._packing import PretrainedWords
         from luban.models._pretrained_encoder import PretrainedEncoder
 
         origin = settings.origin
         _pretrained.reads(origin.config, "tokens")
 
-        def encoder(_: object) -> nn.Module:
+        def encoder(shape: Shape) -> nn.Module:
             found = PretrainedEncoder(
                 origin.config,
                 origin.marks,
@@ -105,9 +120,10 @@ class PretrainedText(_begun.BegunNetwork):
                 pairs=_networks.spans(work),
             )
             settings.adapt(found.body)
-            return found
+            return PretrainedWords(found, shape, _room(origin.config)) if shape.kind == "words" else found
 
-        return fused(work, self.takes, encoder, settings.dropout if _networks.spans(work) else 0.0)
+        of_steps = _networks.spans(work) or _networks.tags(work)
+        return fused(work, self.takes, encoder, settings.dropout if of_steps else 0.0)
 
     def begin(self, module: nn.Module, settings: Section) -> None:
         assert isinstance(settings, Settings) and settings.origin is not None
@@ -167,6 +183,11 @@ class PretrainedText(_begun.BegunNetwork):
         prefix = bodies.pop() + _BODY
         own = {name.removeprefix(prefix): each for name, each in weights.items() if name.startswith(prefix)}
         return {"dtype": "float32", configs.SUMMARY: _summary(settings), **settings.origin.config}, own
+
+
+def _room(config: Mapping[str, Any]) -> int:
+    """Tokens of words that are read at once, beside both marks."""
+    return min(configs.longest(config), WINDOW) - 2
 
 
 def _summary(settings: Settings) -> str:

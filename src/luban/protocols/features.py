@@ -70,6 +70,8 @@ class Shape:
     kind, size:  vector    (width,)                    float32, already scaled
                  tokens    (vocabulary,)               int32 numbers of words or pieces; 0 pads
                  words     (vocabulary, numbers)       int32: a word's own number, then those of its pieces; 0 pads
+                           (..., tokens, most, each)   behind these, of a tokenizer that was given, those of its
+                                                       tokens, at most so many; each: in a row, on average
                  image     (channels, height, width)   uint8
                  sequence  (channels,)                 float32 steps of a series, or frames of a sound
     longest: steps of the longest row; longer rows of tokens or of a sequence are cut to it, those of words are not.
@@ -101,8 +103,12 @@ class Shape:
 
         >>> Shape("tokens", (8_000,)).inner, Shape("words", (9_000, 9)).inner, Shape("sequence", (2,)).inner
         ((), (9,), (2,))
+        >>> Shape("words", (9_000, 9, 30_000, 4, 2)).inner
+        (13,)
         """
-        return self.size[1:] if self.kind in ("tokens", "words") else self.size
+        if self.kind == "words":
+            return (sum(self.size[1:4:2]),)
+        return () if self.kind == "tokens" else self.size
 
 
 class TensorFeature(Protocol):

@@ -6,6 +6,7 @@ few whole numbers are calculated here, and it infers again with them as constant
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -166,6 +167,8 @@ CALCULATIONS: dict[str, Callable[[Sequence[Array], Mapping[str, Any]], Array]] =
     "Equal": _of_two(np.equal),
     "Gather": lambda inputs, attributes: np.take(inputs[0], inputs[1], axis=attributes.get("axis", 0)),
     "Less": _of_two(np.less),
+    "Max": lambda inputs, attributes: functools.reduce(np.maximum, inputs),
+    "Min": lambda inputs, attributes: functools.reduce(np.minimum, inputs),
     "Mod": _modulo,
     "Mul": _of_two(np.multiply),
     "Not": lambda inputs, attributes: np.logical_not(inputs[0]),

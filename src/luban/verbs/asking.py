@@ -131,6 +131,19 @@ def _competing(names: tuple[str, ...], start: Recipe, origin: Origin, task: str 
     return (*begin, *asked)
 
 
+def suited(recipe: Recipe, task: str) -> tuple[Recipe, str]:
+    """The recipe for a task that nobody named, and what of it that says: of the models that begin from a pretrained one
+    those stay that do it, where some do.
+    """
+    names = recipe.model.names
+    others = [name for name in names if name in FROM and task not in registry.find("models", name).tasks]
+    if recipe.task is not None or not others or set(names) & set(FROM) == set(others):
+        return recipe, ""
+    stay = tuple(name for name in names if name not in others)
+    model = recipe.model.model_copy(update={"names": stay})
+    return recipe.model_copy(update={"model": model}), f"; {', '.join(others)} does not do that"
+
+
 def _begin(origin: Origin, task: str | None) -> tuple[str, ...]:
     """The models that can begin from it, the cheaper one first."""
     from luban.models import _pretrained

@@ -25,7 +25,7 @@ from luban.protocols import Arranged, Arranging, Asking, Encoder, Modelling, Pai
 from luban.recipe.recipe import Features, Recipe
 from luban.schema.schema import Schema
 from luban.training import packing, question, spanning, writing
-from luban.verbs import coding, pairs, pieces, stacking, tags
+from luban.verbs import asking, coding, pairs, pieces, stacking, tags
 from luban.verbs.stacking import Counts, Given
 
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ def _question(dataset: Dataset, given: Given, recipe: Recipe) -> _Question:
     frame, counts = stacking.stacked(dataset, given, schema)
     values = _target(frame, schema, recipe)
     name, reason = _asked(dataset, frame, schema, values, recipe)
+    recipe, told = asking.suited(recipe, name)
+    reason += told
     task: Task = registry.find("tasks", name)
     if isinstance(task, Asking) and values is not None:
         task, why = question.several(task, values, recipe)

@@ -12,11 +12,11 @@ import numpy as np
 from luban.batch import Array
 from luban.core.errors import BundleError
 from luban.core.lazy import require
+from luban.features._kept_whole import MARKS as MARKS
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-MARKS = ("[PAD]", "[UNK]", "[START]", "[END]", "[MASK]")
 BYTES = 256
 LONGEST_PIECE = 16
 """Bytes of a token; so the first so many characters are enough for a number of tokens."""

@@ -13,10 +13,8 @@ is kept whole stand behind the same five marks, in the order of its own numbers.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, final
 
@@ -24,9 +22,9 @@ import numpy as np
 import polars as pl
 
 from luban.batch import Array, Ragged
-from luban.core import fingerprint
-from luban.core.errors import BundleError, UsageError
+from luban.core.errors import BundleError
 from luban.features import _given as given
+from luban.features import _kept_whole
 from luban.features._learning import longest_of, spread_out, whole
 from luban.features._texts import as_texts
 from luban.features.text import byte_pairs, wordpiece
@@ -52,8 +50,6 @@ _AT_ONCE = 1 << 20
 """So many characters are tokenised at a time; this bounds the memory."""
 _SPACES = ("\u0120", "\u010a", "\u2581")
 """How the library writes a space, or the end of a line, at the beginning of a token."""
-FEWEST_KNOWN = 0.1
-"""Of the tokens of the training texts, a tokenizer that is given knows at least this share."""
 _LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD}}}(?=\S)")
 
 
@@ -83,16 +79,17 @@ class Tokens:
         return self._ragged(_texts(values), state)
 
     def shape(self, state: State) -> Shape:
-        whole = _given(state)
-        size = tokenizer(state).get_vocab_size() if whole is None else len(MARKS) + whole.size
+        size = _kept_whole.size(state) if _kept_whole.is_kept(state) else tokenizer(state).get_vocab_size()
         return Shape("tokens", (size,), longest=state.values["longest"])
 
     def check(self, state: State) -> None:
         longest = state.values.get("longest")
         if not isinstance(longest, int) or isinstance(longest, bool) or not 2 <= longest <= whole(longest):
             raise BundleError(f"the longest row of a text column must be 2 tokens or more, not {longest!r:.40}.")
-        if set(state.arrays) == {"tokenizer"} and not state.parts:
-            _check_whole(state)
+        if set(state.arrays) == {_kept_whole.ARRAY} and not state.parts:
+            if set(state.values) != {"longest", _kept_whole.SHA256}:
+                raise BundleError("the tokenizer of a text column must stand beside the longest row and its sha256.")
+            _kept_whole.check(state)
             return
         if set(state.values) != {"longest"} or set(state.arrays) != {"merges"} or state.parts:
             raise BundleError("the tokens of a text column must hold the longest row and the merged pairs.")
@@ -143,7 +140,7 @@ class Tokens:
         spaced = [text if own else _spaced(text) for text in texts]
         found = []
         for part in _slices(spaced):
-            with _one_thread():
+            with _kept_whole.one_thread():
                 found += given.cut(tokenizer(state), part, places=True)
         moved = 0 if own else 1
         return [
@@ -165,8 +162,9 @@ def tokenizer(state: State) -> Tokenizer:
 
     The numbers of byte pairs are those of the marks and tokens; where it was kept whole, its own ones, without marks.
     """
-    whole = _given(state)
-    return byte_pairs.tokenizer(state.arrays["merges"].tobytes()) if whole is None else whole.tokenizer
+    if _kept_whole.is_kept(state):
+        return _kept_whole.opened(state).tokenizer
+    return byte_pairs.tokenizer(state.arrays["merges"].tobytes())
 
 
 def written(ids: Sequence[int], state: State) -> str:
@@ -200,62 +198,17 @@ def _learned_from(texts: list[str], longest: int) -> list[str]:
 def _kept(texts: list[str], settings: Features, column: str) -> State:
     """What is kept of the tokenizer: the merged pairs, or its whole content."""
     if given.is_place(settings):
-        content = given.read(settings.tokenizer)
-    else:
-        words = [_LONG_WORD.sub(r"\g<0> ", _spaced(text)) for text in texts]
-        with _one_thread():
-            if settings.tokenizer == "bpe":
-                return State({}, {"merges": byte_pairs.learned(words, settings.vocabulary)})
-            content = given.checked(wordpiece.learned(words, settings.vocabulary))
-    try:
-        found = given.of_content(content)
-    except BundleError as error:
-        raise UsageError(error.message, where=f"features.tokenizer, {settings.tokenizer:.200}") from None
-    state = State({"sha256": found.sha256}, {"tokenizer": found.content})
-    if given.is_place(settings):
-        _refuse_strange(texts, found, settings, column)
-    return state
-
-
-def _refuse_strange(texts: list[str], found: given.Given, settings: Features, column: str) -> None:
-    """Raises UsageError for a tokenizer that knows next to nothing of the texts."""
-    with _one_thread():
-        some = given.cut(found.tokenizer, spread_out(texts, 2_000))
-    total = sum(len(each.ids) for each in some)
-    known = total - sum(each.ids.count(found.unknown) for each in some if found.unknown is not None)
-    if known < FEWEST_KNOWN * total or (not total and any(text.strip() for text in texts)):
-        raise UsageError(
-            f"the tokenizer knows {known:,} of the {total:,} tokens of the texts in '{column}'.",
-            where=f"features.tokenizer, {settings.tokenizer:.200}",
-            fix="take a tokenizer, or with --from a model, of their language; --set features.tokenizer=bpe learns one",
-        )
-
-
-def _check_whole(state: State) -> None:
-    """Raises BundleError for a tokenizer that `fit` never keeps."""
-    content, sha256 = state.arrays["tokenizer"], state.values.get("sha256")
-    if set(state.values) != {"longest", "sha256"} or content.dtype != np.uint8 or content.ndim != 1:
-        raise BundleError("the tokenizer of a text column must be bytes, with the longest row and their sha256.")
-    data = content.tobytes()
-    if sha256 != fingerprint.of_bytes(data):
-        raise BundleError("the tokenizer of a text column is not the one of its sha256.")
-    try:
-        same = given.checked(data) == data
-    except ValueError as reason:
-        raise BundleError(f"the tokenizer of a text column is not taken: {reason}.") from None
-    if not same:
-        raise BundleError("the tokenizer of a text column is not written as fitting writes it.")
-    given.of_content(data)
-
-
-def _given(state: State) -> given.Given | None:
-    """The tokenizer that was kept whole; None of byte pairs."""
-    return given.Given(state.values["sha256"], state.arrays["tokenizer"]) if "tokenizer" in state.arrays else None
+        return _kept_whole.taken(texts, settings, column)
+    words = [_LONG_WORD.sub(r"\g<0> ", _spaced(text)) for text in texts]
+    with _kept_whole.one_thread():
+        if settings.tokenizer == "bpe":
+            return State({}, {"merges": byte_pairs.learned(words, settings.vocabulary)})
+        return _kept_whole.of_content(given.checked(wordpiece.learned(words, settings.vocabulary)), settings)
 
 
 def _first_number(state: State) -> int:
     """What the tokenizer's own number 0 is: byte pairs count the marks among their own."""
-    return len(MARKS) if "tokenizer" in state.arrays else 0
+    return len(MARKS) if _kept_whole.is_kept(state) else 0
 
 
 def _numbers(texts: Sequence[str], state: State, longest: int) -> Iterator[list[int]]:
@@ -264,7 +217,7 @@ def _numbers(texts: Sequence[str], state: State, longest: int) -> Iterator[list[
     # A tokenizer of another hand says itself whether a space is before the first word.
     cut = [text[: longest * LONGEST_PIECE] for text in texts]
     for part in _slices(cut if own else [_spaced(text) for text in cut]):
-        with _one_thread():
+        with _kept_whole.one_thread():
             found = given.cut(cutter, part)
         for encoding in found:
             ids = encoding.ids[:longest]
@@ -283,18 +236,3 @@ def _slices(texts: Sequence[str]) -> Iterator[list[str]]:
             part, size = [], 0
     if part:
         yield part
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """The library asks the environment whether to start threads; what it was is put back."""
-    name = "TOKENIZERS_PARALLELISM"
-    before = os.environ.get(name)
-    os.environ[name] = "false"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before

@@ -7,6 +7,9 @@ What a step is, is the sum of the nine vectors. So a word that is not known is t
 outline (`Xx` of "Ulm", `d-d` of "2024-25"), as Bojanowski et al. (2017) do it with all pieces of a word. Pieces have no
 list of their own: each falls by its checksum into one of `BUCKETS` lines of the table (Weinberger et al., 2009), and
 the few that share one are told apart by the others.
+
+Where a tokenizer is given, the numbers of the word's tokens stand behind the nine (`tokens`): those are for the
+encoder that was pretrained with it, and no other network reads them.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ import polars as pl
 
 from luban.batch import Array, Ragged
 from luban.core.errors import BundleError
+from luban.features import _given, _kept_whole
 from luban.features._learning import is_whole
+from luban.features.words import tokens
 from luban.features.words.cutting import cut
 from luban.protocols import Shape, State
 from luban.recipe.recipe import Features
@@ -44,17 +49,24 @@ class Steps:
     """The words of a column."""
 
     def fit(self, values: pl.Series, settings: Features) -> State:
-        """The words of the training rows, at most `words`, the commonest first; and how many the longest row has."""
+        """The words of the training rows, at most `words`, the commonest first; and how many the longest row has.
+
+        The tokenizer as well, where one is given. Raises UsageError for one that is none, or does not know the words.
+        """
         lists = cut(values)
         words = lists.explode(empty_as_null=False).drop_nulls() if len(lists) else pl.Series([], dtype=pl.String)
         counted = words.rename("word").value_counts().sort(["count", "word"], descending=[True, False])
         longest = int(lists.list.len().max() or 1)  # type: ignore[arg-type]
         # Where there is no word at all, the one that no text has stands for them.
         known = counted["word"].head(settings.words).to_list() or [""]
-        return State({"longest": min(max(longest, 1), LONGEST), "words": known})
+        state = State({"longest": min(max(longest, 1), LONGEST), "words": known})
+        if not _given.is_place(settings):
+            return state
+        kept = tokens.learned(lists, settings, values.name)
+        return State({**state.values, **kept.values}, kept.arrays)
 
     def encode(self, values: pl.Series, state: State) -> Ragged:
-        """Ragged int32 (words of all rows, 9). A row without a word has one step of zeros."""
+        """Ragged int32 (words of all rows, 9 and tokens). A row without a word has one step of zeros."""
         lists = cut(values).fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
         lengths = lists.list.len().to_numpy().astype(np.int64)
         words = lists.explode(empty_as_null=False)
@@ -65,7 +77,9 @@ class Steps:
         for place, word in enumerate(different):
             table[place, 0] = known.get(word, UNKNOWN)
             table[place, 1:] = [0 if piece is None else pieces_from + bucket(piece) for piece in pieces(word)]
-        found = np.zeros((int(np.maximum(lengths, 1).sum()), NUMBERS), np.int32)
+        if _kept_whole.is_kept(state):
+            table = np.concatenate([table, tokens.encode(different.to_list(), state)], axis=1)
+        found = np.zeros((int(np.maximum(lengths, 1).sum()), table.shape[1]), np.int32)
         offsets = np.concatenate([[0], np.cumsum(np.maximum(lengths, 1))])
         if len(words):
             place_of = dict(zip(different.to_list(), range(len(different)), strict=True))
@@ -76,11 +90,16 @@ class Steps:
 
     def shape(self, state: State) -> Shape:
         size = FIRST + len(state.values["words"]) + BUCKETS
-        return Shape("words", (size, NUMBERS), longest=state.values["longest"])
+        behind = tokens.size(state) if _kept_whole.is_kept(state) else ()
+        return Shape("words", (size, NUMBERS, *behind), longest=state.values["longest"])
 
     def check(self, state: State) -> None:
-        if set(state.values) != {"longest", "words"} or state.arrays or state.parts:
-            raise BundleError("a column of words must hold its words and the longest row.")
+        kept = _kept_whole.is_kept(state)
+        behind = {tokens.HOW_MANY, tokens.EACH, _kept_whole.SHA256} if kept else set()
+        if set(state.values) != {"longest", "words"} | behind or len(state.arrays) != kept or state.parts:
+            raise BundleError("a column of words must hold its words and the longest row, and may hold a tokenizer.")
+        if kept:
+            tokens.check(state)
         words = state.values["words"]
         if not is_whole(state.values["longest"], 1, LONGEST):
             raise BundleError("the longest row of a column of words must be a whole number from 1 on.")
