@@ -6,6 +6,7 @@ What the conditions find joins the findings on the data: a fault of the data sil
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -43,47 +44,49 @@ MOST_VALUES = 50
 """Categories of a column that are looked at, the commonest ones."""
 
 
-def look(
-    prepared: Prepared,
-    examined: Examined,
-    training: Training,
-    folder: WorkFolder,
-    chosen: Chosen,
-    fitted: Callable[[Candidate], Form],
-    *,
-    constant: Any,
-    repeats: int,
-    until: Deadline,
-) -> tuple[list[Finding], list[examine.NotRun]]:
-    """What conditions of answers find in those of the chosen model, and which could not look; see `judge`."""
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A chosen model, and the rows that it was chosen on.
+
+    training: as the model sees it. fitted: the form of a candidate that was fitted on training rows.
+    constant: (held-out rows, outputs) what the simplest model says. repeats: how often rows were cut into folds.
+    """
+
+    prepared: Prepared
+    examined: Examined
+    training: Training
+    folder: WorkFolder
+    chosen: Chosen
+    fitted: Callable[[Candidate], Form]
+    constant: Any
+    repeats: int
+
+    def outputs(self, repeat: int) -> Any:
+        """(held-out rows, outputs) what the model says of each row in a fold that held it out, before calibration."""
+        rows, members = self.training.held_out(repeat), self.chosen.members
+        return mixed(
+            [member.weight for member in members],
+            [search.held_out_outputs(self.folder, self.training, m.candidate, repeat=repeat)[rows] for m in members],
+        )
+
+
+def look(fit: Fit, until: Deadline) -> tuple[list[Finding], list[examine.NotRun]]:
+    """What conditions of answers find in those of the chosen model, and which could not look."""
     if until.left() <= 0:
-        return [], examine.out_of_time("answers", prepared.task.name)
-    told = judge(prepared, examined, training, folder, chosen, fitted, constant=constant, repeats=repeats)
+        return [], examine.out_of_time("answers", fit.prepared.task.name)
+    told = _judgement(fit)
     return ([], []) if told is None else examine.findings(told, until)
 
 
-def judge(
-    prepared: Prepared,
-    examined: Examined,
-    training: Training,
-    folder: WorkFolder,
-    chosen: Chosen,
-    fitted: Callable[[Candidate], Form],
-    *,
-    constant: Any,
-    repeats: int,
-) -> Judgement | None:
-    """What is known of the chosen model's answers; None where an answer is a sequence.
-
-    training: as the chosen model sees it. fitted: the form of a candidate that was fitted on training rows.
-    constant: (held-out rows, outputs) what the simplest model says. repeats: how often rows were cut into folds.
-    """
+def _judgement(fit: Fit) -> Judgement | None:
+    """What is known of the chosen model's answers; None where an answer is a sequence."""
+    prepared, training, chosen = fit.prepared, fit.training, fit.chosen
     target = training.batch.target
     if isinstance(target, Ragged) or isinstance(chosen.outputs, Ragged) or target is None:
         return None
     recipe, seed = prepared.recipe, derive(prepared.recipe.seed, "judging")
     held, members = training.held_out(0), [member.candidate for member in chosen.members]
-    plain = dense(_outputs(folder, training, chosen, 0))
+    plain = dense(fit.outputs(0))
     outputs, folds, weight = plain, training.folds[0][held], training.batch.weight
     weight = None if weight is None else weight[held]
     if chosen.calibration is not None:
@@ -91,13 +94,13 @@ def judge(
         outputs = calibration.held_out(method, plain, target[held], folds, weight, seed=recipe.seed)
     numbers = encoding.rows_of(prepared)
     frame = loader.take(prepared.frame, numbers[held][:MOST])
-    beside, why = _beside(prepared, examined, numbers[held])
+    beside, why = _beside(fit, numbers[held])
     learned = sampled(_learned(training, members[0]), LEARNED, derive(seed, "learned"))
-    form = chosen.form(fitted)
+    form = chosen.form(fit.fitted)
     inputs = training.batch.inputs[learned]
     design = None
     if len(members) == 1:
-        design = _design(prepared, members[0], numbers[learned], fitted(members[0]), inputs, dense(target)[learned])
+        design = _design(prepared, members[0], numbers[learned], fit.fitted(members[0]), inputs, dense(target)[learned])
     return Judgement(
         task=prepared.task.name,
         classes=prepared.classes,
@@ -108,11 +111,11 @@ def judge(
         weight=weight,
         uncorrected=plain,
         train=Told(target[learned], dense(form.outputs(inputs))),
-        constant=constant,
+        constant=fit.constant,
         beside=beside,
         slices=slices(frame, prepared.schema, len(held)),
-        runs=_runs(prepared, training, folder, chosen, constant, repeats),
-        remarks={candidate.label: _remarks(folder, training, candidate) for candidate in members},
+        runs=_runs(fit),
+        remarks={candidate.label: _remarks(fit.folder, training, candidate) for candidate in members},
         design=design,
         seed=recipe.seed,
         why=why,
@@ -131,49 +134,42 @@ def found_with(
     return [causes.get((each.condition, each.where), each) for each in data], left
 
 
-def _outputs(folder: WorkFolder, training: Training, chosen: Chosen, repeat: int) -> Any:
-    rows = training.held_out(repeat)
-    return mixed(
-        [member.weight for member in chosen.members],
-        [search.held_out_outputs(folder, training, m.candidate, repeat=repeat)[rows] for m in chosen.members],
-    )
-
-
 def _learned(training: Training, candidate: Candidate) -> Array:
     """Numbers of the rows that the candidate's model was fitted on."""
     fitted, _ = training.rows(Unit(candidate, training.ships(candidate)))
     return np.flatnonzero(fitted)
 
 
-def _beside(prepared: Prepared, examined: Examined, rows: Array) -> tuple[Beside | None, Mapping[str, str]]:
+def _beside(fit: Fit, rows: Array) -> tuple[Beside | None, Mapping[str, str]]:
     """What the quick models of the examination say of held-out rows, by their numbers in the table; or why not."""
-    if examined.examination is None:
+    examination, within = fit.examined.examination, fit.prepared.division.within
+    if examination is None:
         return None, {"beside": "the time for examining was over, so there are no quick models to compare with"}
-    if prepared.division.within in ("group", "time"):
-        told = "rows share groups" if prepared.division.within == "group" else "rows have an order in time"
+    if within in ("group", "time"):
+        told = "rows share groups" if within == "group" else "rows have an order in time"
         return None, {"beside": f"{told}, and quick models were not held out so"}
     try:
-        probe = probing.out_of_fold(examined.examination)
+        probe = probing.out_of_fold(examination)
     except ValueError as reason:
         return None, {"beside": str(reason)}
-    probed = examined.examination.train_rows[probe.rows]
+    probed = examination.train_rows[probe.rows]
     _, places, from_probe = np.intersect1d(rows, probed, return_indices=True)
     return Beside(places, probe.outputs[from_probe].reshape(len(places), -1)), {}
 
 
-def _runs(
-    prepared: Prepared, training: Training, folder: WorkFolder, chosen: Chosen, constant: Any, repeats: int
-) -> Runs | None:
-    if repeats < 2:
+def _runs(fit: Fit) -> Runs | None:
+    """The scores of the model by each cut into folds; None where rows were cut once."""
+    if fit.repeats < 2:
         return None
-    metric: Metric = registry.find("metrics", prepared.recipe.train.metric or prepared.task.compared_by)
+    task, training, chosen = fit.prepared.task, fit.training, fit.chosen
+    metric: Metric = registry.find("metrics", fit.prepared.recipe.train.metric or task.compared_by)
     target, scores = dense(training.batch.target), []
-    for repeat in range(repeats):
-        outputs = dense(_outputs(folder, training, chosen, repeat))
+    for repeat in range(fit.repeats):
+        outputs = dense(fit.outputs(repeat))
         outputs = outputs if chosen.calibration is None else dense(chosen.calibration.apply(outputs))
         rows = training.held_out(repeat)
-        scores.append(metric.score(target[rows], prepared.task.answers(outputs, chosen.threshold)))
-    simplest = metric.score(target[training.held_out(0)], prepared.task.answers(constant))
+        scores.append(metric.score(target[rows], task.answers(outputs, chosen.threshold)))
+    simplest = metric.score(target[training.held_out(0)], task.answers(fit.constant))
     return Runs(metric.name, tuple(scores), simplest)
 
 

@@ -120,10 +120,17 @@ def searched(ground: Ground, recipe: Recipe, asked: Sequence[Candidate]) -> Sear
         if repeats < len(training.folds):
             # The time was over; fitting this recipe again shall not measure more often.
             recipe = changed(recipe, {"train.repeats": repeats})
-    judged, not_run = judging.look(
-        replace(ground.prepared, recipe=recipe), ground.examined, training.seen_by(members[0]), folder, chosen,
-        ground.fitted, constant=outcomes[0].outputs, repeats=repeats, until=ground.look_until,
-    )  # fmt: skip
+    fit = judging.Fit(
+        prepared=replace(ground.prepared, recipe=recipe),
+        examined=ground.examined,
+        training=training.seen_by(members[0]),
+        folder=folder,
+        chosen=chosen,
+        fitted=ground.fitted,
+        constant=outcomes[0].outputs,
+        repeats=repeats,
+    )
+    judged, not_run = judging.look(fit, ground.look_until)
     return Searched(
         recipe=recipe,
         asked=tuple(asked),
