@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from luban.batch import Batch
+from luban.core import registry
 from luban.protocols import Work
 from luban.recipe.recipe import Candidate, Models, Recipe
-from luban.training.search import candidates, recorded
+from luban.training.choosing import HeldOut, choose
+from luban.training.search import Outcome, candidates, recorded
 from luban.training.unit import Training
 from luban.training.work_folder import WorkFolder
 
@@ -42,3 +44,21 @@ def test_the_quickest_of_the_portfolio_goes_before_models_that_were_named_beside
     named = [candidate.model for candidate in candidates(Models(names=("knn", "auto")), work, "constant")]
     assert named[:3] == ["constant", alone[1], "knn"] and alone[1] != "knn"
     assert sorted({*named}) == sorted({*alone, "knn"})
+
+
+def test_the_only_model_that_finished_is_told_with_those_that_did_not() -> None:
+    random = np.random.default_rng(0)
+    target = np.arange(40) % 2
+    chances = random.dirichlet([1.0, 1.0], 40)
+    held_out = HeldOut(target=target, folds=np.arange(40) % 5, weight=None, groups=None)
+    baseline = Outcome(Candidate(model="constant"), "finished", "", np.full((40, 2), 0.5))
+    fitted = Outcome(Candidate(model="linear"), "finished", "", chances)
+    late = Outcome(Candidate(model="mlp"), "skipped", "the time was over before it was finished")
+    task = registry.find("tasks", "binary")
+
+    def reason(*outcomes: Outcome) -> str:
+        return choose(outcomes, held_out, task, ("a", "b"), Recipe(target="y"), 0)[0].reason
+
+    assert reason(baseline, fitted) == "no other model competes with it"
+    told = "no other model was finished (mlp: the time was over before it was finished)"
+    assert reason(baseline, late) == told == reason(baseline, fitted, late)

@@ -241,3 +241,7 @@ def test_texts_do_not_begin_from_an_encoder_of_sounds_nor_sounds_from_one_of_tex
     ):
         done = program("fit", data, "--target", target, "--from", name, "--model", model, "--out", "no.luban")
         assert done.code == 2 and "it is for" in done.told
+        assert "error: --from:" in done.told and "leave --from out" in done.told
+    writing = ("--target", "topic", "--task", "sequence-to-sequence", "--from", origin, "--out", "no.luban")
+    done = program("fit", "texts.csv", *writing)
+    assert done.code == 2 and "this model reads sounds" in done.told

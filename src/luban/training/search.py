@@ -95,7 +95,10 @@ def named(name: str, given: dict[str, Any], work: Work, tensor_work: Work | None
         )
     reason = several.declines(model, work)
     if reason is not None:
-        raise UsageError(f"the model '{known}' is not used here: {reason}", where="--model", fix="--model auto")
+        where, fix = "--model", "--model auto"
+        if "origin" in given:
+            where, fix = "--from", "leave --from out, or begin from a model of such columns; luban sample lists some"
+        raise UsageError(f"the model '{known}' is not used here: {reason}", where=where, fix=fix)
     candidate = Candidate(model=known, settings=given)
     settings(candidate)
     return candidate

@@ -147,8 +147,16 @@ def suited(recipe: Recipe, task: str) -> tuple[Recipe, str]:
 def _begin(origin: Origin, task: str | None) -> tuple[str, ...]:
     """The models that can begin from it, the cheaper one first."""
     from luban.models import _pretrained
+    from luban.origins import configs
 
     if task is not None and fold(task) == WRITES:
+        kind = configs.reads(origin.config)
+        if kind != "tokens":
+            raise UsageError(
+                f"texts are written from texts, and this model reads {'images' if kind == 'image' else 'sounds'}.",
+                where="--from",
+                fix="--from minilm, or leave it out",
+            )
         return (WRITING,)
     return FROM[0], _pretrained.fine_tuner(origin.config)
 
