@@ -120,13 +120,15 @@ about_data = together(
         "--task",
         metavar="TASK",
         group=QUESTION,
-        help="Such as regression or anomaly; else as the target is.",
+        help="Such as regression or anomaly; else by the target.",
     ),
-    option("--positive", metavar="CLASS", group=QUESTION, help="The class that counts as positive; else the rarer."),
+    option(
+        "--positive", metavar="CLASS", group=QUESTION, help="The class that counts as positive; else the rarer one."
+    ),
     option("--test", metavar="DATA", group=ROWS, help="Test on these rows, not on a part of DATA."),
     option("--column", multiple=True, metavar="NAME=KIND", group=ROWS, help="Set a column's data type: zip=category."),
     option("--group", metavar="COLUMN", group=ROWS, help="Rows with equal values here stay together."),
-    option("--order", metavar="COLUMN", group=ROWS, help="Split by time: the latest rows here are tested."),
+    option("--order", metavar="COLUMN", group=ROWS, help="Split by time: test on the latest rows by this column."),
     option("--weight", metavar="COLUMN", group=ROWS, help="The column that weighs rows."),
     option("--seed", type=click.IntRange(min=0), metavar="N", group=MODEL, help="Decides every random choice; else 0."),
 )

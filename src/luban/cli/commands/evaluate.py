@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def command(talk: Talk, **asked: Any) -> Result:
     """Measure BUNDLE on the rows of DATA, which has the target column: every metric with its interval.
 
-    Whether probabilities come true there, and whether a part of the rows is answered much worse, is told too.
+    Whether probabilities come true there, and whether a part of the rows is answered much worse, is reported too.
     """
     from luban.verbs.evaluate import evaluate
 

@@ -25,15 +25,47 @@ if TYPE_CHECKING:
 @click.argument("bundle", metavar="BUNDLE")
 @click.argument("data", metavar="DATA")
 @option("--rows", metavar="N,N-N", group=ROWS, help="Which rows, counted from 0; else the first ten.")
-@option("--background", metavar="DATA", group=ROWS, help="Their values stand for what is left out.")
+@option("--background", metavar="DATA", group=ROWS, help="Rows whose values stand for what is left out.")
 @option("--global", "overall", is_flag=True, group=QUESTION, help="What the model looks at over many rows.")
-@option("--output", metavar="NAME", group=QUESTION, help="The class, target, step or word; else what is answered.")
+@option("--output", metavar="NAME", group=QUESTION, help="The class, target, step or word; else the predicted one.")
 @option("--log-odds", is_flag=True, group=QUESTION, help="Explain log-odds instead of a probability.")
-@option("--method", metavar="NAME", default="auto", group=MODEL, help="How, such as shap; else as the model is.")
-@option("--units", type=click.IntRange(min=2), metavar="N", default=40, group=MODEL, help="Most pieces of a value.")
-@option("--seed", type=click.IntRange(min=0), metavar="N", default=0, group=MODEL, help="Decides what is by chance.")
-@option("--calls", type=click.IntRange(min=2), metavar="N", group=BUDGET, help="Most answers a row; else as it is.")
-@option("--error", type=click.FloatRange(min=0, min_open=True), metavar="X", group=BUDGET, help="Error that will do.")
+@option(
+    "--method",
+    metavar="NAME",
+    default="auto",
+    group=MODEL,
+    help="The explainer, such as shap; else what suits the model.",
+)
+@option(
+    "--units",
+    type=click.IntRange(min=2),
+    metavar="N",
+    default=40,
+    group=MODEL,
+    help="At most N pieces of a text, image, sound or series.",
+)
+@option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    group=MODEL,
+    help="Decides every random choice; else 0.",
+)
+@option(
+    "--calls",
+    type=click.IntRange(min=2),
+    metavar="N",
+    group=BUDGET,
+    help="At most N model calls per row; else as the method needs.",
+)
+@option(
+    "--error",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="X",
+    group=BUDGET,
+    help="Stop where the standard error is this small.",
+)
 @option("--html", metavar="FILE", group=RESULT, help="Also draw it: a page that opens anywhere.")
 @options.common
 def command(bundle: str, data: str, overall: bool, talk: Talk, **asked: Any) -> Result:
@@ -44,7 +76,7 @@ def command(bundle: str, data: str, overall: bool, talk: Talk, **asked: Any) -> 
     that order moves the answer more than in random orders, and than in the inverse one.
 
     With --global, over 500 rows: which columns matter, how far parts move answers, how the answer follows a column,
-    which pairs of columns do together what is no sum, and a small tree that answers like the model.
+    which pairs of columns interact, and a small tree that answers like the model.
     """
     if overall:
         from luban.verbs.overall import explain_overall

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 )
 @click.argument("data", metavar="DATA")
 @options.target
-@option("--metric", metavar="METRIC", group=QUESTION, help="What models are compared by; else the task's own.")
+@option("--metric", metavar="METRIC", group=QUESTION, help="The metric that compares models; else the task's own.")
 @option("--validation", metavar="DATA", group=ROWS, help="Choose and calibrate on these rows, not on folds.")
-@option("--remember", metavar="DATA", group=ROWS, help="Raw text: what it costs a tuned language model.")
+@option("--remember", metavar="DATA", group=ROWS, help="Raw text that a tuned language model should not forget.")
 @options.about_data
 @option(
     "--model",
@@ -45,14 +45,14 @@ if TYPE_CHECKING:
     type=click.IntRange(2, 50),
     metavar="K",
     group=MODEL,
-    help="Parts the training rows are cut into; else 5.",
+    help="Folds of cross-validation; else 5.",
 )
 @option(
     "--refit",
     type=click.Choice(["train", "all"]),
     metavar="ROWS",
     group=MODEL,
-    help="Final fit on train rows (else), or on test rows too.",
+    help="train (default), or all: the final fit has test rows too.",
 )
 @option("--time", metavar="TIME", group=BUDGET, help="Time for everything, reading included: 60s, 5m, 2h.")
 @option("--memory", metavar="SIZE", group=BUDGET, help="600M, 4G: rows are sampled to stay within it.")
@@ -70,14 +70,14 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     metavar="K",
     group=BUDGET,
-    help="Print what starts it on K machines, --workers each.",
+    help="Print the commands that start it on K machines.",
 )
 @option(
     "--repair",
     type=click.Choice(["auto", "ask", "off"]),
     metavar="HOW",
     group=PROBLEMS,
-    help="auto (else), ask before each, or off: only report.",
+    help="auto (default), ask before each, or off: only report.",
 )
 @option("--no-repair", is_flag=True, group=PROBLEMS, help="The same as --repair off.")
 @options.require

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 @click.argument("model", metavar="BUNDLE|NAME")
 @click.argument("prompt", metavar="PROMPT")
 @option("--chat", is_flag=True, group=MODEL, help="The prompt is a turn of a chat: the model answers it.")
-@option("--max-tokens", type=click.IntRange(min=1), default=256, metavar="N", group=RESULT, help="At most; else 256.")
+@option(
+    "--max-tokens",
+    type=click.IntRange(min=1),
+    default=256,
+    metavar="N",
+    group=RESULT,
+    help="At most N tokens; else 256.",
+)
 @option("--stop", multiple=True, metavar="TEXT", group=RESULT, help="End before this text; again for further ones.")
 @option(
     "--temperature",
@@ -34,7 +41,7 @@ if TYPE_CHECKING:
     default=0.0,
     metavar="T",
     group=MODEL,
-    help="Draw tokens, the freer the higher; else the likeliest.",
+    help="Draw tokens, more evenly the higher T; else the likeliest.",
 )
 @option(
     "--top-p",
@@ -42,7 +49,7 @@ if TYPE_CHECKING:
     default=1.0,
     metavar="P",
     group=MODEL,
-    help="Draw only from tokens that together are so likely.",
+    help="Draw only from the likeliest tokens that reach P together.",
 )
 @option(
     "--seed", type=click.IntRange(min=0), default=0, metavar="N", group=MODEL, help="Decides what is drawn; else 0."
@@ -53,14 +60,14 @@ if TYPE_CHECKING:
     default="float32",
     metavar="NAME",
     group=options.BUDGET,
-    help="int8 is quickest; bfloat16, float32 (usual).",
+    help="float32 (default), bfloat16, or int8, the quickest.",
 )
 @options.threads
 @options.common
 def command(talk: Talk, **asked: Any) -> Result | None:
-    """Go on with PROMPT by a language model: a bundle, a folder, a GGUF file, or a sample such as smollm2.
+    """Continue PROMPT with a language model: a bundle, a folder, a GGUF file, or a sample such as smollm2.
 
-    The text comes as it is written. The same model, prompt and seed give the same text.
+    The text is shown as it is written. The same model, prompt and seed give the same text.
     """
     from luban.verbs.generate import generate
 

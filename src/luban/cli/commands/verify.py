@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("data", metavar="DATA")
 @options.common
 def command(talk: Talk, **asked: Any) -> Result:
-    """Check every file of BUNDLE, and measure its evidence again on DATA, which it was fitted on. Exit 4 if not met."""
+    """Check every file of BUNDLE, and measure its evidence again on DATA, its training data. Exit 4 if it differs."""
     from luban.verbs.verify import verify
 
     return verify(console=talk.console, **asked)
