@@ -65,3 +65,8 @@ def test_threads_are_as_many_as_cores_and_no_more_than_openmp_is_told(
 def test_what_is_no_limit_is_refused(asked: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         limits(**asked)  # type: ignore[arg-type]
+
+
+def test_what_is_needed_is_told_to_be_more_than_what_is_allowed() -> None:
+    with pytest.raises(ResourceError, match=r"60 rows need about 501\.0 MB, and 500\.0 MB was allowed"):
+        limits(memory="500M").check(60)

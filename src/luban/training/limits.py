@@ -57,10 +57,13 @@ class Limits:
         """Raises ResourceError, naming what is needed, where the memory that was asked for cannot hold so many rows."""
         needed = LIBRARIES + EVERY_ROW * rows
         if self.memory < needed and self.memory_reason == ASKED:
+            # Rounded up, so that what is allowed is never told to be what is needed.
+            megabytes = math.ceil(needed / (1 << 20))
             raise ResourceError(
-                f"{rows:,} rows need about {units.read_size(needed)}, and {units.read_size(self.memory)} was allowed.",
+                f"{rows:,} rows need about {units.read_size(megabytes << 20)}, and {units.read_size(self.memory)} was "
+                "allowed.",
                 where="--memory",
-                fix=f"--memory {math.ceil(needed / (1 << 20))}M, or give fewer rows",
+                fix=f"--memory {megabytes}M, or give fewer rows",
             )
 
     def rows(self, width: float) -> tuple[int, str]:
