@@ -20,6 +20,8 @@ RATE = 3e-4
 HEAD = 10.0
 """How many times as fast a fresh head learns as the topmost block."""
 FEWEST_EPOCHS, MOST_EPOCHS = 5, 20
+SMALLEST = 96
+"""Pixels of a side at which it can still be told what an image shows."""
 OPERATIONS = 8_000
 """For each pixel of a side squared, of the networks that are known: 0.4 billion at 224 pixels."""
 
@@ -115,8 +117,5 @@ def usual_side(learned: int, shape: Shape) -> int:
     """
     return min(max(4 * max(shape.size[1:]), SMALLEST), learned)
 
-
-SMALLEST = 96
-"""Pixels of a side at which it is still told what an image shows."""
 
 model = PretrainedImage()

@@ -168,12 +168,12 @@ def _compared(
 
     from luban.data.open import open_dataset
     from luban.training import domains
-    from luban.verbs import comparing, correcting, sides
+    from luban.verbs import correcting, drift, sides
     from luban.verbs.examine import findings
 
     task = bundle.stored.facts["task"]
-    about: dict[str, Any] = {"bundle": str(bundle.path), "against": comparing.name_of(against), "task": task}
-    wanted = comparing.conditions()
+    about: dict[str, Any] = {"bundle": str(bundle.path), "against": drift.name_of(against), "task": task}
+    wanted = drift.conditions()
     if not any(task in condition.tasks for condition in wanted):
         why = f"newer rows are not compared where the task is {task}"
         return Diagnosed((), tuple((condition.id, why) for condition in wanted), about)
@@ -182,8 +182,8 @@ def _compared(
     if corrected is not None:
         correcting.demand(bundle, corrected)
     older = None if data is None else open_dataset(data, like=bundle.schema, console=console)
-    comparison, encoded = comparing.compare(bundle, against, older=older, threads=threads, console=console)
-    judged = comparing.judged(bundle, comparison)
+    comparison, encoded = drift.compare(bundle, against, older=older, threads=threads, console=console)
+    judged = drift.judged(bundle, comparison)
     with threadpool_limits(threads):
         found, not_run = findings(comparison)
         if judged is not None:
@@ -201,4 +201,4 @@ def _compared(
     not_run += [
         (each.id, f"it is not looked for where the task is {task}") for each in wanted if task not in each.tasks
     ]
-    return Diagnosed(tuple(found), (*not_run, *comparing.not_compared(comparison)), {**about, "rows": comparison.rows})
+    return Diagnosed(tuple(found), (*not_run, *drift.not_compared(comparison)), {**about, "rows": comparison.rows})

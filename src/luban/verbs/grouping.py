@@ -20,7 +20,7 @@ from luban.training import clusters, search
 from luban.training.pool import Pool
 from luban.training.unit import WHOLE, Training, Unit
 from luban.training.work_folder import WorkFolder
-from luban.verbs import comparing, exporting, stating, trainings, writing
+from luban.verbs import drift, exporting, stating, trainings, writing
 from luban.verbs.preparing import Prepared
 
 LOOKED_AT = 2_000
@@ -72,7 +72,7 @@ def make(
             **(_clusters(prepared, training, form, best) if clustering else _scores(seen, form)),
         },
         unfinished=[_unfinished(unit, folder) for unit in units if unit.candidate.label not in forms],
-        evidence={"runtime": exported.to_json(), **comparing.kept(prepared)},
+        evidence={"runtime": exported.to_json(), **drift.kept(prepared)},
         findings=(*exporting.findings(exported, [best]), *looked.findings),
         repairs=looked.repairs,
         not_run=looked.not_run,

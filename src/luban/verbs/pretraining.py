@@ -25,7 +25,7 @@ from luban.training.unit import WHOLE, Training, Unit
 from luban.training.work_folder import WorkFolder
 from luban.training.worker import fit_unit
 from luban.verbs import (
-    comparing,
+    drift,
     encoding,
     ending,
     exporting,
@@ -170,7 +170,7 @@ def _made(ground: standing.Ground, learned: _Learned, look_until: Deadline, cons
         unfinished=learned.late,
         evidence={
             "runtime": exported.to_json(),
-            **comparing.kept(prepared),
+            **drift.kept(prepared),
             **_became(learned.foretold, learned.ended, console),
         },
         findings=(*looked.findings, *forgotten.findings),

@@ -14,7 +14,7 @@ from luban.runtime import layouts
 from luban.training import question, search, simplest
 from luban.training.limits import Limits
 from luban.training.unit import by_gradient
-from luban.verbs import comparing, exporting, measuring, mending, searching, shuffling, stating, trainings, writing
+from luban.verbs import drift, exporting, measuring, mending, searching, shuffling, stating, trainings, writing
 from luban.verbs.measuring import Tested
 from luban.verbs.preparing import Prepared
 from luban.verbs.searching import Ground, Searched
@@ -68,7 +68,7 @@ def make(ground: Ground, allowed: Limits, ask: mending.Ask | None) -> writing.Ma
         evaluation=_evaluation(prepared, found, tested, [*tested.measurements, *validated], lines),
         unfinished=[line for line in lines if line["status"] != "finished"],
         evidence={
-            "importance": importance, "runtime": exported.to_json(), **comparing.kept(prepared, tested, held_out),
+            "importance": importance, "runtime": exported.to_json(), **drift.kept(prepared, tested, held_out),
         },
         findings=(*exporting.findings(exported, members), *looked.findings, *mended.cured),
         repairs=(*mended.repairs, *looked.repairs),

@@ -1,4 +1,4 @@
-"""Newer rows beside those that were learned from: what a bundle keeps of the latter, and what conditions look at."""
+"""Drift: newer rows beside the training rows, of which a bundle keeps how they lay, as conditions look at both."""
 
 from __future__ import annotations
 
