@@ -68,6 +68,9 @@ def test_an_encoder_without_that_head_begins_with_one_that_changes_nothing(tmp_p
     network = module(tiny.write(tmp_path / "bert"))
     states = torch.randn(3, 16)
     assert torch.equal(network.dense.weight, torch.eye(16)) and not network.bias.any()
+    # It has all to learn, a head that was there has not.
+    assert (network.dense.weight.rate, network.embedding.rate) == (20.0, 1.0)
+    assert module(tiny.write_filling(tmp_path / "other")).dense.weight.rate == 1.0
     wanted = torch.nn.functional.layer_norm(torch.nn.functional.gelu(states), (16,), eps=1e-12)
     with torch.no_grad():
         assert torch.allclose(network.said(states), wanted)

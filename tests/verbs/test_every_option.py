@@ -149,7 +149,7 @@ def fit_remember(reach: Callable[..., Reached], fitted: Fitted) -> None:
     assert reach("fit", *chats).made["given"].remember is None
     assert reach("fit", *chats, "--remember", "raw.txt").made["given"].remember.rows == 1
     refused = reach("fit", "--target", "answer", "--remember", "raw.txt").done
-    assert "only a language model that is adapted to chats" in refused.err
+    assert "only a language model that is begun from" in refused.err
 
 
 def fit_recipe(reach: Callable[..., Reached], fitted: Fitted) -> None:

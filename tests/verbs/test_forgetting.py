@@ -148,7 +148,7 @@ def test_where_the_time_is_over_it_is_said_that_nobody_looked(tiny: Path) -> Non
 
 
 def test_raw_text_is_of_language_models_alone_and_of_some_length(tiny: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="only a language model that is adapted to chats"):
+    with pytest.raises(UsageError, match="only a language model that is begun from"):
         luban.fit(rows(), "answer", remember=raw(), out=tmp_path / "a.luban")
     asked = {"model.pretrained-causal.adapter": "lora", "train.epochs": 1}
     with pytest.raises(DataError, match="it has 0 stretches of 8 tokens") as error:

@@ -142,7 +142,7 @@ def _cutting(path: Path, stamps: tuple[Any, ...]) -> tuple[str, tuple[int, int, 
 
 
 _NO_MARKS = (0, 0, 0, 0, 0)
-_WRITES = "it goes on with texts: luban generate FOLDER PROMPT; luban fit DATA --task causal-lm, or chat, --from FOLDER"
+_WRITES = "it goes on with texts: luban generate FOLDER PROMPT; luban fit DATA --from FOLDER --task chat (or causal-lm)"
 _CURE = "give a folder that `transformers` wrote, with config.json, model.safetensors and tokenizer.json"
 
 

@@ -66,11 +66,15 @@ class PretrainedFilling(Filling):
         self._near = self.reader.body.config.sliding_window if kind == "modernbert" else None
         self._marks = torch.tensor(marks)
 
-    def take(self, weights: Mapping[str, Array]) -> None:
-        """Puts the head that a folder has in the place of its own. Raises BundleError for one of another shape."""
+    def take(self, weights: Mapping[str, Array]) -> bool:
+        """Puts the head that a folder has in the place of its own, and says whether there is one.
+
+        Raises BundleError for one of another shape.
+        """
         own = dict(self.named_parameters())
+        found = filling.kept(self.reader.body.config.to_dict(), weights)
         with torch.no_grad():
-            for name, values in filling.kept(self.reader.body.config.to_dict(), weights).items():
+            for name, values in found.items():
                 if name not in own or tuple(own[name].shape) != values.shape:
                     raise BundleError(
                         f"'{name}' of the head of the pretrained model has the shape {values.shape}, which its config "
@@ -78,6 +82,7 @@ class PretrainedFilling(Filling):
                         fix="config.json and the weights must be of one model: fetch or write the folder again",
                     )
                 own[name].copy_(torch.from_numpy(values))
+        return bool(found)
 
     def states_of(self, tokens: Tensor, own: Tensor | None, chosen: Tensor) -> Tensor:
         mask: Any = self.mask(tokens, own)
