@@ -84,7 +84,7 @@ def beyond_chance(said: Array, right: Array, seed: int) -> tuple[float, float, f
     _, same, count = np.unique(said, return_inverse=True, return_counts=True)
 
     def error(came_true: Array) -> float:
-        # Of rows with one probability a bin gets a part, and the order of the table shall not say which.
+        # Of rows with one probability a bin gets a part, and the order of the table should not say which.
         alike = (np.bincount(same, came_true) / count)[same]
         return float(np.abs(np.add.reduceat(alike - said, starts)).sum() / len(said))
 

@@ -173,7 +173,7 @@ _ROOM: dict[str, Callable[[Any], Any]] = {
     "l2": lambda penalty: min(penalty, 1.0),
     "C": lambda strength: max(1.0, strength * WEAKER),
 }
-"""What a setting becomes where it shall hold a model less; the same where it does not hold it."""
+"""What a setting becomes where it should hold a model less; the same where it does not hold it."""
 _WHAT = {
     "depth": "deeper trees",
     "leaf": "smaller leaves",

@@ -101,7 +101,7 @@ def _classify(inputs: Inputs, codes: Array, classes: int, weight: Array | None, 
 def _regress(
     inputs: Inputs, values: Array, weight: Array | None, *, grow: Any, work: Work, share: float | None = None
 ) -> Form:
-    """share: of cases that shall lie below, where a quantile is asked for."""
+    """share: of cases that should lie below, where a quantile is asked for."""
     loss: dict[str, Any] = {"objective": {"absolute": "regression_l1", "huber": "huber"}.get(work.loss, "regression")}
     if share is not None:
         loss = {"objective": "quantile", "alpha": share}

@@ -53,7 +53,7 @@ class Optimisation(Section):
     tokens: int | Auto = Field("auto", union_mode="left_to_right")
     """Steps of tokens or sequences in a batch at most, padding included; rows of like length come together."""
     accumulate: int = Field(1, ge=1, le=10_000)
-    """Batches whose gradients are added up before a step."""
+    """Batches whose gradients are accumulated before a step."""
     optimizer: str = "auto"
     """`sgd`, `adam`, `adamw`, `muon`, or the name of another optimiser in `torch.optim`; `auto` is `adamw`, and what is
     usual for networks of which that is known."""
@@ -68,8 +68,8 @@ class Optimisation(Section):
     l1: float = Field(0.0, ge=0)
     """L1: the weight of the sum of absolute weights in the loss."""
     schedule: Literal["auto", "constant", "cosine", "linear", "one-cycle", "trapezoid"] = "auto"
-    """How the learning rate goes on after the warm-up; `auto` is `cosine`, and what is usual for networks of which that
-    is known."""
+    """The schedule of the learning rate after the warm-up; `auto` is `cosine`, or what is usual for an architecture of
+    which that is known."""
     warmup: float = Field(0.05, ge=0, lt=1)
     """Share of the steps in which the learning rate rises from zero."""
     clip: float | None = Field(1.0, gt=0)

@@ -43,7 +43,7 @@ class Features(Section):
     category_floor: int = Field(5, ge=1)
     """A category seen in fewer training rows than this becomes "rare"."""
     category_limit: int = Field(100, ge=2)
-    """At most this many categories of a column get an own indicator, the frequent ones first."""
+    """At most this many categories of a column get an indicator of their own, the frequent ones first."""
     text_terms: int = Field(30_000, ge=100)
     """At most this many words and as many character pieces of a text column are weighed."""
     tokenizer: str = Field("bpe", min_length=1)
@@ -80,7 +80,7 @@ class Train(Optimisation):
     loss: Literal["auto", "squared", "absolute", "huber", "quantile", "cross-entropy"] = "auto"
     """What models minimise, where they have the choice; `quantile` is for forecasts."""
     quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field((0.05, 0.5, 0.95), min_length=1, max_length=99)
-    """With the loss `quantile`: the shares of cases that shall lie below what is answered; the middle one predicts."""
+    """With the loss `quantile`: the shares of cases that should lie below what is answered; the middle one predicts."""
     class_weight: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its share."""
     prior: dict[str, float] = Field(default_factory=dict)

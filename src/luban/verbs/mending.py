@@ -130,7 +130,7 @@ def edited(now: Searched, edit: RecipeEdit) -> tuple[Recipe, list[Candidate]]:
     if edit.path == CALIBRATION:
         return changed(now.recipe, {CALIBRATION: edit.after}), list(now.asked)
     _, model, key = edit.path.split(".")
-    # Where the recipe itself sets it, it shall not say the contrary of the candidates.
+    # Where the recipe itself sets it, it should not say the contrary of the candidates.
     said = key in now.recipe.model.settings().get(model, {})
     recipe = changed(now.recipe, {edit.path: edit.after}) if said else now.recipe
     asked: list[Candidate] = []

@@ -118,7 +118,7 @@ def searched(ground: Ground, recipe: Recipe, asked: Sequence[Candidate]) -> Sear
     if len(training.folds) > 1 and worth_it:
         repeats = search.run_repeats(folder, ground.pool, training, members, ground.until)
         if repeats < len(training.folds):
-            # The time was over; fitting this recipe again shall not measure more often.
+            # The time was over; fitting this recipe again should not measure more often.
             recipe = changed(recipe, {"train.repeats": repeats})
     fit = judging.Fit(
         prepared=replace(ground.prepared, recipe=recipe),
