@@ -23,9 +23,9 @@ inference-difference (largest of a probability), inference-int8-changed and infe
 class, and accuracy that is lost), inference-of-peak and inference-int8-of-peak (the share of luban's CPU that the
 products of these texts take at the peak of the core, which is measured beside), inference-pipeline-at-peak,
 inference-pipeline-32-at-peak and inference-pipeline-32-int8-at-peak (the ratios if luban took no other time: what can
-be had at most), inference-pipeline-32-padding (the share of padding in the tokens of batches of 32). The mean
-of its states stands for a text, for which MiniLM was made; inference-first-... are the same figures where the first
-state does, as in the classifiers of `transformers`.
+be had at most), inference-pipeline-32-padding (the share of padding in the tokens of batches of 32). The first
+of its states stands for a text, as luban chooses where all of it learns and as the classifiers of `transformers` do;
+inference-mean-... are the same figures where the mean of them does, for which MiniLM was made.
 
 Figures of fine-tuning MiniLM (`tuning.py`): tuning-default and tuning-best (CPU of Hugging Face's Trainer, as it comes
 and with its best flags, over that of luban), tuning-loss-luban, tuning-loss-default and tuning-loss-best (nats of

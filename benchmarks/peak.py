@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -36,15 +36,25 @@ class Work:
         return self.fixed / (fixed or float32) + self.attention / float32
 
 
-def work(lengths: Sequence[int], layers: int, width: int, between: int) -> Work:
+def work(lengths: Sequence[int], layers: int, width: int, between: int, last: Literal["all", "first"] = "all") -> Work:
     """What texts of these many tokens need in layers of attention and two products, whose inner width is `between`.
 
-    >>> work([2, 3], 1, 4, 8)
-    Work(fixed=1280.0, attention=208.0)
+    last: the states of the last layer that are made. For the first alone, keys and values are of all tokens.
+
+    >>> work([2, 3], 1, 4, 8), work([2, 3], 1, 4, 8, last="first")
+    (Work(fixed=1280.0, attention=208.0), Work(fixed=704.0, attention=80.0))
     """
     sizes = np.asarray(lengths, np.float64)
-    fixed = 2 * layers * (4 * width * width + 2 * width * between) * sizes.sum()
-    return Work(float(fixed), float(4 * layers * width * (sizes**2).sum()))
+    tokens, pairs, texts = sizes.sum(), (sizes**2).sum(), len(sizes)
+    whole = layers if last == "all" else layers - 1
+    of_state = 2 * (2 * width * width + 2 * width * between)
+    of_pair, of_keys = 4 * width, 2 * (2 * width * width)
+    fixed = whole * (of_state + of_keys) * tokens
+    attention = whole * of_pair * pairs
+    if last == "first":
+        fixed += of_state * texts + of_keys * tokens
+        attention += of_pair * tokens
+    return Work(float(fixed), float(attention))
 
 
 def measured(width: int, between: int) -> tuple[float, float]:

@@ -1,10 +1,10 @@
 """How fast a large pretrained model answers, beside the libraries that people use for it; `large.py` calls this.
 
 The model is MiniLM (`minilm`), fine-tuned on articles of BBC News (`bbc-news`) that are cut to lengths as texts have
-them: median 40 tokens, 95% below about 130, none above 256. A text is answered by the mean of its states, for which
-MiniLM was made, and by a network of its own by the first state, as the classifiers of `transformers` do. CPU seconds in
-one thread, in turns, each round on the same texts; words are cut into tokens within what is measured. The value is the
-median of the rounds.
+them: median 40 tokens, 95% below about 130, none above 256. A text is answered by the first of its states, which luban
+chooses where all of MiniLM learns, as the classifiers of `transformers` do; and, by a network of its own, by the mean
+of them, for which MiniLM was made. CPU seconds in one thread, in turns, each round on the same texts; words are cut
+into tokens within what is measured. The value is the median of the rounds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,8 @@ GOALS: dict[str, float | None] = {
     "inference-onnxruntime": 0.95,
     "inference-onnxruntime-exported": None,
 }
-FIRST = {name.replace("inference-", "inference-first-"): goal for name, goal in GOALS.items()}
-"""Where the first state answers for a text."""
+MEAN = "inference-mean-"
+"""What the figures begin with where the mean of its states answers for a text."""
 PARITY = ("inference-difference", "inference-int8-changed", "inference-int8-loss")
 PEAK = (
     "inference-of-peak",
@@ -50,8 +50,7 @@ PEAK = (
     "inference-pipeline-32-int8-at-peak",
     "inference-pipeline-32-padding",
 )
-OF_FIRST = tuple(name.replace("inference-", "inference-first-") for name in PARITY)
-NAMES = (*GOALS, *PARITY, *PEAK, *FIRST, *OF_FIRST)
+NAMES = tuple(name.replace("inference-", start) for start in ("inference-", MEAN) for name in (*GOALS, *PARITY, *PEAK))
 CLOSE = 1e-4
 """How far a probability in float32 may lie from that of the pipeline."""
 
@@ -60,12 +59,15 @@ Run = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Served:
-    """What answers, by name; each takes the same texts. lengths: their tokens. body: the settings of the encoder."""
+    """What answers, by name; each takes the same texts. lengths: their tokens. body: the settings of the encoder.
+    summary: what of its states answers.
+    """
 
     runs: dict[str, Run]
     how: str
     lengths: Any
     body: Any
+    summary: str
 
 
 def figures(options: harness.Options) -> list[harness.Figure]:
@@ -109,23 +111,22 @@ def _inference(place: Path, options: harness.Options) -> list[harness.Figure]:
         # What is answered by is as large however it was tuned.
         settings["model.pretrained-text.tune"] = "head"
     found: list[harness.Figure] = []
-    for summary in ("mean", "first"):
+    for start, summary in {"inference-": "first" if options.quick else "auto", MEAN: "mean"}.items():
         bundle = luban.fit(
             known, "topic", from_="minilm", model="pretrained-text", validation=judge, repair="off",
             set={**settings, "model.pretrained-text.summary": summary}, column={"text": "text"},
             seed=options.seed, threads=1, out=place / f"{summary}.luban",
         )  # fmt: skip
-        harness.say(f"fine-tuned, the {summary} of the states stands for a text")
-        found += compared(bundle, others, timed, QUICK_ROUNDS if options.quick else ROUNDS, summary)
+        harness.say(f"fine-tuned, the {_read(bundle).summary} of the states stands for a text")
+        measured = compared(bundle, others, timed, QUICK_ROUNDS if options.quick else ROUNDS)
+        found += [replace(figure, name=figure.name.replace("inference-", start)) for figure in measured]
     return found
 
 
-def compared(bundle: Any, others: Any, timed: int, rounds: int, summary: str) -> list[harness.Figure]:
-    """The figures of a fine-tuned bundle. others: rows that it did not see, of which the first `timed` are timed.
-    summary: what of the states stands for a text.
-    """
+def compared(bundle: Any, others: Any, timed: int, rounds: int) -> list[harness.Figure]:
+    """The figures of a fine-tuned bundle. others: rows that it did not see, of which the first `timed` are timed."""
     few = others[:timed].select("text")
-    served = _served(bundle, few, summary)
+    served = _served(bundle, few)
     seconds: dict[str, list[float]] = {name: [] for name in served.runs}
     said = {name: run() for name, run in served.runs.items()}
     for number in range(rounds):
@@ -137,25 +138,23 @@ def compared(bundle: Any, others: Any, timed: int, rounds: int, summary: str) ->
         harness.say(f"round {number + 1}: " + ", ".join(f"{n} {each[-1]:.2f}s" for n, each in seconds.items()))
     difference = float(np.abs(said["luban"] - said["pipeline"]).max())
     found = []
-    prefix = "inference-" if summary == "mean" else "inference-first-"
-    for name, goal in (GOALS if summary == "mean" else FIRST).items():
-        peer, ours = name.removeprefix(prefix).removesuffix("-int8"), "luban-int8" if "int8" in name else "luban"
+    for name, goal in GOALS.items():
+        peer, ours = name.removeprefix("inference-").removesuffix("-int8"), "luban-int8" if "int8" in name else "luban"
         ratios = sorted(np.array(seconds[peer]) / np.array(seconds[ours]))
         able = "int8" not in name or "vnni" in served.how
         judged = (">=", goal) if able and goal is not None else None
         how = f"CPU of {peer} / {ours}, {served.how}"
         found.append(harness.Figure(name, float(np.median(ratios)), ratios[0], ratios[-1], judged, how))
     how = f"largest difference of a probability from the pipeline's, float32, {timed} texts"
-    found.append(harness.Figure(f"{prefix}difference", difference, goal=("<=", CLOSE), how=how))
-    found += _parity(bundle, others, prefix)
-    # Of the last layer only a part is needed where the first state answers; the peak is told of whole layers.
-    return [*found, *(_beside_peak(served, seconds) if summary == "mean" else [])]
+    found.append(harness.Figure("inference-difference", difference, goal=("<=", CLOSE), how=how))
+    return [*found, *_parity(bundle, others), *_beside_peak(served, seconds)]
 
 
 def _beside_peak(served: Served, seconds: dict[str, list[float]]) -> list[harness.Figure]:
     """What is left to be had: how much of the time is products at the core's peak, and the ratios if all of it were."""
     body = served.body
-    needed = peak.work(served.lengths, body.num_hidden_layers, body.hidden_size, body.intermediate_size)
+    sizes = body.num_hidden_layers, body.hidden_size, body.intermediate_size
+    needed = peak.work(served.lengths, *sizes, last="all" if served.summary == "mean" else "first")
     exact, whole = peak.measured(body.hidden_size, body.intermediate_size)
     least, least_int8 = needed.least(exact), needed.least(exact, whole)
     took = {name: float(np.median(each)) for name, each in seconds.items()}
@@ -179,11 +178,12 @@ def _beside_peak(served: Served, seconds: dict[str, list[float]]) -> list[harnes
     return [harness.Figure(name, value, how=how) for name, (value, how) in values.items()]
 
 
-def _served(bundle: Any, few: Any, summary: str) -> Served:
+def _served(bundle: Any, few: Any) -> Served:
     """Luban's answers as `luban predict` makes them, and those of others, all of the same network."""
     import trainers
 
-    tokenizer, network = _laid_out(bundle, summary)
+    summary = _read(bundle).summary
+    tokenizer, network = _laid_out(bundle)
     exact, rounded = bundle.answering(1), bundle.answering(1, "int8")
     pipe = _pipeline(network, tokenizer)
     listed = few["text"].to_list()
@@ -202,11 +202,11 @@ def _served(bundle: Any, few: Any, summary: str) -> Served:
         "onnxruntime": _bare(bundle.stored.runtime, tokenizer, listed, exported=False),
         "onnxruntime-exported": _bare(bundle.stored.runtime, tokenizer, listed, exported=True),
     }
-    return Served(runs, how, lengths, network.config)
+    return Served(runs, how, lengths, network.config, summary)
 
 
-def classifier(classes: int, summary: str = "mean") -> Any:
-    """MiniLM with a fresh head on the mean or the first of its states, as one writes it who uses `transformers`."""
+def classifier(classes: int, summary: str = "first") -> Any:
+    """MiniLM with a fresh head on the first or the mean of its states, as one writes it who uses `transformers`."""
     import torch
     import transformers
     from torch import nn
@@ -239,17 +239,21 @@ def classifier(classes: int, summary: str = "mean") -> Any:
     return network
 
 
-def _laid_out(bundle: Any, summary: str) -> tuple[Any, Any]:
+def _read(bundle: Any) -> Any:
+    """What reads a text in the network of a bundle."""
+    return next(part for part in bundle.network.modules() if hasattr(part, "body"))
+
+
+def _laid_out(bundle: Any) -> tuple[Any, Any]:
     """The tokenizer of MiniLM, and the network of a bundle as one writes it who serves it by `transformers`."""
     import transformers
 
     from luban.data.catalogue import sample_path
 
-    tuned = bundle.network
-    body = next(part.body for part in tuned.modules() if hasattr(part, "body"))
+    tuned, read = bundle.network, _read(bundle)
     tokenizer = transformers.AutoTokenizer.from_pretrained(sample_path("minilm"), model_max_length=LONGEST)
-    network = classifier(tuned.head.out_features, summary)
-    network.bert.load_state_dict(body.state_dict())
+    network = classifier(tuned.head.out_features, read.summary)
+    network.bert.load_state_dict(read.body.state_dict())
     network.head.load_state_dict({"weight": tuned.head.weight, "bias": tuned.head.bias})
     return tokenizer, network.eval()
 
@@ -311,7 +315,7 @@ def _bare(graph: bytes, tokenizer: Any, listed: list[str], *, exported: bool) ->
     return answer
 
 
-def _parity(bundle: Any, others: Any, prefix: str) -> list[harness.Figure]:
+def _parity(bundle: Any, others: Any) -> list[harness.Figure]:
     """What int8 costs in accuracy, on rows that nothing was learned from."""
     names = bundle.answerer.classes
     truth = np.array([names.index(topic) for topic in others["topic"]])
@@ -327,6 +331,6 @@ def _parity(bundle: Any, others: Any, prefix: str) -> list[harness.Figure]:
         f"on the same {len(lost)} texts"
     )
     changed = harness.Figure(
-        f"{prefix}int8-changed", float(np.mean(exact != rounded)), how=f"share of {len(lost)} texts with another class"
+        "inference-int8-changed", float(np.mean(exact != rounded)), how=f"share of {len(lost)} texts with another class"
     )
-    return [changed, harness.Figure(f"{prefix}int8-loss", float(np.mean(lost)), low, high, ("<=", 0.01), how)]
+    return [changed, harness.Figure("inference-int8-loss", float(np.mean(lost)), low, high, ("<=", 0.01), how)]

@@ -1,6 +1,6 @@
 """How fast a pretrained model is fine-tuned, beside Hugging Face's Trainer; `large.py` calls this.
 
-The model is MiniLM (`minilm`), with a linear head on the mean of its states; the texts are those of `throughput.py`:
+The model is MiniLM (`minilm`), with a linear head on the first of its states; the texts are those of `throughput.py`:
 articles of BBC News (`bbc-news`) cut to a median of 40 tokens, 95% below about 130. All learn the same texts once, from
 the same weights, with AdamW at the same rate; texts are tokens already. CPU seconds in one thread, in turns, each round
 with other texts: of the whole training, the beginning of the network included. The value is the median of the rounds.

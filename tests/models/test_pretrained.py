@@ -91,6 +91,26 @@ def test_what_is_laid_out_says_how_a_text_is_read(folder: Path, asked: str, read
     assert config["luban_summary"] == read
 
 
+def test_the_first_state_is_chosen_where_all_of_a_large_model_learns_to_answer_one_text(folder: Path) -> None:
+    _, topics, shape = rows(folder)
+    work = Work("binary", 2, len(topics), 0, shapes={"headline": shape})
+    config = {**described(folder)["origin"]["config"], "hidden_size": 384, "intermediate_size": 1536}
+    origin = {**described(folder)["origin"], "config": config}
+
+    def chosen(work: Work = work, made_for: str = "mean", **asked: Any) -> str | None:
+        found, reason = TEXT.sized(TEXT.Settings(origin={**origin, "summary": made_for}, **asked), work, 8.0, None)
+        assert ("summary" in found) == ("its first state" in reason)
+        return found.get("summary")
+
+    assert chosen() == chosen(tune="gradual") == "first"
+    for stay in ({"tune": "head"}, {"tune": "lora"}, {"frozen": 1}, {"summary": "mean"}, {"made_for": "layers"}):
+        assert chosen(**stay) is None, stay
+    for task, parts in (("similarity", ("one", "other")), ("question-answering", ("text",)), ("tagging", ("text",))):
+        assert chosen(Work(task, 2, len(topics), 0, shapes=dict.fromkeys(parts, shape))) is None, task
+    small = TEXT.Settings(**described(folder))
+    assert "summary" not in TEXT.sized(small, work, 8.0, None)[0]
+
+
 def test_all_layers_may_stand_for_a_text_each_as_loud_as_the_others(folder: Path) -> None:
     (folder / "1_Pooling" / "config.json").unlink()
     module, inputs, _ = begun(folder)
@@ -151,7 +171,7 @@ def test_the_rate_of_embeddings_is_chosen_by_the_size_and_said(folder: Path) -> 
     assert TEXT.sized(asked, work, 8.0, None) == ({}, "")
     config = {**described(folder)["origin"]["config"], "hidden_size": 384, "intermediate_size": 1536}
     large = TEXT.Settings(origin={**described(folder)["origin"], "config": config}, tune="gradual")
-    assert TEXT.sized(large, work, 8.0, None)[0] == {"embeddings": 1.0}
+    assert TEXT.sized(large, work, 8.0, None)[0]["embeddings"] == 1.0
     for stay in ({"tune": "head"}, {"tune": "lora"}, {"tune": "full", "frozen": 1}):
         assert TEXT.sized(TEXT.Settings(**described(folder, **stay)), work, 8.0, None) == ({}, ""), stay
     assert TEXT.rate(asked) == (

@@ -165,7 +165,7 @@ def test_the_way_is_chosen_by_size_and_time_and_says_why(folder: Path) -> None:
     large = {**tiny.CONFIG, "hidden_size": 1024, "num_hidden_layers": 24, "intermediate_size": 4096}
     others = TEXT.Settings(origin={**tiny.ORIGIN, "config": large})
     assert TEXT.sized(others, work, 20.0, None)[0]["tune"] == "lora"
-    asked = others.model_copy(update={"tune": "full", "embeddings": 1.0})
+    asked = others.model_copy(update={"tune": "full", "embeddings": 1.0, "summary": "mean"})
     assert TEXT.sized(asked, work, 20.0, None) == ({}, "")
 
 

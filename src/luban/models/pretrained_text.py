@@ -44,7 +44,8 @@ class Settings(_tuning.AdapterSettings):
     """How many times as fast as that the embeddings learn; `auto` is 8 in small networks, and else 1."""
     summary: Literal["auto", "mean", "first", "layers"] = "auto"
     """What of all the states stands for a text: the mean of the last ones, the first of them, which is answered
-    quicker, or the mean of those of all layers; `auto` is what the pretrained model was made for."""
+    quicker, or the mean of those of all layers. `auto` is what the pretrained model was made for; but the first in the
+    place of the mean where all of a model learns that is not small."""
     unit: bool = False
     """Whether each text's vector is brought to length 1, so that only its direction counts."""
     dropout: float = Field(0.1, ge=0, lt=1)
@@ -98,6 +99,9 @@ class PretrainedText(_begun.BegunNetwork):
         if settings.embeddings == "auto" and way in _CHANGES_WORDS and not settings.frozen:
             choices["embeddings"], why = _tuning.of_embeddings(weights)
             reasons.append(why)
+        if settings.summary == "auto" and _may_gather(settings, work, way):
+            choices["summary"] = "first"
+            reasons.append("all of it learns, so its first state learns to stand for a text, and is answered quicker")
         return choices, "; ".join(reasons)
 
     def build(self, work: Work, settings: Section) -> nn.Module:
@@ -188,6 +192,14 @@ class PretrainedText(_begun.BegunNetwork):
 def _room(config: Mapping[str, Any]) -> int:
     """Tokens of words that are read at once, beside both marks."""
     return min(configs.longest(config), WINDOW) - 2
+
+
+def _may_gather(settings: Settings, work: Work, way: str) -> bool:
+    """Whether the first state learns to tell of a text what the mean of all states does (decision 0057)."""
+    assert settings.origin is not None
+    alone = not (_networks.tags(work) or _networks.spans(work) or _networks.pairs(work))
+    large = configs.block_weights(settings.origin.config) >= _tuning.SMALL
+    return alone and large and settings.origin.summary == "mean" and way in _CHANGES_WORDS and not settings.frozen
 
 
 def _summary(settings: Settings) -> str:
