@@ -18,6 +18,7 @@ from luban.verbs.asking import recipe_of
 from luban.verbs.preparing import prepare
 from luban.verbs.stacking import Given
 from origins import tiny
+from verbs.program import luban as program
 
 FEW: dict[str, Any] = {"train.epochs": 6, "train.learning_rate": 2e-3, "train.batch_size": 16}
 SPORT, MARKET, NEITHER = tiny.WORDS[:5], tiny.WORDS[5:10], tiny.WORDS[10:]
@@ -83,6 +84,15 @@ def test_words_are_tagged_by_what_stands_around_them_and_the_bundle_is_like_any_
 def test_what_learns_is_chosen_as_for_texts(folder: Path, tune: str) -> None:
     made = fit(folder, tagged(60), changes={"model.pretrained-text.tune": tune, "train.epochs": 1})
     assert made.predict(tagged(3, seed=9)).len() == 3
+
+
+@pytest.mark.slow
+def test_how_far_answers_in_int8_differ_is_told(folder: Path, tmp_path: Path) -> None:
+    origin = tiny.write(tmp_path / "larger", hidden_size=64, intermediate_size=256)
+    made = fit(origin, tagged(40), changes={"train.epochs": 1})
+    tagged(5, seed=9).select("words").write_csv("new.csv")
+    done = program("predict", str(made.path), "new.csv", "--precision", "int8")
+    assert done.code == 0 and "no probability differs by more than" in done.err
 
 
 @pytest.mark.slow

@@ -164,6 +164,8 @@ def _difference(answerer: Answerer, exact: Answerer, dataset: Dataset) -> str:
     """How far the answers for the first rows differ from those in float32, in words."""
     import numpy as np
 
+    from luban.batch import Ragged
+
     rows = dataset.frame.head(COMPARED).collect()
     few, same = (each.answers(rows, where=dataset.where) for each in (answerer, exact))
     said, wanted = (answerer.named(found.prediction) for found in (few, same))
@@ -174,7 +176,9 @@ def _difference(answerer: Answerer, exact: Answerer, dataset: Dataset) -> str:
     told = f"int8: {other} of the first {len(rows)} rows get another answer than in float32"
     if few.probabilities is None or same.probabilities is None or not len(rows):
         return told
-    moved = float(np.abs(np.asarray(few.probabilities) - np.asarray(same.probabilities)).max())
+    # Of words that are tagged each has probabilities of its own.
+    shares = [found.values if isinstance(found, Ragged) else found for found in (few.probabilities, same.probabilities)]
+    moved = float(np.abs(np.asarray(shares[0]) - np.asarray(shares[1])).max(initial=0.0))
     return f"{told}; no probability differs by more than {moved:.3f}"
 
 
