@@ -17,6 +17,10 @@ belong together: by the words that they share after 300 pairs with a label, by t
 by fine-tuning on the 300), pairs-unlabelled-gain and pairs-gain (of the latter two over words, on the same pairs), the
 lower bounds of both, -at-least, and pairs-tuning-gain (of fine-tuning over no labels).
 
+tags-commonest, tags-scratch, tags-tuned (`restoring.py`; the share of the words of 1,000 rows to which the capital and
+the sign that they had are given back, after 300 rows: by the commonest tag of each word, by an LSTM with fresh weights,
+by MiniLM), tags-gain (of the last over the one before, on the same rows) and tags-gain-at-least, its lower bound.
+
 pictures-pixels, pictures-scratch, pictures-frozen (accuracy on 1,500 others after 50 of each class with a label:
 of a linear model on pixels, of the network with fresh weights, of a linear model on what it says frozen, with the
 weights of ImageNet), pictures-over-pixels and pictures-over-scratch (by how much the last is more accurate, on the same
@@ -41,6 +45,7 @@ import numpy as np
 
 import comparing
 import harness
+import restoring
 from luban.evidence.intervals import proportion_difference, wilson
 
 LABELLED = 500
@@ -344,6 +349,7 @@ CASES: dict[str, harness.Case] = {
     "without-labels": (("without-labels", "without-labels-bare"), ("bbc-news", "minilm"), without_labels),
     "recall-at-5": (("recall-at-5",), ("bbc-news", "minilm"), recall),
     "pairs": (comparing.NAMES, ("bbc-news", "minilm"), comparing.figures),
+    "tags": (restoring.NAMES, ("bbc-news", "minilm"), restoring.figures),
     "pictures": (
         (
             "pictures-pixels", "pictures-scratch", "pictures-frozen", "pictures-over-pixels",
