@@ -120,7 +120,7 @@ def test_what_does_not_fit_is_named_with_its_cure(reader: Path, tmp_path: Path) 
     assert long.fix == "--set model.pretrained-masked.context=64"
     assert "bert does not begin from" in refused(reader, tmp_path, model="bert").message
     writer = refused(speaking.write(tmp_path / "llama"), tmp_path)
-    assert "its kind is 'llama'" in writer.message and "--task causal-lm" in writer.fix
+    assert "its kind is 'llama'" in writer.message and "causal-lm" in writer.fix
     assert "asked what it remembers" in refused(reader, tmp_path, remember=TEXTS).message
     apart = tiny.write_filling(tmp_path / "apart", "bert", tie_word_embeddings=False)
     assert "another one than its embedding" in str(refused(apart, tmp_path).message)
