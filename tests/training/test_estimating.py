@@ -91,6 +91,13 @@ def test_a_row_that_does_not_fit_is_told_before_the_first_step_with_the_memory_t
     assert train.checkpoint_layers is True
 
 
+def test_memory_that_is_taken_before_the_first_step_is_told_as_that_and_not_as_what_is_there(texts):
+    with pytest.raises(ResourceError, match=r"860.0 MB are there: --memory"):
+        within(texts, 560)
+    with pytest.raises(ResourceError, match=r"300.0 MB are taken before it begins: --memory"):
+        within(texts, 0)
+
+
 def test_what_is_small_is_left_alone(texts):
     small = Needs(MEGABYTE, MEGABYTE, 1000.0, 1000.0)
     assert within(texts, 0, small)[1] == {}

@@ -253,9 +253,14 @@ def within(found: Needs, rows: Rows, train: Train, model: str, space: Space) -> 
         )
         if smaller is None:
             least = found.total(train.model_copy(update={"checkpoint_layers": True}), longest)
+            there = (
+                f"{read_size(space.left + space.held)} are there"
+                if space.left
+                else f"{read_size(space.held)} are taken before it begins"
+            )
             raise ResourceError(
                 f"to train {model} takes {read_size(least + space.held)} of memory with one row at a time, and "
-                f"{read_size(space.left + space.held)} are there: {space.limit}.",
+                f"{there}: {space.limit}.",
                 where=f"model.{model}",
                 fix=f"--memory {math.ceil((least + space.held) / (1 << 20))}M, a smaller model, or shorter rows",
             )
