@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from luban.batch import Array
-from luban.models import _lower_attention
+from luban.models import _first_alone, _lower_attention
 from luban.models._dropout import Dropout, cheaper
 from luban.models._layers import own_steps, summarised
 from luban.models._occurring import occurring
@@ -56,6 +56,8 @@ class PretrainedEncoder(nn.Module):
         self.dropout = Dropout(dropout)
         self.body: Any = configs.body(configs.attending(config, attention_dropout))
         cheaper(self.body)
+        if summary == "first":
+            _first_alone.made_able(self.body)
         # How attention is taken otherwise, while it is taken by a way of luban's own.
         self._aside: str | None = None
         self.register_buffer("marks", torch.tensor(marks, dtype=torch.int64))
@@ -79,7 +81,7 @@ class PretrainedEncoder(nn.Module):
             return summarised(torch.stack(normal).mean(dim=0), lengths, "mean")
         if self.summary == "first":
             # As it stands, without the zeros behind the end: a graph then makes no other state of the last layer.
-            first: Tensor = self._read(values, lengths).last_hidden_state[:, 0]
+            first: Tensor = self._read(values, lengths, first_alone=self.training).last_hidden_state[:, 0]
             return first
         return summarised(self.states(values, lengths), lengths, self.summary)
 
@@ -89,9 +91,12 @@ class PretrainedEncoder(nn.Module):
         states: Tensor = self._read(values, lengths).last_hidden_state
         return states * own[:, :, None].to(states.dtype)
 
-    def _read(self, values: Tensor, lengths: Tensor, **asked: bool) -> Any:
-        """What the body says of tokens. asked: what else of it is told."""
+    def _read(self, values: Tensor, lengths: Tensor, *, first_alone: bool = False, **asked: bool) -> Any:
+        """What the body says of tokens. first_alone: whether nothing but the first of its states has to be right, which
+        it then may be alone. asked: what else of it is told.
+        """
         self._choose_attention(values)
+        _first_alone.choose(self.body, first_alone)
         own = own_steps(lengths, values.shape[1])
         numbers = values.long()
         numbers = torch.where(numbers < MARKS, self.marks[numbers.clamp(max=MARKS - 1)], numbers - MARKS)
