@@ -71,6 +71,22 @@ def test_memory_that_was_given_back_before_is_not_counted() -> None:
     assert meter.to_json()["peak_memory_bytes"] < own + 300_000_000
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of processes that are at work")
+def test_a_process_that_has_not_begun_its_own_program_is_not_counted_beside_its_parent() -> None:
+    kept = b"x" * 100_000_000
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(reading, 1)
+        os._exit(0)
+    try:
+        assert process.resident(child) > len(kept)
+        assert process.together(os.getpid()) < process.resident(os.getpid()) + len(kept)
+    finally:
+        os.write(writing, b"x")
+        os.waitpid(child, 0)
+
+
 def test_the_estimate_follows_from_the_constants(tmp_path: Path) -> None:
     with Meter(tmp_path) as meter:
         work(0.05)

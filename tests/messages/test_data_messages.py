@@ -62,7 +62,7 @@ REFUSED = {
     "a JSON number alone": Bad('{"a": 1}\n7\n', DataError, "not an object", where="line 2", name="bad.jsonl"),
     "JSON lines without objects": Bad("\n \n", DataError, "no objects", name="bad.jsonl"),
     "a JSON array": Bad('[{"a": 1}]', DataError, "not a format", name="bad.json"),
-    "a picture": Bad(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", DataError, "not a format", name="bad.png"),
+    "a picture by the name of a table": Bad(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", DataError, "is not text"),
 }  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def test_parts_of_all_kinds_together_are_exported() -> None:
         "tokens": ["rows", "tokens.length"],
         "tokens.lengths": ["rows"],
         "vector": ["rows", 5],
-        "words": ["rows", "words.length", 3],
+        "words": ["rows", "words.length", 5],
         "words.lengths": ["rows"],
     }
     for lengths in ROWS:

@@ -37,6 +37,21 @@ def family(number: int) -> set[int]:
     return found
 
 
+def together(number: int) -> int:
+    """Bytes that a process has in memory with all that it started, as far as the system tells."""
+    return sum(resident(each) for each in family(number) if each == number or not _stands_in_its_parent(each))
+
+
+def _stands_in_its_parent(number: int) -> bool:
+    """Whether a process was just started, and has the memory of its parent in the place of its own."""
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path(f"/proc/{number}/status").read_text(encoding="utf-8").splitlines()
+        parent = next(int(line.split()[1]) for line in lines if line.startswith("PPid:"))
+        same_command = Path(f"/proc/{number}/cmdline").read_bytes() == Path(f"/proc/{parent}/cmdline").read_bytes()
+        return same_command and told(number, "VmSize") == told(parent, "VmSize")
+    return False
+
+
 def told(number: int, field: str) -> int:
     """Bytes in a field of what Linux tells of a process, `VmHWM` for instance; 0 where there is no such field.
 

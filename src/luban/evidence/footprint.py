@@ -68,7 +68,7 @@ class Meter:
             self._look()
 
     def _look(self) -> None:
-        self._memory = max(self._memory, sum(map(process.resident, process.family(os.getpid()))))
+        self._memory = max(self._memory, process.together(os.getpid()))
 
     def _peak(self) -> int:
         if self._ended is None:

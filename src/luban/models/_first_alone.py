@@ -37,8 +37,8 @@ def _last_attention(body: nn.Module) -> nn.Module | None:
         hasattr(layers[-1], part) for part in ("attention", "intermediate", "output")
     ):
         return None
-    found: nn.Module = layers[-1].attention
-    return found
+    attention = layers[-1].attention
+    return attention if isinstance(attention, nn.Module) else None
 
 
 def _cut(attention: nn.Module, given: tuple[Any, ...], found: tuple[Any, ...]) -> tuple[Any, ...] | None:

@@ -114,8 +114,6 @@ def choose(
         for view in dict.fromkeys(views(outcomes[number].candidate) for number in rivals)
     ]
     best, reason = _best(selections, held_out, task, metric)
-    if len(rivals) == 1:
-        reason = _alone(outcomes)
     members = tuple(Member(outcomes[n].candidate, w) for n, w in zip(best.numbers, best.weights, strict=True))
     outputs, target = best.outputs, held_out.target
     corrected = None
@@ -138,9 +136,6 @@ def _score(outcome: Outcome, held_out: HeldOut, task: Task, metric: Metric) -> f
     return value if value == value else None
 
 
-ALONE = "no other model competes with it"
-
-
 @dataclass(frozen=True)
 class _Selection:
     """Outcomes that answer together, by number, their weights, and their outputs together."""
@@ -151,18 +146,13 @@ class _Selection:
     reason: str
 
 
-def _alone(outcomes: Sequence[Outcome]) -> str:
-    """Why the only one that finished is chosen: others may have been asked, and came to nothing."""
-    missed = [f"{each.candidate.label}: {each.reason}" for each in outcomes if each.status in ("skipped", "failed")]
-    return f"no other model was finished ({'; '.join(missed)[:400]})" if missed else ALONE
-
-
 def _select(
     outcomes: Sequence[Outcome], rivals: list[int], held_out: HeldOut, task: Task, metric: Metric, seed: int
 ) -> _Selection:
     outputs = [each for number in rivals if (each := outcomes[number].outputs) is not None]
     if len(rivals) == 1:
-        return _Selection((rivals[0],), (1.0,), outputs[0], ALONE)
+        # Those that were not finished stand among the candidates: a recipe gives the bundle again without them.
+        return _Selection((rivals[0],), (1.0,), outputs[0], "no other model was finished beside it")
     if isinstance(outputs[0], Ragged):
         # Texts have no mean; and of sequences each model may have another length.
         return _best_alone(rivals, outputs, held_out, task, metric)
