@@ -13,6 +13,9 @@ from luban.models import _networks
 from luban.protocols import Entry, Work
 from luban.recipe.recipe import Section
 
+UNTOUCHED = "untouched"
+"""The model that answers as what was begun from did before."""
+
 
 class Begun(Section):
     """Abstract. A model that is begun from; `--from` fills it in."""

@@ -30,6 +30,15 @@ def one_document(tokens: Tensor) -> bool:
     return not bool((tokens[:, 1:] == START).any())
 
 
+def numbers_of(tokens: Tensor, marks: Tensor) -> Tensor:
+    """The numbers that a pretrained body has for luban's tokens. marks: (5,) what stands for luban's own marks.
+
+    >>> numbers_of(torch.tensor([2, 5, 7, 3]), torch.tensor([0, 100, 101, 102, 103])).tolist()
+    [101, 0, 2, 102]
+    """
+    return torch.where(tokens < MARKS, marks[tokens.clamp(max=MARKS - 1)], tokens - MARKS)
+
+
 def looked_back(tokens: Tensor) -> Tensor | None:
     """(rows, 1, steps, steps) which steps are before each one in its own document, itself among them; None where a row
     is one document, so that all are. tokens: (rows, steps) int64.

@@ -10,8 +10,6 @@ from luban.models import _begun
 
 ADAPTED = "pretrained-causal"
 """The model that goes on learning."""
-UNTOUCHED = "untouched"
-"""The same one as it was before."""
 RAW = "causal-lm"
 """The task in which it goes on with raw text."""
 

@@ -13,8 +13,8 @@ from luban.origins import configs
 
 OF_TEXTS, OF_IMAGES, OF_SOUNDS = "pretrained-text", "pretrained-image", "pretrained-sound"
 """The models that fine-tune, by what they read; also the architectures of forms whose body is frozen."""
-FILLING, UNTOUCHED, RAW = "pretrained-masked", "untouched", "masked-lm"
-"""The model that goes on filling hidden tokens, the same one as it was before, and the task."""
+FILLING, RAW = "pretrained-masked", "masked-lm"
+"""The model that goes on filling hidden tokens, and the task in which it does."""
 STEPS = 300
 """Steps of a fine-tuning, about, where the recipe leaves it open."""
 _WORDS = {"tokens": "texts", "image": "images", "sequence": "sounds"}

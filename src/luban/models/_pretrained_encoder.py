@@ -12,13 +12,12 @@ from torch.nn import functional
 
 from luban.batch import Array
 from luban.models import _first_alone, _lower_attention
+from luban.models._blocks import MARKS, numbers_of
 from luban.models._dropout import Dropout, cheaper
 from luban.models._layers import own_steps, summarised
 from luban.models._occurring import occurring
 from luban.origins import configs
 
-MARKS = 5
-"""Luban's own tokens stand before those of a tokenizer that was given."""
 LONG = 256
 """Steps of a text from which attention is torch's in any training: luban's own keeps numbers of each pair."""
 START, END = 2, 3
@@ -98,8 +97,7 @@ class PretrainedEncoder(nn.Module):
         self._choose_attention(values)
         _first_alone.choose(self.body, first_alone)
         own = own_steps(lengths, values.shape[1])
-        numbers = values.long()
-        numbers = torch.where(numbers < MARKS, self.marks[numbers.clamp(max=MARKS - 1)], numbers - MARKS)
+        numbers = numbers_of(values.long(), self.marks)
         told: dict[str, Any] = dict(asked)
         if self.pairs:
             ends = (values == END).long()

@@ -9,11 +9,13 @@ dora      the same, with a length for each output (Liu et al., 2024)
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from luban.models import _begun
 from luban.models._pretrained import Beginning, Origin
 from luban.origins import configs
 from luban.recipe.recipe import Section
@@ -33,6 +35,9 @@ take three times the memory of the weights."""
 SMALL, QUICK = 3_000_000, 8.0
 """Weights of the blocks below which embeddings learn faster, and how many times as fast: small networks know of a text
 little beside its words, and each of them stands in few of the rows. By trial (decision 0040)."""
+RATE, RATE_OF_SMALL = 5e-5, 5e-4
+"""The learning rate of a body (Devlin et al., 2019, took 2e-5 to 5e-5), and of one of less than `SMALL` weights, which
+the first hardly moves in so few steps (decision 0040)."""
 OPERATIONS = 2e10
 """Multiplications and additions in a second that are counted on, about those of one slow core: not measured."""
 LEARNS = 0.5
@@ -74,6 +79,16 @@ class AdapterSettings(Beginning):
         return _adapters.merged(weights, self.alpha / self.rank, over=over), self.model_copy(update={"tune": "full"})
 
 
+class AdaptedNetwork(_begun.BegunNetwork, ABC):
+    """Abstract. A network whose settings say what learns of it, adapters among the ways."""
+
+    def merged(
+        self, weights: Mapping[str, Tensor], settings: Section, *, over: bool = False
+    ) -> tuple[dict[str, Tensor], Section]:
+        assert isinstance(settings, AdapterSettings)
+        return settings.merged(weights, over=over)
+
+
 def of_size(weights: int) -> tuple[Way, str]:
     """The way where rows and time say nothing, and why. weights: of the blocks.
 
@@ -100,6 +115,17 @@ def chosen(weights: int, operations: float, rows: int, fewest: int, seconds: flo
     if passes is not None and passes < fewest:
         return "head", f"the time is enough for {passes:.1f} passes over {rows:,} rows; all of it would need {fewest}"
     return way, why
+
+
+def rate(weights: int) -> tuple[float, str]:
+    """The learning rate of a body of texts, and why. weights: of its blocks.
+
+    >>> rate(800_000)[0], rate(10_000_000)[0]
+    (0.0005, 5e-05)
+    """
+    if weights < SMALL:
+        return RATE_OF_SMALL, "ten times the usual one for weights that were pretrained: small networks bear more"
+    return RATE, "the usual one for weights that were pretrained"
 
 
 def of_embeddings(weights: int) -> tuple[float, str]:

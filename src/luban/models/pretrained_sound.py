@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 from pydantic import Field
 
 from luban.core.errors import UsageError
-from luban.models import _begun, _networks, _pretrained, _tuning
+from luban.models import _networks, _pretrained, _tuning
 from luban.origins import configs, sounds
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Section
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 RATE = 1e-4
 """The learning rate of the topmost block."""
@@ -43,7 +43,7 @@ class Settings(_tuning.AdapterSettings):
 
 
 @final
-class PretrainedSound(_begun.BegunNetwork):
+class PretrainedSound(_tuning.AdaptedNetwork):
     """A pretrained encoder of sounds, and a fresh linear head on the mean of its states (Radford et al., 2022).
 
     Lower blocks learn more slowly, and the head faster, than the topmost block. What is saved is one network: an
@@ -95,12 +95,6 @@ class PretrainedSound(_begun.BegunNetwork):
 
     def epochs(self, steps: int) -> tuple[int, str]:
         return _pretrained.epochs(steps, FEWEST_EPOCHS, MOST_EPOCHS)
-
-    def merged(
-        self, weights: Mapping[str, Tensor], settings: Section, *, over: bool = False
-    ) -> tuple[dict[str, Tensor], Section]:
-        assert isinstance(settings, Settings)
-        return settings.merged(weights, over=over)
 
 
 def _check(shape: Shape, config: Mapping[str, Any]) -> None:

@@ -10,18 +10,14 @@ from pydantic import Field
 
 from luban import collate
 from luban.batch import Array, Inputs, Ragged
-from luban.models import _begun, _networks, _pretrained, _tuning
+from luban.models import _networks, _pretrained, _tuning
 from luban.origins import configs
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Section
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
-RATE = 5e-5
-"""The learning rate of a body (Devlin et al., 2019, took 2e-5 to 5e-5)."""
-RATE_OF_SMALL = 5e-4
-"""That of networks of less than `_tuning.SMALL` weights; 5e-5 hardly moves them in so few steps (decision 0040)."""
 HEAD = 20.0
 """How many times as fast a fresh head learns as the topmost block."""
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 10
@@ -61,7 +57,7 @@ _CHANGES_WORDS = ("full", "gradual")
 
 
 @final
-class PretrainedText(_begun.BegunNetwork):
+class PretrainedText(_tuning.AdaptedNetwork):
     """A pretrained encoder, and a fresh linear head on the vector of each text (Devlin et al., 2019).
 
     Lower blocks learn more slowly, and the head faster, than the topmost block. What is saved is one network: an
@@ -163,18 +159,10 @@ class PretrainedText(_begun.BegunNetwork):
 
     def rate(self, settings: Section) -> tuple[float, str]:
         assert isinstance(settings, Settings) and settings.origin is not None
-        if configs.block_weights(settings.origin.config) < _tuning.SMALL:
-            return RATE_OF_SMALL, "ten times the usual one for weights that were pretrained: small networks bear more"
-        return RATE, "the usual one for weights that were pretrained"
+        return _tuning.rate(configs.block_weights(settings.origin.config))
 
     def epochs(self, steps: int) -> tuple[int, str]:
         return _pretrained.epochs(steps, FEWEST_EPOCHS, MOST_EPOCHS)
-
-    def merged(
-        self, weights: Mapping[str, Tensor], settings: Section, *, over: bool = False
-    ) -> tuple[dict[str, Tensor], Section]:
-        assert isinstance(settings, Settings)
-        return settings.merged(weights, over=over)
 
     def laid_out(
         self, settings: Section, work: Work, weights: Mapping[str, Array]

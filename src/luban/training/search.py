@@ -264,6 +264,28 @@ def _finite(outputs: PerRow) -> bool:
     return bool(np.isfinite(outputs.values if isinstance(outputs, Ragged) else outputs).all())
 
 
+def run_each(
+    title: str,
+    units: Sequence[Unit],
+    pool: Pool,
+    until: Deadline,
+    console: Console,
+    seconds: Callable[[Unit, Iterable[Unit]], float | None] = lambda unit, waiting: None,
+) -> None:
+    """Fits the units by the workers, and tells the history of each. seconds: as the pool takes it."""
+    with console.progress(title, len(units)) as advance:
+        done = 0
+
+        def ended(unit: Unit, cpu_seconds: float) -> None:
+            nonlocal done
+            done += 1
+            failure = pool.folder.failure(unit)
+            pool.folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": failure})
+            advance(done, unit.candidate.label)
+
+        pool.run(units, until, ended, seconds)
+
+
 def run_repeats(
     folder: WorkFolder, pool: Pool, training: Training, chosen: Sequence[Candidate], until: Deadline
 ) -> int:

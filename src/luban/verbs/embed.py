@@ -105,7 +105,8 @@ def embed(
         )
     if find is not None:
         assert not isinstance(encoder, codes.Codes), "an autoencoder is asked nothing"
-        return Embedded({"question": find, "found": _nearest(encoder, dataset, find, top or SHOWN, console)})
+        most = SHOWN if top is None else top
+        return Embedded({"question": find, "found": _nearest(encoder, dataset, find, most, console)})
     if out is None and stream is None:
         raise UsageError("vectors need a place.", where="luban embed", fix="--out vectors.parquet")
     kind = _kind(out, format)

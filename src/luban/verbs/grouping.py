@@ -36,7 +36,7 @@ def make(
     tensor_work = None if training.tensors is None else training.tensors[1]
     asked = search.candidates(prepared.recipe.model, training.work, tensor_work=tensor_work)
     units = [Unit(candidate, WHOLE) for candidate in asked]
-    _run(units, folder, pool, until, console)
+    search.run_each("trying models", units, pool, until, console)
     ended_well = [unit for unit in units if folder.finished(unit) and not folder.failure(unit)]
     forms = {unit.candidate.label: folder.form(unit) for unit in ended_well}
     if not forms:
@@ -77,20 +77,6 @@ def make(
         repairs=looked.repairs,
         not_run=looked.not_run,
     )
-
-
-def _run(units: list[Unit], folder: WorkFolder, pool: Pool, until: Deadline, console: Console) -> None:
-    """Fits the units, and tells the history of each."""
-    with console.progress("trying models", len(units)) as advance:
-        done = 0
-
-        def ended(unit: Unit, cpu_seconds: float) -> None:
-            nonlocal done
-            done += 1
-            folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": folder.failure(unit)})
-            advance(done, unit.candidate.label)
-
-        pool.run(units, until, ended)
 
 
 def _unfinished(unit: Unit, folder: WorkFolder) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from luban.verbs.preparing import Prepared
 
 FILLS = "masked-lm"
 """The task of which no model writes texts that could be forgotten."""
+_TITLE = "learning texts"
 _SMALLER = "give it more --memory, take a smaller model, or shorten what it reads: --set features.longest=128"
 _LATE = "the time was over before it was finished"
 
@@ -104,10 +105,10 @@ def _learned(
     stood = foretold = None
     if seconds is not None and simple != asked:
         # What stands beside the model is asked first where time is short: then it is known what is still to come.
-        _learn(units[:1], folder, pool, until, console)
+        search.run_each(_TITLE, units[:1], pool, until, console, search.allowed(until, pool.size))
         stood, foretold = _foretold(ground, asked, look_until, seconds, console)
         until = deadline.earlier(foretold.within(seconds))
-    _learn(units, folder, pool, until, console)
+    search.run_each(_TITLE, units, pool, until, console, search.allowed(until, pool.size))
     # They hold memory while they wait, and what answers next is large.
     pool.rest()
     ended = time.monotonic()
@@ -220,20 +221,6 @@ def sizes(task: Any, documents: pl.Series) -> Any:
     """(rows,) the bytes of each text, as the task counts them."""
     assert isinstance(task, Modelling), "texts are learned"
     return task.sizes(documents)
-
-
-def _learn(units: list[Unit], folder: WorkFolder, pool: Pool, until: Deadline, console: Console) -> None:
-    """Fits the units by the workers."""
-    with console.progress("learning texts", len(units)) as advance:
-        done = 0
-
-        def ended(unit: Unit, cpu_seconds: float) -> None:
-            nonlocal done
-            done += 1
-            folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": folder.failure(unit)})
-            advance(done, unit.candidate.label)
-
-        pool.run(units, until, ended, search.allowed(until, pool.size))
 
 
 def _foretold(

@@ -127,7 +127,7 @@ class PretrainedCausal(_begun.BegunNetwork):
     def as_it_was(self, settings: Section) -> Candidate:
         assert isinstance(settings, Settings) and settings.origin is not None
         origin = settings.origin.model_dump(mode="json")
-        return Candidate(model=_causal.UNTOUCHED, settings={"context": settings.context, "origin": origin})
+        return Candidate(model=_begun.UNTOUCHED, settings={"context": settings.context, "origin": origin})
 
     def begin(self, module: nn.Module, settings: Section) -> None:
         assert isinstance(settings, Settings) and settings.origin is not None

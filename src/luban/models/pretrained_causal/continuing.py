@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from luban.models import _adapters, _convolved
-from luban.models._blocks import MARKS, START, looked_back, nats, of_rows, places
+from luban.models._blocks import START, looked_back, nats, numbers_of, of_rows, places
 from luban.models.pretrained_causal.speaking import Speaking
 
 
@@ -53,5 +53,4 @@ class ContinuingModel(Speaking):
 
     def _numbers(self, tokens: Tensor) -> Tensor:
         """The body's own numbers of tokens."""
-        marks = self._marks.to(tokens.device)
-        return torch.where(tokens < MARKS, marks[tokens.clamp(max=MARKS - 1)], tokens - MARKS)
+        return numbers_of(tokens, self._marks.to(tokens.device))

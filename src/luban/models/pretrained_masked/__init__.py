@@ -17,10 +17,8 @@ from luban.protocols import Work
 from luban.recipe.recipe import Candidate, Section
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
-RATE, RATE_OF_SMALL = 5e-5, 5e-4
-"""The learning rate of all weights, and of networks of less than `_tuning.SMALL` weights (decision 0040)."""
 HEAD = 20.0
 """How many times as fast a head learns that was not there."""
 FEWEST_EPOCHS, MOST_EPOCHS = 2, 10
@@ -40,7 +38,7 @@ class Settings(_tuning.AdapterSettings):
 
 
 @final
-class PretrainedMasked(_begun.BegunNetwork):
+class PretrainedMasked(_tuning.AdaptedNetwork):
     """A pretrained encoder with the head by which it fills tokens; one that is kept without it gets a head that changes
     nothing at first. What is saved is one network: an adapter is put into the matrices that it stands beside.
     """
@@ -76,7 +74,7 @@ class PretrainedMasked(_begun.BegunNetwork):
     def as_it_was(self, settings: Section) -> Candidate:
         assert isinstance(settings, Settings) and settings.origin is not None
         origin = settings.origin.model_dump(mode="json")
-        return Candidate(model=_pretrained.UNTOUCHED, settings={"context": settings.context, "origin": origin})
+        return Candidate(model=_begun.UNTOUCHED, settings={"context": settings.context, "origin": origin})
 
     def begin(self, module: nn.Module, settings: Section) -> None:
         assert isinstance(settings, Settings) and settings.origin is not None
@@ -90,8 +88,7 @@ class PretrainedMasked(_begun.BegunNetwork):
 
     def rate(self, settings: Section) -> tuple[float, str]:
         assert isinstance(settings, Settings) and settings.origin is not None
-        small = configs.block_weights(settings.origin.config) < _tuning.SMALL
-        return RATE_OF_SMALL if small else RATE, "the usual one for weights that were pretrained, of this size"
+        return _tuning.rate(configs.block_weights(settings.origin.config))
 
     def epochs(self, steps: int) -> tuple[int, str]:
         return _pretrained.epochs(steps, FEWEST_EPOCHS, MOST_EPOCHS)
@@ -103,12 +100,6 @@ class PretrainedMasked(_begun.BegunNetwork):
     def usual(self) -> Mapping[str, tuple[str, str]]:
         """As every other network has them."""
         return {}
-
-    def merged(
-        self, weights: Mapping[str, Tensor], settings: Section, *, over: bool = False
-    ) -> tuple[dict[str, Tensor], Section]:
-        assert isinstance(settings, Settings)
-        return settings.merged(weights, over=over)
 
     def laid_out(
         self, settings: Section, work: Work, weights: Mapping[str, Array]

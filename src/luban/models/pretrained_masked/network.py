@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from luban.batch import Array
 from luban.core.errors import BundleError
-from luban.models._blocks import MARKS, places
+from luban.models._blocks import numbers_of, places
 from luban.models._dropout import cheaper
 from luban.models._filling import Filling
 from luban.origins import configs, filling
@@ -103,8 +103,7 @@ class PretrainedFilling(Filling):
         return found
 
     def numbers(self, tokens: Tensor) -> Tensor:
-        marks = self._marks.to(tokens.device)
-        return torch.where(tokens < MARKS, marks[tokens.clamp(max=MARKS - 1)], tokens - MARKS)
+        return numbers_of(tokens, self._marks.to(tokens.device))
 
     @property
     def embedding(self) -> nn.Parameter:
