@@ -21,10 +21,12 @@ from luban.core.errors import ResourceError
 from luban.origins import causal, naming
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate, Train
-from luban.training import estimating, gathering, several
+from luban.training import estimating, gathering, needs, room, several
 from luban.training.beginning import begun
-from luban.training.estimating import Estimate, Needs, Room, Space
+from luban.training.estimating import Estimate
 from luban.training.loss import loss_of
+from luban.training.needs import Needs
+from luban.training.room import Room, Space
 from origins import speaking
 from training.networks import CANDIDATE, decided, table
 
@@ -142,14 +144,14 @@ def chats() -> tuple[Any, gathering.Rows, Any]:
 def test_what_is_counted_of_a_language_model_is_what_torch_keeps(chats):
     module, rows, loss = chats
     before = torch.get_rng_state()
-    found = estimating.needs(module, rows, loss, "cpu")
+    found = needs.counted(module, rows, loss, "cpu")
     assert torch.equal(before, torch.get_rng_state()), "what is drawn later stays the same"
     assert found.weights == sum(p.numel() * 4 for p in module.parameters()) + sum(
         b.numel() * b.element_size() for b in module.buffers()
     )
     assert found.learning == sum(p.numel() * 4 for p in module.parameters() if p.requires_grad)
     assert 0 < found.again < found.cell
-    longer = estimating.needs(module, replace(rows, train=rows.train[[0, 1]]), loss, "cpu")
+    longer = needs.counted(module, replace(rows, train=rows.train[[0, 1]]), loss, "cpu")
     assert longer.cell == pytest.approx(found.cell, rel=0.3), "it is so much for each token"
 
 
@@ -160,9 +162,9 @@ def test_what_was_counted_is_given_back(chats):
         gc.collect()
         return sum(issubclass(type(each), torch.Tensor) for each in gc.get_objects())
 
-    estimating.needs(module, rows, loss, "cpu")
+    needs.counted(module, rows, loss, "cpu")
     before = held()
-    estimating.needs(module, rows, loss, "cpu")
+    needs.counted(module, rows, loss, "cpu")
     assert held() == before
 
 
@@ -245,7 +247,7 @@ def test_what_is_left_of_memory_that_was_allowed_is_what_no_process_of_the_run_h
 
 
 def test_what_a_training_became_is_its_height_and_its_time():
-    with estimating.watched(Room()) as became:
+    with room.watched(Room()) as became:
         filled = np.ones(100 * MEGABYTE // 8)
         del filled
     assert became["seconds"] >= 0
@@ -266,7 +268,7 @@ def test_a_network_of_a_table_is_small():
     batch, work = table()
     task = several.task_of(work)
     rows = gathering.rows_of(batch, work, task, decided(), 0)
-    found = estimating.needs(begun(CANDIDATE, work), rows, loss_of(task, decided()), "cpu")
+    found = needs.counted(begun(CANDIDATE, work), rows, loss_of(task, decided()), "cpu")
     assert 0 < found.total(decided(), 32) < estimating.LEAST
 
 
@@ -299,13 +301,13 @@ def test_what_is_counted_of_matrices_is_no_less_than_bfloat16_keeps_beside_what_
     head, which is not copied, counts as one.
     """
     module, rows, loss = chats
-    found = estimating.needs(module, rows, loss, "cpu")
+    found = needs.counted(module, rows, loss, "cpu")
     same = [place for place in range(6) if int(rows.inputs.parts["chat"].lengths[place]) == 20]
 
     def saved(count: int) -> int:
         part = gathering.part(rows, np.array(same[:count]))
         with torch.autocast("cpu", torch.bfloat16):
-            inside, outside, _ = estimating._saved(module.train(), part, loss)
+            inside, outside, _ = needs._saved(module.train(), part, loss)
         return sum(inside) + outside
 
     constant = 2 * saved(1) - saved(2)

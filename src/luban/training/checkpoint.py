@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 KEPT = 2
+GOOD = "good"
+"""The folder, within that of the checkpoints, of the states at marks where no fault was seen."""
 _ENDING = ".safetensors"
 
 

@@ -29,15 +29,16 @@ from luban.training import (
     early,
     estimating,
     gathering,
+    needs,
     rates,
     several,
 )
 from luban.training.beginning import begun, customary, pretrained
 from luban.training.choices import Choices
-from luban.training.estimating import Room
 from luban.training.gathering import Part
 from luban.training.inside import inside
 from luban.training.loss import Loss, loss_of
+from luban.training.room import Room
 from luban.training.settings import settings
 from luban.training.writing import TASK
 
@@ -149,7 +150,7 @@ def _within_memory(
     found: Choices, module: nn.Module, rows: gathering.Rows, loss: Loss, model: str, room: Room
 ) -> Choices:
     """Steps that fit into what there is, and what the training will take."""
-    takes = estimating.needs(module, rows, loss, "cpu")
+    takes = needs.counted(module, rows, loss, "cpu")
     allocating.give_back()
     train, told, estimate = estimating.within(takes, rows, found.train, model, room.space(takes.weights))
     return Choices(train, {**found.reasons, **told}, estimate)

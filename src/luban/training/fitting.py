@@ -37,12 +37,13 @@ def fit_candidate(
 
 def fit_network(batch: Batch, work: Work, candidate: Candidate, train: Train, *, seed: int, threads: int) -> Form:
     """The trained network of a candidate: what is open is decided on the same rows, and nothing is kept on disk."""
-    from luban.training import deciding, gradient, loop
+    from luban.training import deciding, gradient
+    from luban.training.asked import Asked
 
     torch = require("torch", extra="nets", purpose=f"the model '{candidate.model}'")
     torch.set_num_threads(threads)
     choices = deciding.decide(batch, work, candidate, train, seed=seed)
-    return gradient.fit(batch, work, candidate, loop.Asked(choices.train, seed)).form
+    return gradient.fit(batch, work, candidate, Asked(choices.train, seed)).form
 
 
 def warm_up() -> None:

@@ -1,32 +1,28 @@
 """The training loop of networks, top to bottom: resume, batches, loss, gradient, step, signals, checkpoint, stop.
 
-How rows come together is in `batches` and `gathering`, what changes on the way in `steering` and `planning`, what is
-recorded in `signals` and `tracing`, what survives a kill in `checkpoint`, what is done about a training that goes wrong
-in `treating`. The loop is a function of what it is asked: killed and continued at any step, it ends with the same
-weights, bit for bit.
+What it is asked for is in `asked`, how rows come together in `batches` and `gathering`, what changes on the way in
+`steering` and `planning`, what is recorded in `signals` and `tracing`, what survives a kill in `checkpoint`, what is
+done about a training that goes wrong in `treating`. The loop is a function of what it is asked: killed and continued at
+any step, it ends with the same weights, bit for bit.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from luban.core.errors import Interrupted
-from luban.evidence.trace import Trace
 from luban.protocols import Task, Work
-from luban.recipe.recipe import Train
 from luban.training import batches, computing, gathering, nonfinite, optimizing, pausing, program
+from luban.training.asked import Asked, Tell
 from luban.training.augmenting import augmented
-from luban.training.checkpoint import Checkpoints, Saved, Writing
-from luban.training.distributed import ALONE, Team
+from luban.training.checkpoint import GOOD, Checkpoints, Saved, Writing
+from luban.training.distributed import Team
 from luban.training.gathering import Rows, Step
 from luban.training.keeping import Kept
-from luban.training.pausing import Pause
 from luban.training.planning import Planning
 from luban.training.progress import Held, Progress
 from luban.training.signals import TIMED, Recorder, now
@@ -36,51 +32,6 @@ from luban.training.tracing import Tracing
 if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
-
-GOOD = "good"
-"""The folder, within that of the checkpoints, of the states at marks where no fault was seen."""
-Tell = Callable[[Mapping[str, Any]], None]
-"""`tell(line)`: a line for the history of the run."""
-
-
-def _untold(line: Mapping[str, Any]) -> None:
-    """Tells nobody."""
-
-
-def _never() -> bool:
-    return False
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a training is asked for, beside its rows and its network.
-
-    train: the recipe's part, in which nothing is left open (`deciding.decide`).
-    folder: where checkpoints go and are found again; None keeps nothing. until: when the time is over, on the clock of
-    `time.monotonic`. interrupted: asked after each step; when true it checkpoints and stops.
-    team: the processes that train together. trace: an empty one, which tells afterwards what was seen, also where it
-    raises. pause: when it stops at a mark, where it is looked at; at the first with its weights as they are there,
-    later with the best so far. The same training with another pause, or without, goes on from there. What it was at
-    each mark that it passed stays beside its checkpoints. recipe: what an edit can change, by path, for the trace.
-    by_time: whether the number of steps is a guess that the time is to correct on the way (`planning`).
-    """
-
-    train: Train
-    seed: int
-    folder: Path | None = None
-    until: float | None = None
-    tell: Tell = _untold
-    interrupted: Callable[[], bool] = _never
-    team: Team = ALONE
-    trace: Trace = field(default_factory=Trace)
-    pause: Pause | None = None
-    recipe: Mapping[str, Any] = field(default_factory=dict)
-    by_time: bool = False
-
-    @property
-    def late(self) -> bool:
-        """Whether the time is over."""
-        return self.until is not None and time.monotonic() > self.until
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from luban.core.seed import derive
 from luban.evidence.trace import Trace
 from luban.recipe.recipe import Candidate
 from luban.training import halving
-from luban.training.checkpoint import Checkpoints, Saved
+from luban.training.asked import Asked
+from luban.training.checkpoint import GOOD, Checkpoints, Saved
 from luban.training.choices import Choices
 from luban.training.distributed import ALONE, Team
 from luban.training.pausing import Pause
@@ -27,8 +28,8 @@ from luban.training.unit import WHOLE, Training, Unit
 from luban.training.work_folder import WorkFolder
 
 if TYPE_CHECKING:
-    from luban.training.estimating import Room
     from luban.training.gradient import Trained
+    from luban.training.room import Room
 
 CHECKPOINTS, TOGETHER = "checkpoints", "together"
 """Folders of what a training leaves on its way."""
@@ -130,8 +131,6 @@ class NetworkFit:
 
     def good(self) -> Saved | None:
         """The state at the last mark at which no fault was seen, where there is one."""
-        from luban.training.loop import GOOD
-
         return Checkpoints(self._states(self.choices()) / GOOD).latest() if self.resumes else None
 
     def go_on_from(self, state: Saved) -> None:
@@ -155,7 +154,7 @@ class NetworkFit:
     ) -> Trained:
         """The trained network; its checkpoints are found again. Steps that do not fit into memory are halved.
 
-        trace, pause: see `loop.Asked`.
+        trace, pause: see `asked.Asked`.
 
         Raises ResourceError where one row does not fit. Among several processes it raises what memory ran out with,
         and whoever starts them again finds steps that are halved.
@@ -175,7 +174,6 @@ class NetworkFit:
         self, choices: Choices, interrupted: Callable[[], bool], team: Team, trace: Trace | None, pause: Pause | None
     ) -> Trained:
         from luban.training import gradient, tracing
-        from luban.training.loop import Asked
 
         def tell(line: Mapping[str, Any]) -> None:
             if team.leads and self.resumes:
@@ -224,7 +222,7 @@ class Trainer(Protocol):
         trace: Trace | None = None,
         pause: Pause | None = None,
     ) -> Trained:
-        """The trained network. trace, pause: see `loop.Asked`."""
+        """The trained network. trace, pause: see `asked.Asked`."""
 
 
 def alone(

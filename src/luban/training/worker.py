@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from luban.core.errors import Interrupted
 from luban.core.process import end_with_parent
 from luban.evidence.fits import Remarks, listening
-from luban.training import allocating, estimating, nodes, reading
-from luban.training.estimating import Room
+from luban.training import allocating, nodes, reading
 from luban.training.network_fit import CHECKPOINTS, TOGETHER, NetworkFit, Trainer, alone, stopping
+from luban.training.room import Room, watched
 from luban.training.unit import Ask, Training, Unit, by_gradient
 from luban.training.work_folder import WorkFolder
 from luban.training.writing import TASK
@@ -110,7 +110,7 @@ def _trained(
     if fresh and estimate is not None and estimate.matters:
         say(f"{fit.unit.candidate.label}: {estimate.told()}")
     fit = replace(fit, until=_until(fit, began, seconds))
-    with stopping() as asked, estimating.watched(fit.room or Room()) as became:
+    with stopping() as asked, watched(fit.room or Room()) as became:
         first = _first(fit)
         treated = _treated(first, asked, train, ask)
         fit = fit.of(treated.candidate)
