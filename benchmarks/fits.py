@@ -20,7 +20,7 @@ import honesty
 from luban.core.console import SILENT
 from luban.core.deadline import Deadline
 from luban.data.open import open_dataset
-from luban.training import search
+from luban.training import candidates
 from luban.training.simplest import baseline
 from luban.training.unit import Unit
 from luban.training.work_folder import WorkFolder
@@ -122,7 +122,7 @@ def run(case: Case, *, mending: bool = False) -> Ran:
             until=Deadline.NEVER, at_latest=Deadline.NEVER, look_until=Deadline.NEVER, console=SILENT,
         )  # fmt: skip
         simple = baseline(prepared.task, prepared.task.compared_by, training)
-        asked = search.candidates(recipe.model, training.work, simple)
+        asked = candidates.asked(recipe.model, training.work, simple)
         found = searched(ground, recipe, asked)
         inputs = training.batch.inputs[training.test]
 

@@ -25,7 +25,7 @@ from luban.protocols import Work
 from luban.recipe.edit import with_values
 from luban.recipe.recipe import Candidate, Recipe
 from luban.schema.schema import Column, Schema
-from luban.training import search
+from luban.training import candidates
 from luban.training.fitting import fit_candidate
 from luban.verbs.asking import recipe_of
 from luban.verbs.bundle import Bundle
@@ -60,7 +60,7 @@ class _Estimator(BaseEstimator):
         names = [str(name) for name in getattr(self, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])])]
         recipe = recipe_of(self.recipe, {"seed": seed}, model=self.model, task=task)
         frame = pl.DataFrame({name: X[:, place] for place, name in enumerate(names)})
-        if self.model == search.AUTO or "," in self.model:
+        if self.model == candidates.AUTO or "," in self.model:
             self.bundle_ = _searched(frame, y, recipe, classes, self.time)
         else:
             self.bundle_ = _fitted(frame, y, recipe, classes)
@@ -139,7 +139,7 @@ def _fitted(frame: pl.DataFrame, target: Array, recipe: Recipe, classes: tuple[s
         loss=recipe.train.loss,
         class_weight=recipe.train.class_weight,
     )
-    candidate = search.named(name, recipe.model.settings().get(name, {}), work)
+    candidate = candidates.named(name, recipe.model.settings().get(name, {}), work)
     batch = Batch(preprocessor.transform(frame), target)
     form = fit_candidate(batch, work, candidate, seed=recipe.seed, threads=1)
     return Bundle(

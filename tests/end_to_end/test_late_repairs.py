@@ -12,7 +12,7 @@ import pytest
 
 import luban
 from forking import Forked, Programs
-from luban.training.work_folder import FOLLOWED
+from luban.training.networks_folder import FOLLOWED
 
 pytest.importorskip("torch", reason="networks need the extra 'nets'")
 

@@ -16,7 +16,7 @@ from luban.core.errors import BundleError, DataError, UsageError
 from luban.data.open import open_dataset
 from luban.protocols import State, Work
 from luban.recipe.recipe import Candidate, Features, Models, Recipe
-from luban.training import search
+from luban.training import candidates
 from luban.training.fitting import fit_candidate
 from luban.verbs.preparing import prepare
 from luban.verbs.stacking import Given
@@ -187,14 +187,14 @@ def test_one_network_is_tried_where_nobody_names_some():
     steps = registry.find("features", "words").tensor
     shape = steps.shape(steps.fit(ROWS["text"], Features()))
     work = Work("tagging", 3, 50_000, 0, shapes={"text": shape})
-    tried = [candidate.model for candidate in search.candidates(Models(), work, "commonest-tag")]
+    tried = [candidate.model for candidate in candidates.asked(Models(), work, "commonest-tag")]
     assert tried == ["commonest-tag", "lstm"]
 
 
 def test_without_torch_it_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("luban.models._networks.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"no model does tagging here\. gru: it needs the package 'torch'"):
-        search.candidates(Models(), Work("tagging", 3, 200, 1), "commonest-tag")
+        candidates.asked(Models(), Work("tagging", 3, 200, 1), "commonest-tag")
 
 
 def lookup(*tags: list[int]):

@@ -19,10 +19,10 @@ HIGH = {"later": [{"step": FROM, "learning_rate": 3.0}]}
 
 def followed(own, how="auto", interrupted=lambda: False):
     treated = Treated.from_json(
-        own.folder.treat(own.unit.candidate, lambda: treating.treat(own, interrupted, how=how).to_json())
+        own.folder.networks.treat(own.unit.candidate, lambda: treating.treat(own, interrupted, how=how).to_json())
     )
     done, trained = treating.follow(own.of(treated.candidate), interrupted, known=treated.known, how=how)
-    return Treated.from_json(own.folder.followed(treated.candidate)), done, trained
+    return Treated.from_json(own.folder.networks.followed(treated.candidate)), done, trained
 
 
 def after(steps):

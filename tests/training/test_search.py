@@ -10,14 +10,15 @@ from luban.batch import Batch
 from luban.core import registry
 from luban.protocols import Work
 from luban.recipe.recipe import Candidate, Models, Recipe
+from luban.training.candidates import asked
 from luban.training.choosing import HeldOut, choose
-from luban.training.search import Outcome, candidates, recorded
+from luban.training.search import Outcome, recorded
 from luban.training.unit import Training
 from luban.training.work_folder import WorkFolder
 
 
 def models(work: Work) -> list[str]:
-    return [candidate.model for candidate in candidates(Models(), work, "constant")]
+    return [candidate.model for candidate in asked(Models(), work, "constant")]
 
 
 def test_the_baseline_is_first_and_boosting_second_best_where_it_is_cheap() -> None:
@@ -29,7 +30,7 @@ def test_a_recipe_of_which_only_the_baseline_finished_tries_nothing_else(tmp_pat
     batch = Batch(np.zeros((4, 1), np.float32), np.array([0, 1, 0, 1]), None)
     training = Training(batch, np.zeros((1, 4), np.int64), work, 0)
     told = recorded(Recipe(), [], WorkFolder(tmp_path), training)
-    assert candidates(told.model, work, "constant") == [Candidate(model="constant")]
+    assert asked(told.model, work, "constant") == [Candidate(model="constant")]
 
 
 def test_boosting_of_many_classes_waits_for_what_is_quicker() -> None:
@@ -40,8 +41,8 @@ def test_boosting_of_many_classes_waits_for_what_is_quicker() -> None:
 
 def test_the_quickest_of_the_portfolio_goes_before_models_that_were_named_beside_it() -> None:
     work = Work("binary", 2, 1_000, 20)
-    alone = [candidate.model for candidate in candidates(Models(), work, "constant")]
-    named = [candidate.model for candidate in candidates(Models(names=("knn", "auto")), work, "constant")]
+    alone = [candidate.model for candidate in asked(Models(), work, "constant")]
+    named = [candidate.model for candidate in asked(Models(names=("knn", "auto")), work, "constant")]
     assert named[:3] == ["constant", alone[1], "knn"] and alone[1] != "knn"
     assert sorted({*named}) == sorted({*alone, "knn"})
 

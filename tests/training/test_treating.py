@@ -125,8 +125,8 @@ def test_it_is_the_same_every_time_and_survives_being_written(tmp_path):
 
 def test_further_units_are_fitted_with_the_repaired_candidate(tmp_path):
     own = fit(tmp_path, learning_rate=3.0)
-    document = own.folder.treat(own.unit.candidate, lambda: treat(own).to_json())
+    document = own.folder.networks.treat(own.unit.candidate, lambda: treat(own).to_json())
     actual = own.folder.actual(Unit(own.unit.candidate, 2))
     assert actual == Unit(Candidate.model_validate(document["candidate"]), 2)
     assert own.folder.actual(actual) == actual
-    assert own.folder.treat(actual.candidate, lambda: pytest.fail("it was looked at already"))["repairs"] == []
+    assert own.folder.networks.treat(actual.candidate, lambda: pytest.fail("it was looked at already"))["repairs"] == []

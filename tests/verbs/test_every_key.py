@@ -25,7 +25,7 @@ from luban.recipe.edit import changed
 from luban.recipe.forecast import Forecast
 from luban.recipe.optimisation import Optimisation
 from luban.recipe.recipe import Candidate, Recipe
-from luban.training import search
+from luban.training.candidates import asked
 from luban.training.fitting import fit_candidate
 from luban.verbs import encoding, proving, repairing
 from luban.verbs.preparing import Prepared, prepare
@@ -98,7 +98,7 @@ def answers(recipe: Recipe) -> Array:
 
 
 def candidates(recipe: Recipe) -> list[Candidate]:
-    return search.candidates(recipe.model, encoding.work(prepared(recipe)))
+    return asked(recipe.model, encoding.work(prepared(recipe)))
 
 
 def folds(recipe: Recipe) -> Array:

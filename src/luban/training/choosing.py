@@ -19,8 +19,9 @@ from luban.protocols import Form, Metric, Task
 from luban.recipe.recipe import Candidate, Recipe
 from luban.training import calibration, conformal, selection, threshold
 from luban.training.calibration import Calibration
+from luban.training.candidates import ENSEMBLE
 from luban.training.conformal import Conformal
-from luban.training.search import ENSEMBLE, Outcome
+from luban.training.search import Outcome
 from luban.training.unit import Training
 
 PIECES = "question-answering"

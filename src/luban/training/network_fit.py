@@ -70,7 +70,7 @@ class NetworkFit:
     @property
     def place(self) -> Path:
         """Where what it leaves on its way lies."""
-        return self.folder.network(self.unit)
+        return self.folder.networks.place(self.unit)
 
     @property
     def seed(self) -> int:
@@ -113,7 +113,7 @@ class NetworkFit:
                 smaller, reasons = halving.halved(sizes, candidate.model)
                 asked = asked.model_copy(update={"train": {**asked.train, **{k: getattr(smaller, k) for k in reasons}}})
 
-        return Choices.from_json(self.folder.decided(candidate, decide))
+        return Choices.from_json(self.folder.networks.decided(candidate, decide))
 
     def tell_choices(self) -> None:
         """Tells the history what was decided, and why."""
@@ -126,7 +126,7 @@ class NetworkFit:
         train, reasons = halving.halved(choices.train, self.unit.candidate.model)
         if self.choices() == choices:
             told = replace(choices, train=train, reasons={**choices.reasons, **reasons})
-            self.folder.decide_anew(self.unit.candidate, told.to_json())
+            self.folder.networks.decide_anew(self.unit.candidate, told.to_json())
             self.folder.tell({"unit": self.unit.name, "memory": reasons["batch_size"]})
 
     def good(self) -> Saved | None:

@@ -21,6 +21,8 @@ from luban.training.work_folder import WorkFolder
 
 Done = Callable[[Unit, float], None]
 """`done(unit, cpu_seconds)` is called as each unit ends."""
+Seconds = Callable[[Unit, Iterable[Unit]], float | None]
+"""`seconds(unit, waiting)`: how much time a unit may plan for, given those that wait; None for any."""
 GRACE = 10.0
 """Seconds that a worker has to keep what it has when the run is interrupted."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
@@ -41,6 +43,10 @@ def environment(threads: int) -> dict[str, str]:
     """The environment of a worker: that of this process, with so many threads and no more products than are of use."""
     # OpenMP's own default would start a thread a core in every worker; the search shares the cores itself.
     return {**KERNELS, **os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+
+
+def unlimited(unit: Unit, waiting: Iterable[Unit]) -> None:
+    """A unit takes what time it takes."""
 
 
 class Pool:
@@ -111,11 +117,10 @@ class Pool:
         units: Iterable[Unit],
         until: Deadline,
         done: Done,
-        seconds: Callable[[Unit, Iterable[Unit]], float | None] = lambda unit, waiting: None,
+        seconds: Seconds = unlimited,
     ) -> None:
         """Runs the units in their order, as many at once as there are workers, until all are done or the time is over.
 
-        seconds: `seconds(unit, waiting)`: how much time a unit may plan for, given those that wait; None for any.
         Units that are finished already are not run again. Work that is under way when the time ends is ended.
         """
         waiting = deque(unit for unit in units if not self.folder.finished(unit))

@@ -1,4 +1,6 @@
-"""The search: which candidates compete, their units of work in order, and what came of each. Choosing is elsewhere.
+"""The search: the units of work of each candidate in order, and what came of each candidate.
+
+Which ones compete is in `candidates`, and which of them answers in `choosing`.
 
 A candidate is finished when it has answered every fold and was fitted on all training rows, so a search that is cut
 short at any moment still has usable models: those that finished.
@@ -14,16 +16,12 @@ from typing import Any, Literal
 import numpy as np
 
 from luban.batch import PerRow, Ragged, joined
-from luban.core import registry
-from luban.core.console import Console
+from luban.core.console import Advance, Console
 from luban.core.deadline import Deadline
-from luban.core.errors import UsageError
-from luban.protocols import Entry, Form, Model, NetworkModel, Work
-from luban.recipe.recipe import Candidate, Models, Recipe
-from luban.training import several
-from luban.training.pool import Pool
-from luban.training.settings import settings
-from luban.training.unit import EVERYTHING, Training, Unit, by_gradient, sees_tensors
+from luban.protocols import Form
+from luban.recipe.recipe import Candidate, Recipe
+from luban.training.pool import Done, Pool, Seconds, unlimited
+from luban.training.unit import EVERYTHING, Training, Unit, by_gradient
 from luban.training.work_folder import WorkFolder
 from luban.training.worker import fit_unit
 
@@ -31,8 +29,6 @@ Race = Callable[[Mapping[int, PerRow], Collection[int]], Mapping[int, str]]
 """`race(outputs, waiting)`: which of the candidates that wait are left after the first held-out part, and why, given
 what they and others answered to it; all by their place.
 """
-AUTO = "auto"
-ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True)
@@ -49,91 +45,13 @@ class Outcome:
         return {**shown, "value": value, "status": self.status, "reason": self.reason}
 
 
-def candidates(models: Models, work: Work, baseline: str = "", *, tensor_work: Work | None = None) -> list[Candidate]:
-    """The candidates that a recipe asks for, in the order in which they are tried; the baseline first, if there is one.
-
-    tensor_work: the work as networks see it, where that differs.
-    Raises UsageError when a model that was named does not do this work, with its reason.
-    """
-    first = [Candidate(model=baseline)] if baseline else []
-    if models.candidates is not None:
-        return [*first, *(candidate for candidate in models.candidates if candidate not in first)]
-    # In the order in which a bundle keeps them, for seeds are derived from how a candidate is told.
-    given = {name: dict(sorted(own.items())) for name, own in models.settings().items()}
-    entries: list[Entry] = []
-    quickest: Entry | None = None
-    for place, name in enumerate(models.names):
-        if name == AUTO:
-            portfolio = _portfolio(work, tensor_work or work)
-            # Before models that were named, which may be slow: whatever becomes of these, something answers in time.
-            quickest = min(portfolio, key=lambda entry: entry.order, default=None)
-            entries += portfolio
-        elif name != ENSEMBLE:
-            entries.append(Entry(place - len(models.names), named(name, given.get(name, {}), work, tensor_work)))
-    ordered = [entry.candidate for entry in sorted(entries, key=lambda entry: (entry is not quickest, entry.order))]
-    if not ordered and AUTO in models.names:
-        raise _nobody(work, tensor_work or work)
-    if not ordered:
-        raise UsageError(
-            "'ensemble' weighs other models; name them too, or use auto.", where="--model", fix="--model auto"
-        )
-    # A model's settings in the recipe reach its candidates in the portfolio too.
-    told = [c.model_copy(update={"settings": {**c.settings, **given.get(c.model, {})}}) for c in ordered]
-    unique = {candidate.model_dump_json(): candidate for candidate in told}
-    return [*first, *(candidate for candidate in unique.values() if candidate not in first)]
-
-
-def named(name: str, given: dict[str, Any], work: Work, tensor_work: Work | None = None) -> Candidate:
-    """The candidate of a model that was asked for by name; its settings are checked here, before any work."""
-    model: Model | NetworkModel = registry.find("models", name)
-    work = (tensor_work or work) if sees_tensors(model) else work
-    known = name.lower().replace("_", "-")
-    if not several.able(model, work):
-        able = sorted(n for n in registry.names("models") if several.able(registry.find("models", n), work))
-        raise UsageError(
-            f"the model '{known}' does not do {work.task}.", where="--model", fix=f"choose from {', '.join(able)}"
-        )
-    reason = several.declines(model, work)
-    if reason is not None:
-        where, fix = "--model", "--model auto"
-        if "origin" in given:
-            where, fix = "--from", "leave --from out, or begin from a model of such columns; luban sample lists some"
-        raise UsageError(f"the model '{known}' is not used here: {reason}", where=where, fix=fix)
-    candidate = Candidate(model=known, settings=given)
-    settings(candidate)
-    return candidate
-
-
-def _portfolio(work: Work, tensor_work: Work) -> list[Entry]:
-    able = [registry.find("models", name) for name in registry.names("models")]
-    seen = [(model, tensor_work if sees_tensors(model) else work) for model in able]
-    return [
-        entry
-        for model, its in seen
-        if several.able(model, its) and several.declines(model, its) is None
-        # What a model sends in depends little on the kind of target; of several the first decides.
-        for entry in model.portfolio(several.works(its)[0])
-    ]
-
-
-def _nobody(work: Work, tensor_work: Work) -> UsageError:
-    """Why no model of the portfolio does this work: what the first that does its task says."""
-    for name in registry.names("models"):
-        model: Model | NetworkModel = registry.find("models", name)
-        its = tensor_work if sees_tensors(model) else work
-        reason = several.declines(model, its) if several.able(model, its) else None
-        if reason is not None:
-            return UsageError(f"no model does {work.task} here. {name}: {reason}", where="--model auto")
-    return UsageError(f"no model does {work.task} by itself.", where="--model auto", fix="name one: --model")
-
-
 def units(candidate: Candidate, training: Training, *, everything: bool) -> list[Unit]:
     """The fits of one candidate: each fold, then all training rows, then test rows too where the recipe says so."""
     parts = [*range(int(training.folds[0].max()) + 1), training.ships(candidate)]
     return [Unit(candidate, part) for part in dict.fromkeys([*parts, *([EVERYTHING] if everything else [])])]
 
 
-def allowed(until: Deadline, workers: int) -> Callable[[Unit, Iterable[Unit]], float | None]:
+def allowed(until: Deadline, workers: int) -> Seconds:
     """How much of the time each network may plan for: its share of what is left, if those that wait get as much."""
 
     def seconds(unit: Unit, waiting: Iterable[Unit]) -> float | None:
@@ -170,13 +88,7 @@ def search(
     gone: Mapping[int, str] = {}
     with console.progress("trying models", len(queue)) as advance:
         advance(done, "continues" if done else "")
-
-        def ended(unit: Unit, cpu_seconds: float) -> None:
-            nonlocal done
-            done = min(done + 1, len(queue))
-            failure = folder.failure(unit)
-            folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": failure})
-            advance(done, unit.candidate.label)
+        ended = _telling(folder, advance, done, len(queue))
 
         def run(some: Sequence[Unit], behind: Sequence[Unit], end: Deadline) -> None:
             share = allowed(end, pool.size)
@@ -199,6 +111,19 @@ def search(
         Outcome(candidate, "left", gone[place]) if place in gone else _outcome(folder, training, candidate, everything)
         for place, candidate in enumerate(asked)
     ]
+
+
+def _telling(folder: WorkFolder, advance: Advance, done: int, total: int) -> Done:
+    """What tells the history of each unit that ends, and how far all are. done: of them, those that were finished."""
+
+    def ended(unit: Unit, cpu_seconds: float) -> None:
+        nonlocal done
+        # A unit whose training was repaired behind its first mark is run once more.
+        done = min(done + 1, total)
+        folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": folder.failure(unit)})
+        advance(done, unit.candidate.label)
+
+    return ended
 
 
 def _waiting(
@@ -270,20 +195,11 @@ def run_each(
     pool: Pool,
     until: Deadline,
     console: Console,
-    seconds: Callable[[Unit, Iterable[Unit]], float | None] = lambda unit, waiting: None,
+    seconds: Seconds = unlimited,
 ) -> None:
-    """Fits the units by the workers, and tells the history of each. seconds: as the pool takes it."""
+    """Fits the units by the workers, and tells the history of each."""
     with console.progress(title, len(units)) as advance:
-        done = 0
-
-        def ended(unit: Unit, cpu_seconds: float) -> None:
-            nonlocal done
-            done += 1
-            failure = pool.folder.failure(unit)
-            pool.folder.tell({"unit": unit.name, "cpu_seconds": round(cpu_seconds, 3), "failed": failure})
-            advance(done, unit.candidate.label)
-
-        pool.run(units, until, ended, seconds)
+        pool.run(units, until, _telling(pool.folder, advance, 0, len(units)), seconds)
 
 
 def run_repeats(
@@ -307,7 +223,9 @@ def recorded(recipe: Recipe, finished: Sequence[Candidate], folder: WorkFolder, 
     the same ones in the same way; none, where only the baseline finished.
     """
     told = [
-        candidate.model_copy(update={"train": candidate.train | folder.learned(candidate, training.ships(candidate))})
+        candidate.model_copy(
+            update={"train": candidate.train | folder.networks.learned(candidate, training.ships(candidate))}
+        )
         for candidate in finished
     ]
     models = recipe.model.model_copy(update={"candidates": tuple(told)})

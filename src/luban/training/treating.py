@@ -133,17 +133,17 @@ def follow(
     Raises TrainingError where the loss is not finite and no edit cured it.
     """
     patient = trying.patient_of(fit, interrupted, train)
-    begun = fit.folder.followed(fit.unit.candidate)
+    begun = fit.folder.networks.followed(fit.unit.candidate)
     course = Treated(fit.unit.candidate, known=tuple(known)) if begun is None else Treated.from_json(begun)
     while True:
         looks = how != "off" and patient.metric is not None
         now = trying.trained_to(patient, course.candidate, Pause(None if looks else LAST, course.known))
         fresh = now.severe - set(course.known)
         if not looks or not fresh:
-            fit.folder.follow(fit.unit.candidate, course.and_found(now.findings).to_json())
+            fit.folder.networks.follow(fit.unit.candidate, course.and_found(now.findings).to_json())
             return fit.of(course.candidate), _trained(now)
         course = _treated_later(patient, course, now, fresh, how, ask)
-        fit.folder.follow(fit.unit.candidate, course.to_json())
+        fit.folder.networks.follow(fit.unit.candidate, course.to_json())
         if course.candidate == now.candidate and (now.trained is None or not now.trained.paused):
             return fit.of(course.candidate), _trained(now)
 

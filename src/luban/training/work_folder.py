@@ -5,7 +5,7 @@
       lock               held while a run is at work
       encoded/           the rows as numbers, memory-mapped
       units/             one finished unit a file: the outputs for held-out rows, or the fitted form
-      networks/          what was decided for the training of networks, and checkpoints of those under way
+      networks/          what trainings of networks leave (`networks_folder`)
       vectors/           what frozen bodies made of the rows
       history.jsonl      one line a finished unit
 
@@ -17,10 +17,10 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -31,27 +31,26 @@ from luban.core.errors import UsageError
 from luban.data import encoded
 from luban.evidence.fits import Remarks
 from luban.protocols import Form, Work
-from luban.recipe.recipe import Candidate, Train
-from luban.training.unit import OPEN, Repairing, Training, Unit, digest
+from luban.recipe.recipe import Train
+from luban.training.networks_folder import NetworksFolder
+from luban.training.unit import OPEN, Repairing, Training, Unit
 
 TENSORS = "tensors"
 """The folder within that of the encoded rows that holds them as tensors."""
 VECTORS = "vectors"
 """The folder for what frozen bodies made of the rows."""
-TREATED = "treated.json"
-"""The file that says what came of looking at a candidate's training."""
-FOLLOWED = "followed.json"
-"""The file that says what came of looking at it later on."""
 TRACKED = "tracked.json"
 """The file that says how far a tracker was told."""
 
 
+@final
 class WorkFolder:
-    """Reads and writes the folder of a run. Final."""
+    """Reads and writes the folder of a run. Final. networks: what trainings of networks leave there."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.units = path / "units"
+        self.networks = NetworksFolder(path / "networks")
 
     def claim(self, key: Mapping[str, Any], *, force: bool = False) -> bool:
         """Makes the folder this question's own. True when an earlier run left work here that continues.
@@ -149,6 +148,10 @@ class WorkFolder:
 
     # Units
 
+    def actual(self, unit: Unit) -> Unit:
+        """The unit that is fitted in the place of this one: of the repaired candidate, where there is one."""
+        return replace(unit, candidate=self.networks.actual(unit.candidate))
+
     def finished(self, unit: Unit) -> bool:
         unit = self.actual(unit)
         return any((self.units / f"{unit.name}{end}").exists() for end in (".npy", ".form", ".failed.json"))
@@ -189,107 +192,7 @@ class WorkFolder:
         path = self.units / f"{unit.name}.remarks.json"
         return Remarks.from_json(files.read_json(path)) if path.exists() else Remarks()
 
-    # Networks
-
-    def actual(self, unit: Unit) -> Unit:
-        """The unit that is fitted in the place of this one: of the repaired candidate, where there is one."""
-        candidate = unit.candidate
-        for read in (self.treated, self.followed):
-            document = read(candidate)
-            if document is not None:
-                candidate = Candidate.model_validate(document["candidate"])
-        return replace(unit, candidate=candidate)
-
-    def treated(self, candidate: Candidate) -> dict[str, Any] | None:
-        """What came of looking at the training of a candidate at its first mark; None where nobody looked yet, or it is
-        no network.
-        """
-        return self._document(candidate, TREATED)
-
-    def treat(self, candidate: Candidate, treat: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The same, found by whoever comes first, and then kept."""
-
-        def found() -> dict[str, Any]:
-            document = treat()
-            self._stands(candidate, document["candidate"])
-            return document
-
-        return self._once(self._networks(candidate) / TREATED, found)
-
-    def followed(self, candidate: Candidate) -> dict[str, Any] | None:
-        """What came so far of looking at a training behind its first mark. candidate: as it was from there on."""
-        return self._document(candidate, FOLLOWED)
-
-    def follow(self, candidate: Candidate, document: dict[str, Any]) -> None:
-        """Writes it down: whoever goes on, after a kill too, goes on from there."""
-        self._stands(candidate, document["candidate"])
-        files.write_json(self._networks(candidate) / FOLLOWED, document)
-
-    def _stands(self, candidate: Candidate, document: dict[str, Any]) -> None:
-        """The repaired one was looked at as it was tried: it is trained as it stands."""
-        actual = Candidate.model_validate(document)
-        if actual != candidate:
-            stands = {"candidate": document, "findings": [], "repairs": [], "not_run": []}
-            self._once(self._networks(actual) / TREATED, lambda: stands)
-
-    def _document(self, candidate: Candidate, name: str) -> dict[str, Any] | None:
-        path = self._networks(candidate) / name
-        return dict(files.read_json(path)) if path.exists() else None
-
-    def network(self, unit: Unit) -> Path:
-        """Where the training of a network keeps its checkpoints."""
-        return self._networks(unit.candidate) / f"{unit.repeat}-{unit.part}"
-
-    def decided(self, candidate: Candidate, decide: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """What was decided for the trainings of a candidate: once, by whoever comes first, and then kept."""
-        return self._once(self._networks(candidate) / "choices.json", decide)
-
-    def _once(self, path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            files.write_once(path, files.to_json(make()))
-        return dict(files.read_json(path))
-
-    def is_decided(self, candidate: Candidate) -> bool:
-        return (self._networks(candidate) / "choices.json").exists()
-
-    def became(self, unit: Unit, told: Mapping[str, Any]) -> None:
-        """Writes down what a training took in the end."""
-        self.network(unit).mkdir(parents=True, exist_ok=True)
-        files.write_json(self.network(unit) / "became.json", {"label": unit.candidate.label, **told})
-
-    def taken(self) -> list[dict[str, Any]]:
-        """What the trainings of each network were thought to take, and what the one that took most became."""
-        found = []
-        for path in sorted(self.path.glob("networks/*/choices.json")):
-            estimate = files.read_json(path).get("estimate")
-            told = [files.read_json(each) for each in path.parent.glob("*/became.json")]
-            if estimate is not None and told:
-                became = {key: max(each[key] for each in told) for key in sorted(told[0].keys() - {"label"})}
-                found.append({"label": told[0]["label"], "estimated": estimate, "became": became})
-        return found
-
-    def decide_anew(self, candidate: Candidate, choices: dict[str, Any]) -> None:
-        """Puts other choices in the place of those that turned out not to do."""
-        files.write_json(self._networks(candidate) / "choices.json", choices)
-
-    def ended(self, unit: Unit, told: Mapping[str, Any]) -> None:
-        """Writes down what time decided on the way of a training, by key of the recipe's `train`."""
-        files.write_json(self.network(unit) / "ended.json", dict(told))
-
-    def learned(self, candidate: Candidate, part: int) -> dict[str, Any]:
-        """What a network's training measured and chose, so that fitting it again does the same; {} for other models."""
-        path = self._networks(candidate) / "choices.json"
-        if not path.exists():
-            return {}
-        choices = files.read_json(path)
-        ended = self.network(Unit(candidate, part)) / "ended.json"
-        on_the_way = files.read_json(ended) if ended.exists() else {}
-        found = {key: choices["train"][key] for key in choices["reasons"]} | on_the_way
-        return dict(sorted(found.items()))
-
-    def _networks(self, candidate: Candidate) -> Path:
-        return self.path / "networks" / f"{candidate.model}-{digest(candidate)}"
+    # History
 
     def tell(self, line: Mapping[str, Any]) -> None:
         """Appends a line to the history."""

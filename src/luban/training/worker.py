@@ -106,7 +106,7 @@ def _trained(
     # Held until the end: to decide, to look and to train ask for the same rows.
     held = fit.rows()
     # Decided here, where it is known how much time there is.
-    fresh, estimate = not fit.folder.is_decided(fit.unit.candidate), fit.choices(seconds).estimate
+    fresh, estimate = not fit.folder.networks.is_decided(fit.unit.candidate), fit.choices(seconds).estimate
     if fresh and estimate is not None and estimate.matters:
         say(f"{fit.unit.candidate.label}: {estimate.told()}")
     fit = replace(fit, until=_until(fit, began, seconds))
@@ -125,10 +125,10 @@ def _trained(
             with _failing(fit.unit):
                 trained = train(fit, asked)
     del held
-    fit.folder.became(fit.unit, became)
+    fit.folder.networks.became(fit.unit, became)
     told = _on_the_way(fit, trained)
     if told:
-        fit.folder.ended(fit.unit, told)
+        fit.folder.networks.ended(fit.unit, told)
     return fit.unit, trained.form
 
 
@@ -194,7 +194,7 @@ def _treated(first: NetworkFit, interrupted: Callable[[], bool], train: Trainer,
     def treat() -> dict[str, Any]:
         return treating.treat(first, interrupted, how=first.training.repair, ask=ask, train=train).to_json()
 
-    return treating.Treated.from_json(first.folder.treat(first.unit.candidate, treat))
+    return treating.Treated.from_json(first.folder.networks.treat(first.unit.candidate, treat))
 
 
 def main(path: str, name: str, seed_text: str, threads_text: str, together_text: str) -> None:

@@ -16,7 +16,7 @@ from luban.data.loader import sampled
 from luban.data.values import floats
 from luban.protocols import Form
 from luban.recipe.recipe import Candidate
-from luban.training import clusters, search
+from luban.training import candidates, clusters, search
 from luban.training.pool import Pool
 from luban.training.unit import WHOLE, Training, Unit
 from luban.training.work_folder import WorkFolder
@@ -34,7 +34,7 @@ def make(
 ) -> writing.Made:
     """The model of a task without a target, and what was seen of it."""
     tensor_work = None if training.tensors is None else training.tensors[1]
-    asked = search.candidates(prepared.recipe.model, training.work, tensor_work=tensor_work)
+    asked = candidates.asked(prepared.recipe.model, training.work, tensor_work=tensor_work)
     units = [Unit(candidate, WHOLE) for candidate in asked]
     search.run_each("trying models", units, pool, until, console)
     ended_well = [unit for unit in units if folder.finished(unit) and not folder.failure(unit)]

@@ -97,10 +97,11 @@ def make(
     of_data, of_answers = judging.found_with(examined.findings, repaired, made.judged)
     _tell_findings((*of_answers, *made.findings), console)
     _tell_repairs(made.repairs, console)
+    taken = folder.networks.taken()
     evidence = {
         **_found(examined, made, (*of_data, *of_answers, *made.findings)),
         "profile": {**profile(dataset, prepared.given_schema or prepared.schema), "dropped": dict(prepared.dropped)},
-        "footprint": {**meter.to_json(), **({"trainings": folder.taken()} if folder.taken() else {})},
+        "footprint": {**meter.to_json(), **({"trainings": taken} if taken else {})},
         "run": {"key": dict(key), "limits": allowed.to_json()},
         **({"origin": dict(begun)} if begun else {}),
     }

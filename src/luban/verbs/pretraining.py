@@ -19,7 +19,7 @@ from luban.data.dataset import Dataset
 from luban.protocols import Modelling
 from luban.recipe.recipe import Candidate, Recipe
 from luban.runtime import layouts
-from luban.training import chatting, packing, search, sizing
+from luban.training import candidates, chatting, packing, search, sizing
 from luban.training.pool import Pool
 from luban.training.unit import WHOLE, Training, Unit
 from luban.training.work_folder import WorkFolder
@@ -268,7 +268,7 @@ def _asked(
     seconds: the wall time of the run, or None without a limit.
     """
     tensor_work = None if training.tensors is None else training.tensors[1]
-    asked = search.candidates(prepared.recipe.model, training.work, tensor_work=tensor_work)
+    asked = candidates.asked(prepared.recipe.model, training.work, tensor_work=tensor_work)
     if len(asked) != 1:
         raise UsageError(
             f"one language model is trained at a time, and {len(asked)} were named.",

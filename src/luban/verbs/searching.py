@@ -18,7 +18,7 @@ from luban.evidence.finding import Finding
 from luban.protocols import Form
 from luban.recipe.edit import changed
 from luban.recipe.recipe import Candidate, Recipe
-from luban.training import racing, search, sizing
+from luban.training import candidates, racing, search, sizing
 from luban.training.choosing import Chosen, HeldOut, choose
 from luban.training.pool import Pool
 from luban.training.search import Outcome, Race
@@ -149,7 +149,8 @@ def _race(ground: Ground, recipe: Recipe, asked: Sequence[Candidate]) -> Race | 
     and a recipe that a run recorded gives the same bundle again.
     """
     training, task = ground.training, ground.prepared.task
-    if recipe.model.candidates is not None or search.AUTO not in recipe.model.names or not racing.possible(training):
+    named = recipe.model.candidates is not None or candidates.AUTO not in recipe.model.names
+    if named or not racing.possible(training):
         return None
     rows = HeldOut.of(training, np.flatnonzero(training.folds[0] == 0), measuring.groups_of(ground.prepared))
     course = racing.Course(

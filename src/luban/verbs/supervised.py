@@ -11,7 +11,7 @@ from luban.evidence.measurement import Measurement
 from luban.protocols import Encoder, Form, State
 from luban.recipe.recipe import Candidate
 from luban.runtime import layouts
-from luban.training import question, search, simplest
+from luban.training import candidates, question, search, simplest
 from luban.training.limits import Limits
 from luban.training.unit import by_gradient
 from luban.verbs import drift, exporting, measuring, mending, searching, shuffling, stating, trainings, writing
@@ -81,7 +81,7 @@ def _asked(ground: Ground, simple: str, allowed: Limits) -> list[Candidate]:
     """The candidates, the baseline first, each in a size for the rows and the time."""
     training = ground.training
     tensor_work = None if training.tensors is None else training.tensors[1]
-    asked = search.candidates(ground.prepared.recipe.model, training.work, simple, tensor_work=tensor_work)
+    asked = candidates.asked(ground.prepared.recipe.model, training.work, simple, tensor_work=tensor_work)
     asked = [searching.in_size(ground, candidate, allowed.seconds) for candidate in asked]
     if allowed.workers > 1 and not any(map(by_gradient, asked)):
         ground.console.say(

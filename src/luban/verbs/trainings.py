@@ -27,11 +27,11 @@ def looked(folder: WorkFolder, asked: Sequence[Candidate], chosen: Sequence[Cand
     repairs: list[Repair] = []
     not_run: dict[str, str] = {}
     for candidate in filter(by_gradient, asked):
-        document = folder.treated(candidate)
+        document = folder.networks.treated(candidate)
         if document is None:
             continue
         treated = Treated.from_json(document)
-        later = folder.followed(treated.candidate)
+        later = folder.networks.followed(treated.candidate)
         if later is not None:
             followed = Treated.from_json(later)
             both = treated.and_found(followed.findings)
