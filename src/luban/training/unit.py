@@ -83,6 +83,11 @@ class Training:
         return "tensors" if self.tensors is not None and sees else "matrix"
 
     @property
+    def tensor_work(self) -> Work | None:
+        """The work as networks see it; None where they see the matrix."""
+        return None if self.tensors is None else self.tensors[1]
+
+    @property
     def one_part(self) -> bool:
         """Whether one part of the training rows is held out, and not each part in turn."""
         return bool((self.folds[0] == -1).any()) and int(self.folds[0].max()) == 0

@@ -33,8 +33,7 @@ def make(
     prepared: Prepared, training: Training, folder: WorkFolder, pool: Pool, until: Deadline, console: Console
 ) -> writing.Made:
     """The model of a task without a target, and what was seen of it."""
-    tensor_work = None if training.tensors is None else training.tensors[1]
-    asked = candidates.asked(prepared.recipe.model, training.work, tensor_work=tensor_work)
+    asked = candidates.asked(prepared.recipe.model, training.work, tensor_work=training.tensor_work)
     units = [Unit(candidate, WHOLE) for candidate in asked]
     search.run_each("trying models", units, pool, until, console)
     ended_well = [unit for unit in units if folder.finished(unit) and not folder.failure(unit)]
@@ -64,11 +63,7 @@ def make(
             "metric": prepared.task.compared_by,
             "measurements": [],
             "candidates": [_line(candidate, scores[candidate.label], clustering) for candidate in finished],
-            "chosen": {
-                "label": best.label,
-                "members": [{"label": best.label, "weight": 1.0}],
-                "reason": "the clearest clusters by silhouette" if clustering else alone,
-            },
+            "chosen": stating.only(best, "the clearest clusters by silhouette" if clustering else alone),
             **(_clusters(prepared, training, form, best) if clustering else _scores(seen, form)),
         },
         unfinished=[_unfinished(unit, folder) for unit in units if unit.candidate.label not in forms],

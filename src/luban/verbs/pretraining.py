@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import polars as pl
-
-from luban.batch import ragged
 from luban.core.console import Console
 from luban.core.deadline import Deadline
-from luban.core.errors import DataError, ResourceError, TrainingError, UsageError
-from luban.data import chats, loader
+from luban.core.errors import ResourceError, TrainingError, UsageError
 from luban.data.dataset import Dataset
-from luban.protocols import Modelling
+from luban.evidence.measurement import Measurement
 from luban.recipe.recipe import Candidate, Recipe
 from luban.runtime import layouts
-from luban.training import candidates, chatting, packing, search, sizing
+from luban.training import candidates, packing, search, sizing
 from luban.training.pool import Pool
 from luban.training.unit import WHOLE, Training, Unit
 from luban.training.work_folder import WorkFolder
 from luban.training.worker import fit_unit
-from luban.verbs import (
-    drift,
-    encoding,
-    ending,
-    exporting,
-    forgetting,
-    measuring,
-    standing,
-    stating,
-    trainings,
-    writing,
-)
+from luban.verbs import corpus, drift, ending, exporting, forgetting, measuring, standing, stating, trainings, writing
 from luban.verbs.preparing import Prepared
 
 FILLS = "masked-lm"
@@ -64,8 +48,7 @@ def make(
     known what follows. remember: raw texts that one for chats should not forget; None for its own.
     look_until: when it is too late to look at what was forgotten.
     """
-    _refuse_empty(prepared)
-    _refuse_silent(prepared, training)
+    corpus.refuse(prepared, training)
     simple, asked = _asked(prepared, training, folder, console, seconds)
     reader = None if simple == asked else _reader(prepared, training, simple)
     ground = standing.Ground(prepared, training, folder, simple, reader, remember)
@@ -141,33 +124,25 @@ def _made(ground: standing.Ground, learned: _Learned, look_until: Deadline, cons
         forgotten = forgetting.after(
             ground.reader, form, kept, look_until, model=own.label, rate=_rate(recipe), seed=seed
         )
-    target = sizes(prepared.task, texts(prepared))
+    target = corpus.sizes(prepared)
     measurements = measuring.figures(
         prepared.task, prepared.recipe.train.metric, target, answers, beside, "test",
         groups=standing.groups_of(prepared), seed=seed,
     )  # fmt: skip
-    told = standing.counted_beside(ground, target, answering, answers)
+    counted = standing.counted_beside(ground, target, answering, answers)
     exported = exporting.export(form, training.seen_by(answering))
     looked = trainings.looked(folder, learned.looked, [own])
+    evaluation = {
+        **_evaluation(prepared, own, learned.reason, (*measurements, *forgotten.measurements), counted),
+        "corpus": corpus.told(prepared, training, answering, int(target.sum())),
+    }
     return writing.Made(
         recipe=recipe,
         encoder=prepared.encoder(training.view(answering)).state(),
         form=form,
         runtime=exported.data,
         facts={"task": prepared.task.name, "target": None, "classes": []},
-        evaluation={
-            **stating.question(prepared),
-            "metric": prepared.recipe.train.metric or prepared.task.compared_by,
-            "measurements": [each.to_json() for each in (*measurements, *forgotten.measurements)],
-            "candidates": [_line(own), *([] if told is None else [told.line()])],
-            "chosen": {
-                "label": own.label,
-                "members": [{"label": own.label, "weight": 1.0}],
-                "reason": learned.reason if told is None else f"{learned.reason}; {told.reason}",
-            },
-            **({} if told is None else {"beside": [told.figure.to_json()]}),
-            "corpus": _corpus(prepared, training, answering, target),
-        },
+        evaluation=evaluation,
         unfinished=learned.late,
         evidence={
             "runtime": exported.to_json(),
@@ -181,46 +156,30 @@ def _made(ground: standing.Ground, learned: _Learned, look_until: Deadline, cons
     )
 
 
-def _refuse_empty(prepared: Prepared) -> None:
-    """Raises DataError where no document that trains has a word, or none of those that are held out."""
-    (column,) = prepared.schema.inputs
-    for what, rows in (("to learn from", prepared.division.train), ("that are held out", prepared.division.test)):
-        some = loader.take(prepared.frame, rows, [column.name]).get_column(column.name).cast(pl.String)
-        if not (some.fill_null("").str.strip_chars().str.len_chars() > 0).any():
-            raise DataError(
-                f"all texts {what} are empty.",
-                where=f"{prepared.dataset.where}, column '{column.name}'",
-                fix="give documents with words in them",
-            )
+def _evaluation(
+    prepared: Prepared,
+    own: Candidate,
+    reason: str,
+    measurements: Sequence[Measurement],
+    counted: standing.Counted | None,
+) -> dict[str, Any]:
+    """What was asked, decided and measured, as the evidence states it. own: what answers, and the reason.
 
-
-def _refuse_silent(prepared: Prepared, training: Training) -> None:
-    """Raises DataError for a chat of which no answer is left once it is cut to what the model reads."""
-    if not chats.asks(prepared.task.name) or training.tensors is None:
-        return
-    seen = training.seen_by(Candidate(model=prepared.task.baseline))
-    silent = np.flatnonzero(chatting.said(seen.batch, seen.work) == 0)
-    if len(silent):
-        ((_, shape),) = seen.work.shapes.items()
-        most = shape.longest // 2
-        raise DataError(
-            f"its prompt fills the {most:,} tokens that are read of a chat, so no answer is left.",
-            where=f"{prepared.dataset.where}, row {encoding.rows_of(prepared)[silent[0]]}",
-            fix="shorten the prompt; --set features.longest=N reads more, up to the context of the model",
-        )
-
-
-def texts(prepared: Prepared) -> pl.Series:
-    """The texts of the documents that are held out."""
-    (column,) = prepared.schema.inputs
-    frame = loader.take(prepared.frame, encoding.test_rows(prepared), [column.name])
-    return frame.get_column(column.name)
-
-
-def sizes(task: Any, documents: pl.Series) -> Any:
-    """(rows,) the bytes of each text, as the task counts them."""
-    assert isinstance(task, Modelling), "texts are learned"
-    return task.sizes(documents)
+    counted: what counts of the same tokens say beside it, where they were asked.
+    """
+    document = {
+        **stating.question(prepared),
+        "metric": prepared.recipe.train.metric or prepared.task.compared_by,
+        "measurements": [each.to_json() for each in measurements],
+    }
+    if counted is None:
+        return {**document, "candidates": [_line(own)], "chosen": stating.only(own, reason)}
+    return {
+        **document,
+        "candidates": [_line(own), counted.line()],
+        "chosen": stating.only(own, f"{reason}; {counted.reason}"),
+        "beside": [counted.figure.to_json()],
+    }
 
 
 def _foretold(
@@ -267,8 +226,7 @@ def _asked(
 
     seconds: the wall time of the run, or None without a limit.
     """
-    tensor_work = None if training.tensors is None else training.tensors[1]
-    asked = candidates.asked(prepared.recipe.model, training.work, tensor_work=tensor_work)
+    asked = candidates.asked(prepared.recipe.model, training.work, tensor_work=training.tensor_work)
     if len(asked) != 1:
         raise UsageError(
             f"one language model is trained at a time, and {len(asked)} were named.",
@@ -317,19 +275,4 @@ def _line(candidate: Candidate) -> dict[str, Any]:
         "value": None,
         "status": "finished",
         "reason": "learned all training documents",
-    }
-
-
-def _corpus(prepared: Prepared, training: Training, asked: Candidate, target: Any) -> Mapping[str, Any]:
-    """How much text there is: tokens of the training and of the test documents, and bytes of the latter."""
-    seen = training.seen_by(asked)
-    ((_, rows),) = seen.batch.inputs.parts.items()  # type: ignore[union-attr]
-    ((_, shape),) = seen.work.shapes.items()
-    lengths = ragged(rows).lengths
-    tested = int(lengths[training.test].sum())
-    return {
-        "vocabulary": int(shape.size[0]),
-        "train_tokens": int(lengths.sum()) - tested,
-        "test_tokens": tested,
-        "test_bytes": int(target.sum()),
     }

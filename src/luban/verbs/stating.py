@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from luban.recipe.recipe import Candidate
 from luban.training.choosing import Chosen
 from luban.verbs import encoding
 from luban.verbs.measuring import Tested
@@ -36,6 +37,11 @@ def question(prepared: Prepared) -> dict[str, Any]:
 def named(targets: tuple[str, ...]) -> str | list[str] | None:
     """The column that is predicted, or the list of several."""
     return list(targets) if len(targets) > 1 else next(iter(targets), None)
+
+
+def only(candidate: Candidate, reason: str) -> dict[str, Any]:
+    """That one candidate answers, as the evidence states what was chosen. reason: why it is that one."""
+    return {"label": candidate.label, "members": [{"label": candidate.label, "weight": 1.0}], "reason": reason}
 
 
 def decided(chosen: Chosen, tested: Tested) -> dict[str, Any]:

@@ -79,9 +79,8 @@ def make(ground: Ground, allowed: Limits, ask: mending.Ask | None) -> writing.Ma
 
 def _asked(ground: Ground, simple: str, allowed: Limits) -> list[Candidate]:
     """The candidates, the baseline first, each in a size for the rows and the time."""
-    training = ground.training
-    tensor_work = None if training.tensors is None else training.tensors[1]
-    asked = candidates.asked(ground.prepared.recipe.model, training.work, simple, tensor_work=tensor_work)
+    models, training = ground.prepared.recipe.model, ground.training
+    asked = candidates.asked(models, training.work, simple, tensor_work=training.tensor_work)
     asked = [searching.in_size(ground, candidate, allowed.seconds) for candidate in asked]
     if allowed.workers > 1 and not any(map(by_gradient, asked)):
         ground.console.say(
