@@ -2,7 +2,7 @@
 
 A family is a folder of this package (`models`, `metrics`, ...). A plugin is a file or folder in it, and its
 name is that file's name with hyphens. The file defines one object named for the family in the singular:
-`models/svm.py` defines `model`, `metrics/accuracy.py` defines `metric`. Packages of other people add to a
+`models/knn.py` defines `model`, `metrics/accuracy.py` defines `metric`. Packages of other people add to a
 family by an entry point in the group `luban.<family>`, looked up only when a name is not found at home.
 """
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
@@ -21,8 +21,8 @@ from luban.batch import Array, Inputs, PerRow, Ragged, Tensors, joined
 from luban.core import registry
 from luban.core.errors import BundleError
 from luban.core.lazy import require
-from luban.forms import _kept, _links
-from luban.forms._checked import LARGEST, MOST_INPUTS, MOST_OUTPUTS, Checked
+from luban.forms import _kept, _links, _works
+from luban.forms._checked import LARGEST, Checked
 from luban.protocols import Builder, NetworkModel, Shape, State, Work
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ INSIDE = 16
 MOST_ROWS = 1_024
 LARGE = 64 << 20
 """Bytes of weights above which the module has the form's own, and no copy of them."""
-_KINDS = {"vector": (1,), "tokens": (1,), "words": (2, 5), "image": (3,), "sequence": (1,)}
-"""The kinds of shapes, and how many numbers give the size of each."""
 _DRAWN = {f"{how}{what}_" for how in ("", "kaiming_", "xavier_", "trunc_") for what in ("normal", "uniform")}
 """What torch calls the functions that fill a tensor at random."""
 
@@ -192,7 +190,7 @@ class Network:
         checked.end()
         if not isinstance(model, str) or not isinstance(settings, dict):
             raise checked.fail("it does not name its architecture")
-        asked = _work(checked, work)
+        asked = _works.read(checked, work)
         if not _links.fits(link, asked.outputs):
             raise checked.fail(f"the link '{link}' does not follow {asked.outputs} outputs")
         _check_weights(checked, model, settings, asked, weights)
@@ -260,47 +258,6 @@ def _pieces(order: Array, lengths: Array | None, cells: int) -> list[Array]:
         return [order[first : first + size] for first in range(0, len(order), size)]
     found = collate.pieces(order, lengths, CELLS // cells)
     return [piece[first : first + MOST_ROWS] for piece in found for first in range(0, len(piece), MOST_ROWS)]
-
-
-def _work(checked: Checked, document: Any) -> Work:
-    """The work that a state names. What builds a module is checked number by number."""
-    try:
-        shapes = {str(name): _shape(checked, shape) for name, shape in document["shapes"].items()}
-        quantiles = tuple(document.get("quantiles", ()))
-        targets = tuple((task, outputs) for task, outputs in document.get("targets", ()))
-        work = replace(Work(**{**document, "quantiles": quantiles, "shapes": {}, "targets": targets}), shapes=shapes)
-        numbers = (work.outputs, work.rows, work.width, work.season, work.window, *(outputs for _, outputs in targets))
-        words = (work.task, work.loss, work.class_weight, *(task for task, _ in targets))
-    except (TypeError, KeyError, AttributeError):
-        raise checked.fail("what it was asked to do is not told as luban tells it") from None
-    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers) or not shapes:
-        raise checked.fail("what it was asked to do has no sizes")
-    if not 1 <= work.outputs <= MOST_OUTPUTS or work.width > MOST_INPUTS or not isinstance(work.sparse, bool):
-        raise checked.fail(f"it has {work.outputs} outputs of {work.width} inputs")
-    if not all(isinstance(word, str) for word in words):
-        raise checked.fail("what it was asked to do is not told in words")
-    if not all(isinstance(share, float) and 0 < share < 1 for share in work.quantiles):
-        raise checked.fail("its quantiles are no shares")
-    return work
-
-
-def _shape(checked: Checked, document: Mapping[str, Any]) -> Shape:
-    shape = Shape(
-        kind=document["kind"],
-        size=tuple(document["size"]),
-        longest=document["longest"],
-        center=tuple(document["center"]),
-        spread=tuple(document["spread"]),
-    )
-    sizes = (*shape.size, shape.longest)
-    if set(document) != set(vars(shape)) or shape.kind not in _KINDS or len(shape.size) not in _KINDS[shape.kind]:
-        raise checked.fail("a tensor has a shape that luban does not know")
-    if not all(isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= MOST_INPUTS for n in sizes):
-        raise checked.fail(f"a tensor has the shape {sizes}")
-    channels = (*shape.center, *shape.spread)
-    if not all(isinstance(n, float | int) and np.isfinite(n) and abs(n) <= LARGEST for n in channels):
-        raise checked.fail("a tensor is standardised by what is no number")
-    return shape
 
 
 def _check_weights(checked: Checked, model: str, settings: Any, work: Work, weights: Mapping[str, Array]) -> None:

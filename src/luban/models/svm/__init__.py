@@ -1,7 +1,6 @@
 """Support vector machines: the widest margin between classes, or a tube around values.
 
-Probabilities are made of the decisions of fits that did not see the row (Platt, 1999), by factors only, so that the
-likelier class is the machine's own answer always. Beyond `MOST_EXACT` rows the kernel is approximated by its values at
+Probabilities are made of decisions in `probabilities`. Beyond `MOST_EXACT` rows the kernel is approximated by its values at
 some rows (Nystroem; Williams and Seeger, 2001), and the weights are those of a linear machine on them.
 """
 
@@ -19,6 +18,7 @@ from luban.batch import Array, Batch, Inputs, matrix
 from luban.core import registry
 from luban.core.seed import derive
 from luban.models import _answering
+from luban.models.svm import probabilities
 from luban.protocols import Entry, Form, Work
 from luban.recipe.recipe import Candidate, Section
 
@@ -26,8 +26,6 @@ MOST_EXACT = 20_000
 """Rows up to which the exact machine is fitted; its time grows with their square and more."""
 LANDMARKS = 400
 """Rows at which the kernel is evaluated beyond that."""
-FOLDS = 3
-"""Parts whose decisions teach the probabilities."""
 
 
 class Settings(Section):
@@ -88,15 +86,21 @@ def _classify(
     if len(codes) > MOST_EXACT:
         return _approximate(dense, codes, classes, weight, settings, gamma, seed)
 
-    def machine(rows: Array) -> Form:
+    def machine(rows: Array) -> Any:
         return _machine(dense[rows], codes[rows], classes, None if weight is None else weight[rows], settings, gamma)
 
-    held_out = _held_out(machine, dense, codes, classes, seed)
+    def decide(seen: Array, asked: Array) -> Array:
+        return np.asarray(machine(seen).decisions(dense[asked]))
+
+    decisions = 1 if classes == 2 else classes * (classes - 1) // 2
+    held_out = probabilities.held_out(decide, codes, classes, decisions, seed)
     form: Any = machine(np.arange(len(codes)))
     if classes == 2:
-        factor = _factor(held_out, codes)
+        factor = probabilities.sigmoid_factor(held_out, codes)
         return _kernel(form.support, form.coefficients * factor, form.bias * factor, gamma, "binary")
-    return _kernel(form.support, form.coefficients, form.bias, gamma, "votes", _vote_weights(held_out, codes))
+    return _kernel(
+        form.support, form.coefficients, form.bias, gamma, "votes", probabilities.vote_weights(held_out, codes)
+    )
 
 
 def _machine(inputs: Array, codes: Array, classes: int, weight: Array | None, settings: Settings, gamma: float) -> Any:
@@ -123,52 +127,6 @@ def _pairs(machine: Any, classes: int) -> Array:
     return coefficients
 
 
-def _held_out(machine: Callable[[Array], Any], inputs: Array, codes: Array, classes: int, seed: int) -> Array:
-    """(rows, sums) the decision about each row by a machine that did not see it; NaN where a part lacks a class."""
-    fold = _answering.folds(codes, FOLDS, derive(seed, "decisions"))
-    decisions = np.full((len(codes), 1 if classes == 2 else classes * (classes - 1) // 2), np.nan)
-    for part in range(FOLDS):
-        seen = np.flatnonzero(fold != part)
-        if len(np.unique(codes[seen])) == classes and (fold == part).any():
-            decisions[fold == part] = machine(seen).decisions(inputs[fold == part])
-    return decisions
-
-
-def _factor(decisions: Array, codes: Array) -> float:
-    """The factor that makes sigmoid(factor * decision) the likeliest for what the rows turned out to be."""
-    from scipy.optimize import minimize_scalar
-
-    known = np.isfinite(decisions[:, 0])
-    if not known.any():
-        return 1.0
-    signed = np.where(codes[known] == 1, decisions[known, 0], -decisions[known, 0])
-
-    def loss(logarithm: float) -> float:
-        return float(np.logaddexp(0.0, -np.exp(logarithm) * signed).mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 4.0), method="bounded").x))
-
-
-def _vote_weights(decisions: Array, codes: Array) -> tuple[float, float]:
-    """How much votes and summed decisions count, so that the probabilities are the likeliest."""
-    from scipy.optimize import minimize
-
-    from luban.forms.kernel import voted
-
-    known = np.isfinite(decisions).all(axis=1)
-    if not known.any():
-        return 1.0, 1.0
-    there, truth = decisions[known], codes[known]
-
-    def loss(logarithms: Array) -> float:
-        weights = float(np.exp(logarithms[0])), float(np.exp(logarithms[1]))
-        said = voted(there, weights)[np.arange(len(truth)), truth]
-        return float(-np.log(np.maximum(said, 1e-12)).mean())
-
-    found = minimize(loss, np.zeros(2), method="Nelder-Mead", bounds=[(-4.0, 4.0)] * 2, options={"maxiter": 80})
-    return float(np.exp(found.x[0])), float(np.exp(found.x[1]))
-
-
 def _straight(inputs: Inputs, codes: Array, classes: int, weight: Array | None, settings: Settings, seed: int) -> Form:
     """The linear machine, one class against the rest; its sums are scaled so that their link gives probabilities."""
     from sklearn.svm import LinearSVC
@@ -181,35 +139,18 @@ def _straight(inputs: Inputs, codes: Array, classes: int, weight: Array | None, 
             )
         return estimator.coef_.T.astype(np.float64), estimator.intercept_.astype(np.float64)
 
-    fold = _answering.folds(codes, FOLDS, derive(seed, "decisions"))
-    sums = np.full((len(codes), 1 if classes == 2 else classes), np.nan)
-    for part in range(FOLDS):
-        seen, asked = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
-        if len(asked) and len(np.unique(codes[seen])) == classes:
-            weights, bias = machine(seen)
-            sums[asked] = np.asarray(inputs[asked] @ weights) + bias
-    factor = _factor(sums, codes) if classes == 2 else _softmax_factor(sums, codes)
+    def decide(seen: Array, asked: Array) -> Array:
+        weights, bias = machine(seen)
+        return np.asarray(inputs[asked] @ weights) + bias
+
+    sums = probabilities.held_out(decide, codes, classes, 1 if classes == 2 else classes, seed)
+    of_sums = probabilities.sigmoid_factor if classes == 2 else probabilities.softmax_factor
+    factor = of_sums(sums, codes)
     weights, bias = machine(np.arange(len(codes)))
     form: Form = registry.find("forms", "affine")(
         weights * factor, bias * factor, "binary" if classes == 2 else "softmax"
     )
     return form
-
-
-def _softmax_factor(sums: Array, codes: Array) -> float:
-    from scipy.optimize import minimize_scalar
-    from scipy.special import logsumexp
-
-    known = np.isfinite(sums).all(axis=1)
-    if not known.any():
-        return 1.0
-    there, truth = sums[known], codes[known]
-
-    def loss(logarithm: float) -> float:
-        scaled = there * np.exp(logarithm)
-        return float((logsumexp(scaled, axis=1) - scaled[np.arange(len(truth)), truth]).mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 4.0), method="bounded").x))
 
 
 def _approximate(
