@@ -63,8 +63,9 @@ class Hdbscan:
 
 
 def _reach(points: Array, labels: Array, clusters: int) -> Array:
-    """(clusters,) the largest distance of a row of the cluster to its nearest fellow: so far a new one still "
-    "belongs."""
+    """(clusters,) the largest distance of a row of the cluster to its nearest fellow: so far a new one
+    still belongs.
+    """
     from sklearn.neighbors import NearestNeighbors
 
     reach = np.zeros(clusters)

@@ -10,8 +10,9 @@ changes nothing of the training.
             w.step(loss, inputs, targets)
 
 Beginning a watch is here. `loop` is the training as it goes by, and what `w` is; `beginning` what the first batches
-say; `order` whether batches come again; `replicas` whether processes drift apart; `findings` what was found, and how it
-is told. What a condition is lies in `conditions/`; what they read, the trace, grows here.
+say; `gradients` what they are before a step; `order` whether batches come again; `replicas` whether processes drift
+apart; `findings` what was found, and how it is told. What a condition is lies in `conditions/`; what they read, the
+trace, grows here.
 """
 
 from __future__ import annotations

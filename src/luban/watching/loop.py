@@ -13,7 +13,7 @@ from luban.core.files import write_json
 from luban.evidence.finding import Finding
 from luban.evidence.trace import Check, Told, Trace
 from luban.training.signals import TIMED, Recorder, now
-from luban.watching import replicas
+from luban.watching import gradients, replicas
 from luban.watching.beginning import BATCHES, Beginning
 from luban.watching.findings import Findings, not_finite
 from luban.watching.order import Order
@@ -26,8 +26,6 @@ EARLY = (0, 4, 9)
 """Steps after which the conditions look; later ones lie half as far away again."""
 EACH = 2
 """Checks on held-out rows after each of which the conditions look; after later ones when it is time."""
-FEW = 256
-"""Numbers of a gradient that are read one by one; more are added up first."""
 
 
 @final
@@ -188,7 +186,7 @@ class Watch:
         if not self._armed or self._begun is not None:
             return
         if self._leftover is None and model.training:
-            self._leftover = self._norm()
+            self._leftover = gradients.norm(self._optimizers)
         self._begun = self._recorder.observer.start()
         # Only now, and only for this pass: what is called after every pass costs a small step a hundredth.
         self._last = model.register_forward_hook(self._answered, always_call=True)
@@ -209,7 +207,7 @@ class Watch:
         """
         if self._leftover is not None and not self._late:
             self._late = True
-            self._leftover = self._norm()
+            self._leftover = gradients.norm(self._optimizers)
 
     def _stepping(self, optimizer: Optimizer, arguments: Any, named: Any) -> Any:
         """As `optimizer.step` is called. With a closure, the gradients come in it: it is looked at behind it."""
@@ -228,16 +226,13 @@ class Watch:
     def _before_step(self, optimizer: Optimizer) -> None:
         """Before the optimiser changes the weights."""
         self._stepped = True
-        if _left(getattr(optimizer, "found_inf", None)):
-            # Mixed precision skips this step, within an optimiser that knows of it.
+        if gradients.skipped(optimizer):
             return
         if self._recorder.watching(self.trace.steps) and not self._before:
             self._before = True
             self._recorder.before()
-            # Such an optimiser takes the scale away itself.
-            self._gradient = self._norm() / (_left(getattr(optimizer, "grad_scale", None)) or 1.0)
-        last = next((p for p in reversed(optimizer.param_groups[-1]["params"]) if p.grad is not None), None)
-        if last is not None and self._bad is None and not math.isfinite(_sum(last.grad)):
+            self._gradient = gradients.norm(self._optimizers) / gradients.scale(optimizer)
+        if self._bad is None and not gradients.finite(optimizer):
             from luban.training import asking
 
             with self._aside():
@@ -251,14 +246,6 @@ class Watch:
             yield
         finally:
             self._asking = False
-
-    def _norm(self) -> float:
-        """The norm of the gradients that the optimisers hold; nobody sets those of other parameters to zero."""
-        from luban.training import program
-
-        return program.gradient_norm(
-            p for one in self._optimizers for group in one.param_groups for p in group["params"]
-        )
 
     # What is made of it.
 
@@ -298,15 +285,3 @@ class Watch:
     def report(self) -> str:
         """What was found, in words; and which conditions could not look."""
         return self._findings.report(self.trace.steps)
-
-
-def _sum(gradient: Tensor) -> float:
-    """The sum of its numbers; for the few of a bias, a fifth of the time that torch takes."""
-    if gradient.numel() <= FEW and gradient.ndim == 1 and gradient.device.type == "cpu" and not gradient.is_sparse:
-        return float(sum(gradient.tolist()))
-    return float(gradient.sum().item())
-
-
-def _left(value: Any) -> float:
-    """What mixed precision left in an optimiser; 0 where it left nothing."""
-    return 0.0 if value is None else float(value)

@@ -1,12 +1,12 @@
 """Support vector machines: the widest margin between classes, or a tube around values.
 
-Probabilities are made of decisions in `probabilities`. Beyond `MOST_EXACT` rows the kernel is approximated by its values at
-some rows (Nystroem; Williams and Seeger, 2001), and the weights are those of a linear machine on them.
+Probabilities are made of their decisions in `probabilities`. Beyond `MOST_EXACT` rows the kernel is approximated by its
+values at some rows (Nystroem; Williams and Seeger, 2001), and the weights are those of a linear machine on them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from itertools import combinations
 from typing import Annotated, Any, ClassVar, Literal, final
@@ -98,9 +98,8 @@ def _classify(
     if classes == 2:
         factor = probabilities.sigmoid_factor(held_out, codes)
         return _kernel(form.support, form.coefficients * factor, form.bias * factor, gamma, "binary")
-    return _kernel(
-        form.support, form.coefficients, form.bias, gamma, "votes", probabilities.vote_weights(held_out, codes)
-    )
+    votes = probabilities.vote_weights(held_out, codes)
+    return _kernel(form.support, form.coefficients, form.bias, gamma, "votes", votes)
 
 
 def _machine(inputs: Array, codes: Array, classes: int, weight: Array | None, settings: Settings, gamma: float) -> Any:
@@ -116,8 +115,7 @@ def _machine(inputs: Array, codes: Array, classes: int, weight: Array | None, se
 
 
 def _pairs(machine: Any, classes: int) -> Array:
-    """(support, pairs) the coefficients of each pair of classes, as libsvm packs them: by class, against each other "
-    "one."""
+    """(support, pairs) the coefficients of each pair of classes, as libsvm packs them: by class, against the others."""
     ends = np.concatenate([[0], np.cumsum(machine.n_support_)])
     coefficients = np.zeros((ends[-1], classes * (classes - 1) // 2))
     for pair, (first, second) in enumerate(combinations(range(classes), 2)):
