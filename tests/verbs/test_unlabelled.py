@@ -11,7 +11,7 @@ import pytest
 
 from luban.core.errors import UsageError
 from luban.data.open import open_dataset
-from luban.verbs import unlabelled
+from luban.verbs import one_column, unlabelled
 from luban.verbs.embed import embed
 from luban.verbs.predict import predict
 from origins import tiny
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def vectors(folder: Path, texts: list[str]) -> np.ndarray:
     dataset = open_dataset({"headline": texts})
-    return unlabelled.encoder(str(folder), unlabelled.column_of(dataset, "headline")).vectors(texts)
+    return unlabelled.encoder(str(folder), one_column.column_of(dataset, "headline")).vectors(texts)
 
 
 def test_a_text_gets_the_label_whose_description_has_the_nearest_direction(folder: Path) -> None:

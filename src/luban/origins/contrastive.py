@@ -24,6 +24,7 @@ from luban.core.lazy import require
 from luban.core.strict_json import parse, shown
 from luban.features import _given as given
 from luban.origins import configs, layout, weighing
+from luban.origins.vectors import of_length_one
 
 if TYPE_CHECKING:
     pass
@@ -98,7 +99,7 @@ class Contrastive:
             with torch.inference_mode():
                 said = self.network.get_text_features(input_ids=torch.tensor([numbers]))
             found.append(_vectors(said)[0])
-        return _of_length_one(np.stack(found))
+        return of_length_one(np.stack(found))
 
     def images(self, pixels: Array) -> Array:
         """(images, width) float64 of length 1. pixels: as `Looking.pixels` gives them."""
@@ -106,7 +107,7 @@ class Contrastive:
 
         with torch.inference_mode():
             said = self.network.get_image_features(pixel_values=torch.from_numpy(pixels))
-        return _of_length_one(_vectors(said))
+        return of_length_one(_vectors(said))
 
     @property
     def scale(self) -> float:
@@ -118,10 +119,6 @@ def _vectors(said: Any) -> Array:
     # Newer versions of the library wrap what goes into the common space.
     tensor = getattr(said, "pooler_output", said)
     return np.asarray(tensor.double().numpy())
-
-
-def _of_length_one(vectors: Array) -> Array:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
 
 
 def opened(path: Path) -> Contrastive:

@@ -85,7 +85,7 @@ def pair_of(name: str, compares: Bundle | None, dataset: Dataset, asked: str) ->
 
     Raises UsageError for a model or a column that is none.
     """
-    from luban.verbs import halves, towers, unlabelled
+    from luban.verbs import halves, one_column, towers, unlabelled
 
     columns = columns_of(asked, dataset.schema)
     one, other = columns
@@ -97,9 +97,9 @@ def pair_of(name: str, compares: Bundle | None, dataset: Dataset, asked: str) ->
         second = towers.of(name, dataset, other)
         assert second is not None, "it is the same model"
         return Pair(columns, (tower.of_rows, second.of_rows), dataset.where)
-    kind = unlabelled.kind_of(name)
-    schema = unlabelled.column_of(dataset, one, kind)
-    encoder = unlabelled.encoder(name, schema, unlabelled.first_rows(dataset, schema))
+    kind = one_column.kind_of(name)
+    schema = one_column.column_of(dataset, one, kind)
+    encoder = unlabelled.encoder(name, schema, one_column.first_rows(dataset, schema))
 
     def second_of(rows: pl.DataFrame) -> Array:
         return encoder.vectors(rows[other].cast(pl.String) if kind == "text" else rows[other])

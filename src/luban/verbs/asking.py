@@ -10,6 +10,8 @@ from luban.core import registry
 from luban.core.errors import UsageError
 from luban.core.suggest import fold
 from luban.data import chats
+from luban.models._begun import UNTOUCHED
+from luban.models._causal import ADAPTED
 from luban.recipe import document, edit
 from luban.recipe.recipe import Recipe
 from luban.verbs import coding, continuing
@@ -33,8 +35,6 @@ FROM = ("pretrained-features", "pretrained-text", "pretrained-image", "pretraine
 """The models that begin from a pretrained one: the cheaper one, and those that fine-tune."""
 WRITING, WRITES = "pretrained-encoder-decoder", "sequence-to-sequence"
 """The one that begins from an encoder where texts are written, and the task that asks for that."""
-UNTOUCHED, ADAPTED = "untouched", "pretrained-causal"
-"""A language model that is begun from, as it was, and adapted."""
 LONGEST_FROM = 128
 """Tokens that they read of a text where nothing is said: what a text is about it mostly says first, and the time of a
 step grows with its length."""

@@ -8,11 +8,12 @@ from typing import Any
 
 from luban.core.errors import UsageError
 from luban.core.suggest import fold
+from luban.models._causal import ADAPTED, RAW
 from luban.recipe.recipe import Recipe
 
-GOES_ON = {"causal-lm": "pretrained-causal", "masked-lm": "pretrained-masked"}
+GOES_ON = {RAW: ADAPTED, "masked-lm": "pretrained-masked"}
 """The model that goes on with raw text, by task."""
-MOST_BLOCK = {"causal-lm": 256, "masked-lm": 128}
+MOST_BLOCK = {RAW: 256, "masked-lm": 128}
 """Tokens that it reads at once where nothing is said, unless its context is shorter."""
 
 
@@ -23,7 +24,7 @@ def asks(task: str | None) -> bool:
 
 def begun(recipe: Recipe) -> bool:
     """Whether what a recipe asks for goes on as a writer of texts, whose earlier ones can be looked at."""
-    return recipe.task == "causal-lm" and GOES_ON["causal-lm"] in recipe.model.names
+    return recipe.task == RAW and ADAPTED in recipe.model.names
 
 
 def asked(
@@ -42,7 +43,7 @@ def asked(
             where="--set features.tokenizer",
             fix="leave it out; without --from a fresh model learns another one",
         )
-    told, tokenizer, context = (_writer if task == "causal-lm" else _filler)(origin, online)
+    told, tokenizer, context = (_writer if task == RAW else _filler)(origin, online)
     key = f"model.{model}.context"
     wanted = changes.get(key, start.model.settings().get(model, {}).get("context"))
     if isinstance(wanted, int) and wanted > context:

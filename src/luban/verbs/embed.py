@@ -168,10 +168,10 @@ def _cosines(pair: Pair, dataset: Dataset, console: Console) -> Iterator[pl.Data
 
 def _single(name: str, dataset: Dataset, text: str | None) -> Encoder:
     """The encoder of this name, of texts, images or sounds."""
-    from luban.verbs import unlabelled
+    from luban.verbs import one_column, unlabelled
 
-    schema = unlabelled.column_of(dataset, text, unlabelled.kind_of(name))
-    return unlabelled.encoder(name, schema, unlabelled.first_rows(dataset, schema))
+    schema = one_column.column_of(dataset, text, one_column.kind_of(name))
+    return unlabelled.encoder(name, schema, one_column.first_rows(dataset, schema))
 
 
 def _refuse_what_changes_nothing(

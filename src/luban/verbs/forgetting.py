@@ -27,6 +27,7 @@ from luban.evidence.judgement import Earlier, Judgement, Told
 from luban.evidence.measurement import Measurement
 from luban.features import chat
 from luban.features.text.byte_pairs import MARKS
+from luban.models._begun import UNTOUCHED
 from luban.protocols import Condition, Form, Metric, State
 from luban.recipe.recipe import Recipe
 from luban.training.measuring import measure
@@ -172,7 +173,7 @@ def after(
     sizes = np.ones(len(counted))
     found = measure(
         metric, sizes, _answers(counted),
-        groups=said.text.groups, split="given", baseline=("untouched", _answers(said.counted)),
+        groups=said.text.groups, split="given", baseline=(UNTOUCHED, _answers(said.counted)),
         seed=derive(seed, "interval", METRIC),
     )  # fmt: skip
     figure = replace(found, how=f"on {said.text.how}, from which nothing was learned; {found.how}")

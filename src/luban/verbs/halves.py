@@ -16,9 +16,10 @@ from luban.batch import Array
 from luban.core import registry
 from luban.core.errors import UsageError
 from luban.core.lazy import require
+from luban.origins.vectors import of_length_one
 from luban.protocols import Pairing
 from luban.verbs.bundle import Bundle, is_bundle, load
-from luban.verbs.unlabelled import SMALLEST, column_of
+from luban.verbs.one_column import column_of
 
 if TYPE_CHECKING:
     from luban.data.dataset import Dataset
@@ -66,7 +67,7 @@ class Half:
             read = collate.to_torch(inputs, numbers)
             with torch.inference_mode():
                 found[numbers] = self.network.encoder(read[name], read[name + collate.LENGTHS]).numpy()
-        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), SMALLEST)
+        return of_length_one(found)
 
 
 def found(name: str) -> Bundle | None:

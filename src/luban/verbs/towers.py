@@ -18,7 +18,7 @@ from luban.data.dataset import Dataset
 from luban.origins import contrastive, layout, naming
 from luban.schema.schema import Schema
 from luban.verbs.choosing_labels import AT_ONCE, IN_MEMORY, Pictures
-from luban.verbs.unlabelled import column_of
+from luban.verbs.one_column import column_of
 
 if TYPE_CHECKING:
     from luban.origins.contrastive import Contrastive

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -20,28 +20,20 @@ from luban.core import registry
 from luban.core.console import Console
 from luban.core.errors import UsageError
 from luban.core.lazy import require
-from luban.core.suggest import did_you_mean
 from luban.data.dataset import Dataset, left_out
-from luban.data.sources import text_files
 from luban.forms.network import Network
+from luban.origins.vectors import of_length_one
 from luban.protocols import Work
 from luban.recipe.recipe import Features
 from luban.schema.schema import Schema
+from luban.verbs import halves, one_column
 from luban.verbs.answering import Answerer
 
 if TYPE_CHECKING:
     from luban.data.tensor_preprocessor import TensorPreprocessor
 
-Kind = Literal["text", "image", "audio"]
-_KINDS: dict[str, Kind] = {"tokens": "text", "image": "image", "sequence": "audio"}
-"""The data type for each kind of shapes."""
-_SEEN = {"text": "texts", "image": "images", "audio": "sounds"}
 SHARPNESS = 20.0
 """What cosines are multiplied by: with it sentence encoders are usually trained."""
-SMALLEST = 1e-12
-"""A vector that is shorter has no direction."""
-SEEN = 200
-"""Rows by which it is seen whether a tokenizer knows the texts."""
 LONGEST = 256
 """Tokens that are read of a text."""
 _EXAMPLE = '--labels "sport, tech=computers and the internet"'
@@ -74,7 +66,7 @@ class Encoder:
         """(values, width) of length 1. values: texts, or paths of images or sounds, or pixels."""
         column = values if isinstance(values, pl.Series) else pl.Series(self.column, values, pl.String)
         found = self.network.vectors(self.preprocessor.transform(column.alias(self.column).to_frame()))
-        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), SMALLEST)
+        return of_length_one(found)
 
 
 def encoder(name: str, schema: Schema, some: pl.DataFrame | None = None) -> Encoder:
@@ -141,14 +133,13 @@ def opened(name: str, data: Any, console: Console) -> Dataset:
 
 def _reads_texts(name: str) -> bool:
     from luban.origins import contrastive, entailment, layout, naming
-    from luban.verbs import halves
 
     if halves.found(name) is not None:
         return True
     place = None if name.startswith(layout.BY_CONTENT) else naming.place(name)
     if place is not None and contrastive.is_one(place):
         return False
-    return (place is not None and entailment.is_one(place)) or kind_of(name) == "text"
+    return (place is not None and entailment.is_one(place)) or one_column.kind_of(name) == "text"
 
 
 def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | None = None) -> Answerer:
@@ -163,18 +154,18 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
     phrases = described(labels)
     place = None if name.startswith(layout.BY_CONTENT) else naming.place(name)
     if place is not None and contrastive.is_one(place):
-        return choosing_labels.of_images(place, phrases, column_of(dataset, text, "image"))
+        return choosing_labels.of_images(place, phrases, one_column.column_of(dataset, text, "image"))
     if place is not None and entailment.is_one(place):
-        schema = column_of(dataset, text)
-        return choosing_labels.of_texts(name, phrases, schema, first_rows(dataset, schema))
-    if (kind := kind_of(name)) != "text":
+        schema = one_column.column_of(dataset, text)
+        return choosing_labels.of_texts(name, phrases, schema, one_column.first_rows(dataset, schema))
+    if (kind := one_column.kind_of(name)) != "text":
         raise UsageError(
-            f"'{name}' reads {_SEEN[kind]}, and no descriptions of labels.",
+            f"'{name}' reads {one_column.CALLED[kind]}, and no descriptions of labels.",
             where="--labels",
-            fix=f"label a few {_SEEN[kind]} of each kind, then: luban fit FOLDER --from {name}",
+            fix=f"label a few {one_column.CALLED[kind]} of each kind, then: luban fit FOLDER --from {name}",
         )
-    schema = column_of(dataset, text)
-    found = encoder(name, schema, first_rows(dataset, schema))
+    schema = one_column.column_of(dataset, text)
+    found = encoder(name, schema, one_column.first_rows(dataset, schema))
     wanted = SHARPNESS * found.vectors(list(phrases.values()))
     head = {"head.weight": wanted.astype(np.float32), "head.bias": np.zeros(len(phrases), np.float32)}
     network = replace(
@@ -193,11 +184,6 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
         conformal=None,
         features=found.features,
     )
-
-
-def first_rows(dataset: Dataset, schema: Schema) -> pl.DataFrame:
-    """Some rows of the column that is read."""
-    return dataset.frame.select(schema.inputs[0].name).head(SEEN).collect()
 
 
 def described(labels: Sequence[str]) -> dict[str, str]:
@@ -219,32 +205,3 @@ def described(labels: Sequence[str]) -> dict[str, str]:
     if len(found) < 2:
         raise UsageError("an answer is one of two labels or more.", where="--labels", fix=_EXAMPLE)
     return found
-
-
-def kind_of(name: str) -> Kind:
-    """The data type of the column that the pretrained model of this name reads; UsageError for an unknown one."""
-    from luban.origins import configs, naming
-
-    return _KINDS[configs.reads(naming.find(name).config)]
-
-
-def column_of(dataset: Dataset, text: str | None, kind: Kind = "text") -> Schema:
-    """The one column that is read. Raises UsageError where it is not clear which."""
-    if text is not None and text not in dataset.schema.names:
-        raise UsageError(
-            f"there is no column '{text}'. {did_you_mean(text, dataset.schema.names)}",
-            where="--text",
-            fix=f"luban inspect {dataset.where}",
-        )
-    if text is None and kind == "text" and dataset.of_files:
-        text = text_files.TEXT
-    # Few rows, or short ones, may look like names of categories.
-    words = [column.name for column in dataset.schema.columns if column.kind == kind] or [
-        column.name for column in dataset.schema.columns if column.dtype == "String" and kind == "text"
-    ]
-    if text is None and len(words) != 1:
-        what = (
-            f"several columns hold {_SEEN[kind]}: {', '.join(words[:5])}" if words else f"no column holds {_SEEN[kind]}"
-        )
-        raise UsageError(f"{what}.", where=dataset.where, fix=f"--text {words[0] if words else 'COLUMN'}")
-    return Schema((replace(dataset.schema[text or words[0]], kind=kind, role="input"),))
