@@ -79,16 +79,15 @@ def divide(
     several = getattr(task, "targets", ())
     usable, left_out = _usable(rows, target, groups, order, unreadable, several=bool(several))
     _demand(usable, target, recipe, several, fewest=2 if given is not None else FEWEST)
+    test = np.zeros(rows, dtype=bool)
     if given is not None:
-        test = np.zeros(rows, dtype=bool)
         test[given] = True
         split, reason = "given", "the test rows were given"
     else:
         free = usable.copy()
         if kept is not None:
             free[kept] = False
-        numbers = np.flatnonzero(free)
-        test, split = np.zeros(rows, dtype=bool), within
+        numbers, split = np.flatnonzero(free), within
         share, seed = recipe.split.test, derive(recipe.seed, "holdout")
         test[numbers] = _split(within).holdout(_rows(numbers, target, task, groups, order), share, seed)
     train, test = usable & ~test, usable & test

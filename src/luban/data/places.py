@@ -199,13 +199,7 @@ def _of_source(
             reading = source.read(path, wishes, into)
         except DataError as error:
             raise DataError(error.message, where=(error.where or "").replace(str(path), where), fix=error.fix) from None
-        return {
-            "facts": dict(reading.facts),
-            "dropped": dict(reading.dropped),
-            "listed": list(reading.listed),
-            "missing_words": {column: list(words) for column, words in reading.missing_words.items()},
-            "split": reading.split,
-        }
+        return _about(reading)
 
     with cache.readable(path):
         freely = cache.known_table(fingerprint.of_json([*inputs, {}]))
@@ -218,7 +212,23 @@ def _of_source(
         # A copy of a folder has its own paths, though it is read from the cache.
         folder = path if path.is_dir() else path.parent
         frame = frame.with_columns((pl.lit(f"{folder.absolute()}/") + pl.col(FILE)).alias(PATH))
-    reading = Reading(
+    return Found(_name(path), where, content, _reading(frame, about), None if shown else path.parent)
+
+
+def _about(reading: Reading) -> dict[str, Any]:
+    """What the cache keeps of what was read, beside its rows, as JSON values."""
+    return {
+        "facts": dict(reading.facts),
+        "dropped": dict(reading.dropped),
+        "listed": list(reading.listed),
+        "missing_words": {column: list(words) for column, words in reading.missing_words.items()},
+        "split": reading.split,
+    }
+
+
+def _reading(frame: pl.LazyFrame, about: Mapping[str, Any]) -> Reading:
+    """What was read, as `_about` tells it."""
+    return Reading(
         frame=frame,
         facts=about["facts"],
         dropped=about["dropped"],
@@ -226,7 +236,6 @@ def _of_source(
         missing_words={column: tuple(words) for column, words in about["missing_words"].items()},
         split=about["split"],
     )
-    return Found(_name(path), where, content, reading, None if shown else path.parent)
 
 
 def _content(path: Path, files: Sequence[Path]) -> str:

@@ -112,13 +112,7 @@ class Pool:
                 with suppress(BrokenPipeError):
                     stream.close()
 
-    def run(
-        self,
-        units: Iterable[Unit],
-        until: Deadline,
-        done: Done,
-        seconds: Seconds = unlimited,
-    ) -> None:
+    def run(self, units: Iterable[Unit], until: Deadline, done: Done, seconds: Seconds = unlimited) -> None:
         """Runs the units in their order, as many at once as there are workers, until all are done or the time is over.
 
         Units that are finished already are not run again. Work that is under way when the time ends is ended.
@@ -146,25 +140,32 @@ class Pool:
                     number = key.data
                     if number not in busy:
                         continue
-                    line = self._workers[number].stdout.readline()
-                    told = json.loads(line) if line else {}
-                    if "say" in told:
-                        self._say(told["say"])
-                        continue
-                    if "ask" in told:
-                        self._write(number, {"answer": self._ask is not None and self._ask(told["ask"])})
+                    told = self._heard(number)
+                    if told is None:
                         continue
                     unit = busy.pop(number)
-                    if line:
-                        done(unit, told["cpu_seconds"])
-                    else:
+                    if not told:
                         ready.unregister(key.fileobj)
                         self._died(number, unit)
                         ready.register(self._workers[number].stdout, selectors.EVENT_READ, number)
-                        done(unit, 0.0)
+                    done(unit, told.get("cpu_seconds", 0.0))
                     if waiting and until.left() > 0:
                         unit = waiting.popleft()
                         busy[number] = self._give(number, unit, seconds(unit, waiting))
+
+    def _heard(self, number: int) -> dict[str, Any] | None:
+        """What a worker says of the unit that it ended: nothing where it died. None where it only told or asked."""
+        stdout = self._workers[number].stdout
+        assert stdout is not None, "workers are started with pipes"
+        line = stdout.readline()
+        told: dict[str, Any] = json.loads(line) if line else {}
+        if "say" in told:
+            self._say(told["say"])
+            return None
+        if "ask" in told:
+            self._write(number, {"answer": self._ask is not None and self._ask(told["ask"])})
+            return None
+        return told
 
     def rest(self) -> None:
         """Ends all workers, which hold memory while they wait; others take their place when there is work again."""

@@ -25,7 +25,7 @@ from luban.evidence.reference import PLACE, Reference, Spread
 from luban.protocols import Comparison, Condition
 from luban.training import question
 from luban.verbs import judging, judging_given, sides
-from luban.verbs.answering import SLICE
+from luban.verbs.answering import SLICE, Answerer
 from luban.verbs.bundle import Bundle
 from luban.verbs.measuring import Tested
 from luban.verbs.preparing import Prepared
@@ -39,6 +39,8 @@ MOST = 20_000
 MOST_SAID = 25
 """Probabilities of a row that are compared."""
 WITH_TARGET = ("binary", "multiclass", "regression")
+Placed = tuple[tuple[Spread, Array], ...]
+"""Each spread, and (rows,) the bins of the newer rows in it."""
 ERROR = {"binary": "accuracy", "multiclass": "accuracy", "regression": "mae"}
 
 
@@ -106,30 +108,25 @@ def compare(
     if not dataset.rows:
         raise DataError("there is no row.", where=dataset.where, fix="give newer rows, with the columns of the bundle")
     chosen = sampled(np.arange(dataset.rows), MOST, derive(recipe.seed, "compared"))
-    frame, answers = _answered(bundle, dataset.frame, chosen, threads, dataset.where)
+    frame, answers = _answered(answerer, dataset.frame, chosen, dataset.where)
     evidence = bundle.stored.evidence
     reference = Reference.from_json(evidence["reference"]) if "reference" in evidence else None
-    learned = None if reference is None else reference.target
+    columns: Placed = ()
+    of_answers: Placed = ()
     if reference is not None:
         _demand_fitting(reference, bundle)
-    counted = _confusion(bundle)
-    if learned is None and counted is not None:
-        counts = np.array([*counted.sum(axis=1), 0, 0])[:, None]
-        learned = Spread(str(recipe.target), "category", bundle.classes, counts)
-    target = known = None
-    if task in WITH_TARGET and recipe.target in frame.columns:
-        target = dense(answerer.task.encode(frame[recipe.target], bundle.classes))
-        if learned is not None:
-            known = learned, _bins(learned, target, frame[recipe.target])
-    columns: tuple[tuple[Spread, Array], ...] = ()
-    of_answers: tuple[tuple[Spread, Array], ...] = ()
-    if reference is not None:
         found = spreads.columns(frame, bundle.schema, reference.columns, where=dataset.where)
         columns = tuple(zip(reference.columns, found, strict=True))
         now = said(answers, task, bundle.classes)
         of_answers = tuple(
             (each, spreads.placed(each, now[each.name])) for each in reference.answers if each.name in now
         )
+    counted = _confusion(bundle)
+    target = known = None
+    if task in WITH_TARGET and recipe.target in frame.columns:
+        target = dense(answerer.task.encode(frame[recipe.target], bundle.classes))
+        learned = _learned(bundle, reference, counted)
+        known = None if learned is None else (learned, _bins(learned, target, frame[recipe.target]))
     there = target if target is not None and values.known(target).any() else None
     encoded = None if older is None else sides.encode(bundle, older, frame)
     comparison = Comparison(
@@ -153,6 +150,18 @@ def compare(
         sides=None if encoded is None else encoded.sides,
     )
     return comparison, encoded
+
+
+def _learned(bundle: Bundle, reference: Reference | None, counted: Array | None) -> Spread | None:
+    """How the targets of the rows lay that the bundle learned from; of a bundle that kept nothing of it, how those of
+    its test rows did. counted: the confusions.
+    """
+    if reference is not None and reference.target is not None:
+        return reference.target
+    if counted is None:
+        return None
+    counts = np.array([*counted.sum(axis=1), 0, 0])[:, None]
+    return Spread(str(bundle.recipe.target), "category", bundle.classes, counts)
 
 
 def judged(bundle: Bundle, comparison: Comparison) -> Judgement | None:
@@ -179,13 +188,10 @@ def not_compared(comparison: Comparison) -> list[tuple[str, str]]:
     return [("covariate-shift", reason) for reason in told]
 
 
-def _answered(
-    bundle: Bundle, frame: pl.LazyFrame, chosen: Array, threads: int | None, where: str
-) -> tuple[pl.DataFrame, Answers]:
+def _answered(answerer: Answerer, frame: pl.LazyFrame, chosen: Array, where: str) -> tuple[pl.DataFrame, Answers]:
     """The chosen rows and their answers. All rows are answered, in slices, so that errors name the right row."""
     import polars as pl
 
-    answerer = bundle.answerer if threads is None else bundle.answering(threads)
     rows: list[pl.DataFrame] = []
     parts: list[Answers] = []
     done = 0

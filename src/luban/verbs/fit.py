@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time as clock
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -117,7 +116,7 @@ def fit(
                 if followed is not None:
                     followed.measured(stored.evidence["evaluation"]["measurements"])
             manifest = store.write(stored, place, replace=force)
-            shutil.rmtree(folder.path, ignore_errors=True)
+            folder.remove()
         seconds = clock.monotonic() - started
         done = Bundle(stored, place, manifest.content_sha256, seconds=seconds, resumed=continues)
     gates.check(require, done.measurements, done.findings, done.to_json())

@@ -77,28 +77,16 @@ def generate(
     numbers = _tokens(origin, tokenizer, prompt, chat=chat)
     network = continuing.prepared(origin.network(), precision)
     written = continuing.Written()
-    pieces = continuing.words(
-        continuing.tokens(network, numbers, continuing.Choice(temperature, top_p, seed)),
-        tokenizer,
-        written,
-        ends=origin.ends,
-        most=max_tokens,
-        room=origin.context - len(numbers),
-        stop=[word for word in stop if word],
-    )
-    for piece in pieces:
+    following = continuing.tokens(network, numbers, continuing.Choice(temperature, top_p, seed))
+    for piece in continuing.words(
+        following, tokenizer, written,
+        ends=origin.ends, most=max_tokens, room=origin.context - len(numbers), stop=[word for word in stop if word],
+    ):  # fmt: skip
         if tell is not None:
             tell(piece)
-    return Generated(
-        {
-            "text": written.text,
-            "tokens": written.tokens,
-            "prompt_tokens": len(numbers),
-            "ended": written.ended,
-            "model": origin.sha256,
-            "licence": origin.licence,
-        }
-    )
+    about = {"model": origin.sha256, "licence": origin.licence}
+    counted = {"tokens": written.tokens, "prompt_tokens": len(numbers), "ended": written.ended}
+    return Generated({"text": written.text, **counted, **about})
 
 
 def _tokens(origin: Causal, tokenizer: Tokenizer, prompt: str, *, chat: bool) -> list[int]:

@@ -73,26 +73,9 @@ def make(
                 dataset, given, recipe, effect=proving.effect, ask=ask, until=_examine_until(allowed)
             )
             examined = _within(examined, dataset, given, allowed)
-            prepared = examined.prepared
             _tell(examined, console)
-            training = encoding.encode(prepared, folder, MAIN)
-            until = _search_until(allowed, pace.slowness())
-            if prepared.task.supervised:
-                ground = searching.Ground(
-                    examined, training, folder, pool,
-                    until=until, at_latest=_search_until(allowed), look_until=allowed.deadline.earlier(WRITING),
-                    console=console,
-                )  # fmt: skip
-                with reading.once(folder, training):
-                    made = supervised.make(ground, allowed, ask)
-            elif isinstance(prepared.task, Modelling):
-                made = pretraining.make(
-                    prepared, training, folder, pool, until, console,
-                    seconds=allowed.seconds, deadline=allowed.deadline, remember=given.remember,
-                    look_until=_look_until(allowed),
-                )  # fmt: skip
-            else:
-                made = grouping.make(prepared, training, folder, pool, until, console)
+            made = _made(examined, given, folder, pool, allowed, pace, ask=ask, console=console)
+    prepared = examined.prepared
     repaired = frozenset(repair.condition for repair in examined.repairs if repair.accepted)
     of_data, of_answers = judging.found_with(examined.findings, repaired, made.judged)
     _tell_findings((*of_answers, *made.findings), console)
@@ -110,6 +93,38 @@ def make(
         told = showing.shown(stored, prepared, allowed.deadline.earlier(WRITING))
         stored = replace(stored, evidence={**stored.evidence, "explanations": told})
     return writing.with_pages(stored, dataset.name)
+
+
+def _made(
+    examined: Examined,
+    given: Given,
+    folder: WorkFolder,
+    pool: Pool,
+    allowed: Limits,
+    pace: Pace,
+    *,
+    ask: Callable[[str], bool] | None,
+    console: Console,
+) -> writing.Made:
+    """What is trained on the rows, in the way of their task: with a target, of texts themselves, or without either."""
+    prepared = examined.prepared
+    training = encoding.encode(prepared, folder, MAIN)
+    until = _search_until(allowed, pace.slowness())
+    if prepared.task.supervised:
+        ground = searching.Ground(
+            examined, training, folder, pool,
+            until=until, at_latest=_search_until(allowed), look_until=allowed.deadline.earlier(WRITING),
+            console=console,
+        )  # fmt: skip
+        with reading.once(folder, training):
+            return supervised.make(ground, allowed, ask)
+    if isinstance(prepared.task, Modelling):
+        return pretraining.make(
+            prepared, training, folder, pool, until, console,
+            seconds=allowed.seconds, deadline=allowed.deadline, remember=given.remember,
+            look_until=_look_until(allowed),
+        )  # fmt: skip
+    return grouping.make(prepared, training, folder, pool, until, console)
 
 
 def _found(examined: Examined, made: writing.Made, findings: Sequence[Finding]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from luban.verbs import documents, encoding, forecasts
 from luban.verbs.bundle import Bundle
 from luban.verbs.known_rows import Rows, answered
 from luban.verbs.measuring import TEXTS, figures
-from luban.verbs.preparing import prepare
+from luban.verbs.preparing import Prepared, prepare
 from luban.verbs.stacking import Given
 
 
@@ -54,33 +54,38 @@ def paired(one: Bundle, other: Bundle, data: Any, name: str, *, console: Console
 
 def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurement], list[str | None]]:
     """The figures on the test rows of a bundle, measured again from the raw rows; and the data's fingerprints."""
-    evaluation = bundle.stored.evidence["evaluation"]
-    task = bundle.answerer.task
     # Data that came split holds its test rows itself.
-    if evaluation["split"]["name"] == "given" and bundle.schema.one("split") is None:
-        rows = answered(bundle, data, most=None, console=console)
-        seed = bundle.recipe.seed
-        # As many are measured as were then.
-        some = sampled(np.arange(len(rows.target)), encoding.tested_at_most(task.name), derive(seed, "tested"))
-        measured = figures(
-            task, bundle.recipe.train.metric, rows.target[some], rows.answers.take(some),
-            (bundle.answerer.baseline_model, rows.simplest.take(some)) if rows.simplest
-            else _baseline(bundle, len(some)), "test",
-            weight=None if rows.weight is None else rows.weight[some],
-            groups=None if rows.groups is None else rows.groups[some],
-            seed=seed,
-        )  # fmt: skip
-        return measured, []
+    if bundle.stored.evidence["evaluation"]["split"]["name"] == "given" and bundle.schema.one("split") is None:
+        return _of_given(bundle, data, console), []
     recipe = _located(bundle)
     dataset = documents.opened(data, recipe, console=console)
-    prepared = prepare(dataset, Given(), recipe)
-    numbers = encoding.test_rows(prepared)
+    return _of_divided(bundle, prepare(dataset, Given(), recipe)), [dataset.fingerprint, None, None]
+
+
+def _of_given(bundle: Bundle, data: Any, console: Console) -> list[Measurement]:
+    """The figures on test rows that were given apart. As many are measured as were then."""
+    task, seed = bundle.answerer.task, bundle.recipe.seed
+    rows = answered(bundle, data, most=None, console=console)
+    some = sampled(np.arange(len(rows.target)), encoding.tested_at_most(task.name), derive(seed, "tested"))
+    simplest = (bundle.answerer.baseline_model, rows.simplest.take(some)) if rows.simplest else None
+    return figures(
+        task, bundle.recipe.train.metric, rows.target[some], rows.answers.take(some),
+        simplest or _baseline(bundle, len(some)), "test",
+        weight=None if rows.weight is None else rows.weight[some],
+        groups=None if rows.groups is None else rows.groups[some],
+        seed=seed,
+    )  # fmt: skip
+
+
+def _of_divided(bundle: Bundle, prepared: Prepared) -> list[Measurement]:
+    """The figures on the test rows of data that are divided as they were then."""
+    numbers, task = encoding.test_rows(prepared), bundle.answerer.task
     answerer, frame = bundle.answerer, loader.take(prepared.frame, numbers)
     if answerer.windows is not None:
         answers = answerer.said(frame)
         simplest: tuple[str, Answers] | None = (task.baseline, forecasts.simplest(frame, answerer))
     else:
-        answers = answerer.answers(frame, where=dataset.where)
+        answers = answerer.answers(frame, where=prepared.dataset.where)
         reads = answerer.simplest_reads
         simplest = (answerer.baseline_model, answerer.simplest(frame)) if reads else _baseline(bundle, len(numbers))
     if isinstance(task, Modelling):
@@ -89,18 +94,12 @@ def again(bundle: Bundle, data: Any, *, console: Console) -> tuple[list[Measurem
     else:
         assert prepared.target is not None, "a bundle with figures has a target"
         target = prepared.target[numbers]
-    measured = figures(
-        task,
-        bundle.recipe.train.metric,
-        target,
-        answers,
-        simplest,
-        "test",
+    return figures(
+        task, bundle.recipe.train.metric, target, answers, simplest, "test",
         weight=None if prepared.weight is None else prepared.weight[numbers],
         groups=None if prepared.division.groups is None else prepared.division.groups[numbers],
         seed=bundle.recipe.seed,
-    )
-    return measured, [dataset.fingerprint, None, None]
+    )  # fmt: skip
 
 
 def _located(bundle: Bundle) -> Recipe:
