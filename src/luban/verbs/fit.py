@@ -5,10 +5,13 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from luban.bundle import store
+from luban.bundle.bundle import Stored
 from luban.core import files, fingerprint
 from luban.core.console import SILENT, Console
 from luban.core.errors import Interrupted, UsageError
@@ -17,7 +20,7 @@ from luban.data import chats
 from luban.data.dataset import Dataset
 from luban.features import _given as given_tokenizer
 from luban.recipe.recipe import Recipe
-from luban.training.limits import limits
+from luban.training.limits import Limits, limits
 from luban.training.work_folder import WorkFolder
 from luban.verbs import asking, continuing, documents, forgetting, gates, licensing, tracking
 from luban.verbs.bundle import Bundle, load
@@ -91,6 +94,53 @@ def fit(
         model=model, origin=from_, online=online, column=column, target=target, task=task, seed=seed, metric=metric,
         repair=repair, group=group, order=order, weight=weight, positive=positive, folds=folds,
     )  # fmt: skip
+    question = _asked(data, asked, allowed, console, test=test, validation=validation, remember=remember)
+    place = _place(out, question.dataset.name)
+    folder = WorkFolder(place.with_name(f"{place.name}.run"))
+    done = None if force else _finished(place, question.key)
+    if done is not None:
+        folder.remove()
+        files.remove_abandoned(place)
+    else:
+        with _claimed(folder, question.key, force=force) as continues:
+            with tracking.following(folder, track, place, console) as followed:
+                stored = _made(question, folder, allowed, ask, console)
+                if followed is not None:
+                    followed.measured(stored.evidence["evaluation"]["measurements"])
+            manifest = store.write(stored, place, replace=force)
+            folder.remove()
+        seconds = clock.monotonic() - started
+        done = Bundle(stored, place, manifest.content_sha256, seconds=seconds, resumed=continues)
+    gates.check(require, done.measurements, done.findings, done.to_json())
+    return done
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What a run answers. begun: the pretrained model that the recipe names, as the evidence states it."""
+
+    dataset: Dataset
+    given: Given
+    recipe: Recipe
+    begun: Mapping[str, Any]
+
+    @cached_property
+    def key(self) -> dict[str, str]:
+        """It by fingerprints: a run continues, and a bundle stands, where these are the same."""
+        key = {
+            "recipe": fingerprint.of_json(given_tokenizer.by_content(self.recipe).model_dump(mode="json")),
+            "data": fingerprint.of_json([self.dataset.fingerprint, *self.given.fingerprints]),
+            "version": VERSION,
+        }
+        if self.given.remember is not None:
+            key["remember"] = fingerprint.of_json(self.given.remember.fingerprint)
+        return key
+
+
+def _asked(
+    data: Any, asked: Recipe, allowed: Limits, console: Console, *, test: Any, validation: Any, remember: Any
+) -> _Question:
+    """The question, with all data opened; the licence of a pretrained model is told before."""
     begun = licensing.begun_from(asked)
     if begun:
         licensing.tell(begun["licence"], console)
@@ -102,25 +152,15 @@ def fit(
         validation=_alike(validation, dataset, asked, console),
         remember=_remembered(remember, asked, console),
     )
-    place = _place(out, dataset.name)
-    key = _key(dataset, given, asked)
-    folder = WorkFolder(place.with_name(f"{place.name}.run"))
-    done = None if force else _finished(place, key)
-    if done is not None:
-        folder.remove()
-        files.remove_abandoned(place)
-    else:
-        with _claimed(folder, key, force=force) as continues:
-            with tracking.following(folder, track, place, console) as followed:
-                stored = make(dataset, given, asked, folder, allowed, ask=ask, console=console, key=key, begun=begun)
-                if followed is not None:
-                    followed.measured(stored.evidence["evaluation"]["measurements"])
-            manifest = store.write(stored, place, replace=force)
-            folder.remove()
-        seconds = clock.monotonic() - started
-        done = Bundle(stored, place, manifest.content_sha256, seconds=seconds, resumed=continues)
-    gates.check(require, done.measurements, done.findings, done.to_json())
-    return done
+    return _Question(dataset, given, asked, begun)
+
+
+def _made(question: _Question, folder: WorkFolder, allowed: Limits, ask: Ask | None, console: Console) -> Stored:
+    """The bundle that answers it, in memory."""
+    return make(
+        question.dataset, question.given, question.recipe, folder, allowed,
+        ask=ask, console=console, key=question.key, begun=question.begun,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -165,18 +205,6 @@ def _place(out: str | Path | None, name: str) -> Path:
     if not place.name:
         raise UsageError("a bundle needs a name of its own.", where=f"--out {out}", fix=f"--out {name}.luban")
     return place
-
-
-def _key(dataset: Dataset, given: Given, asked: Recipe) -> dict[str, str]:
-    """What a run answers, by fingerprints: a run continues, and a bundle stands, where these are the same."""
-    key = {
-        "recipe": fingerprint.of_json(given_tokenizer.by_content(asked).model_dump(mode="json")),
-        "data": fingerprint.of_json([dataset.fingerprint, *given.fingerprints]),
-        "version": VERSION,
-    }
-    if given.remember is not None:
-        key["remember"] = fingerprint.of_json(given.remember.fingerprint)
-    return key
 
 
 def _finished(place: Path, key: Mapping[str, str]) -> Bundle | None:
