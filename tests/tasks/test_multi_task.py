@@ -49,7 +49,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> luban.Bundle:
 def test_each_target_is_the_question_that_it_is_alone():
     values = PLANTS.select(pl.struct("kind", "age")).to_series()
     assert question.decide(values, Recipe())[0] == "multi-task"
-    task, reason = question.several(registry.find("tasks", "multi-task"), values, Recipe())
+    task, reason = question.several(registry.find("tasks", "multi-task"), values)
     assert [(each.name, each.task.name, each.outputs) for each in task.targets] == [
         ("kind", "multiclass", 3),
         ("age", "regression", 1),
@@ -65,7 +65,7 @@ def test_each_target_is_the_question_that_it_is_alone():
 def test_a_row_without_one_of_its_targets_has_none():
     values = pl.Series([{"kind": None, "age": 1.5}, {"kind": "fern", "age": 2.5}, {"kind": "moss", "age": None}])
     whole = pl.concat([values, values]).rename("y")
-    task, _ = question.several(registry.find("tasks", "multi-task"), whole, Recipe())
+    task, _ = question.several(registry.find("tasks", "multi-task"), whole)
     assert np.isnan(dense(task.encode(whole, ()))[:3]).any(axis=1).tolist() == [True, False, True]
 
 

@@ -58,7 +58,7 @@ def test_the_only_model_that_finished_is_told_as_that_whichever_others_were_aske
     task = registry.find("tasks", "binary")
 
     def reason(*outcomes: Outcome) -> str:
-        return choose(outcomes, held_out, task, ("a", "b"), Recipe(target="y"), 0)[0].reason
+        return choose(outcomes, held_out, task, Recipe(target="y"), 0)[0].reason
 
     told = "no other model was finished beside it"
     assert reason(baseline, fitted) == reason(baseline, late) == reason(baseline, fitted, late) == told

@@ -25,6 +25,8 @@ DISTANCE = "distance of Kolmogorov and Smirnov"
 STABILITY = "population stability index"
 VARIATION = "total variation of the shares"
 THRESHOLDS = {DISTANCE: 0.1, STABILITY: 0.2, VARIATION: 0.1}
+ROUNDS = 30
+"""How often every margin is met, one after the other."""
 EXPECTED = 5.0
 """Rows that a cell of a table is expected to hold at least, so that chi-squared is right; smaller ones are joined."""
 
@@ -154,18 +156,18 @@ def benjamini_hochberg(p: Sequence[float]) -> list[float]:
     return [float(q) for q in found]
 
 
-def raked(margins: Sequence[tuple[Array, Array]], rows: int, rounds: int = 30) -> tuple[Array, float]:
+def raked(margins: Sequence[tuple[Array, Array]], rows: int) -> tuple[Array, float]:
     """(rows,) weights with which rows have given shares in every margin; and the share that no row can stand for.
 
     margins: each the (bins,) shares that are wanted and the (rows,) bins of the rows. The margins are met one after the
-    other, in rounds (Deming and Stephan, 1940); weights have the mean 1.
+    other, in `ROUNDS` (Deming and Stephan, 1940); weights have the mean 1.
 
     >>> weight, lost = raked([(np.array([0.5, 0.5]), np.array([0, 1, 1, 1]))], 4)
     >>> weight.round(3).tolist(), lost
     ([2.0, 0.667, 0.667, 0.667], 0.0)
     """
     weight, lost = np.ones(rows), 0.0
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         for wanted, bins in margins:
             now = np.bincount(bins, weight, minlength=len(wanted)) / rows
             lost = max(lost, float(wanted[now == 0].sum()))

@@ -103,7 +103,7 @@ def known_table(key: str) -> tuple[Path, dict[str, Any]] | None:
     return path, about
 
 
-def keep(stream: IO[bytes], ending: str = "") -> tuple[Path, str]:
+def keep(stream: IO[bytes]) -> tuple[Path, str]:
     """Copies a stream into the cache; its path there and its fingerprint."""
     place = folder("tables")
     with _scratch(place) as scratch, storage_errors(place):
@@ -111,7 +111,7 @@ def keep(stream: IO[bytes], ending: str = "") -> tuple[Path, str]:
         with copy.open("wb") as out:
             shutil.copyfileobj(stream, out, fingerprint.CHUNK)
         found = fingerprint.of_file(copy)
-        path = place / f"{found}{ending}"
+        path = place / found
         os.replace(copy, path)
     return path, found
 

@@ -210,7 +210,7 @@ def _text_kind(count: Count, texts: pl.Series) -> tuple[str, str]:
     times = _times(texts)
     if times is not None:
         return "datetime", times
-    if _is_text(count, texts, len(distinct)):
+    if _is_text(texts, len(distinct)):
         return "text", f"{_words(texts):.0f} words a row on average"
     if count.all_differ:
         return "identifier", "no text repeats"
@@ -246,7 +246,7 @@ def _no_times(texts: pl.Series) -> list[str]:
     return sorted(texts.filter(unread).unique())[:100]
 
 
-def _is_text(count: Count, texts: pl.Series, distinct: int) -> bool:
+def _is_text(texts: pl.Series, distinct: int) -> bool:
     if distinct <= REPEATED * len(texts):
         return False
     words = _words(texts)

@@ -176,16 +176,14 @@ def _turned(network: Any, precision: Precision) -> Decoder:
 
     act, rotary = body.layers[0].mlp.act_fn, body.rotary_emb
     head, table = _ends(network, precision)
-    blocks = tuple(_turned_block(layer, heads, groups, size, gated, precision) for layer in body.layers)
+    blocks = tuple(_turned_block(layer, heads, groups, gated, precision) for layer in body.layers)
     return Decoder(
         blocks, heads, groups, size, size**-0.5, lambda numbers, places: table(numbers), turns,
         _root_mean(body.norm), head, precision == "int8",
     )  # fmt: skip
 
 
-def _turned_block(
-    layer: Any, heads: int, groups: int, size: int, act: Callable[[Tensor], Tensor], precision: Precision
-) -> Block:
+def _turned_block(layer: Any, heads: int, groups: int, act: Callable[[Tensor], Tensor], precision: Precision) -> Block:
     own, behind = layer.self_attn, layer.mlp
     norms = [getattr(own, name, None) for name in ("q_norm", "k_norm")]
     joint = _joined(

@@ -60,7 +60,7 @@ def augmented(part: Part, train: Train, work: Work) -> Part:
     return _mixed(changed, train.augment[MIXUP], work) if MIXUP in train.augment else changed
 
 
-def usual(work: Work, rows: int) -> tuple[dict[str, float], str]:
+def usual(work: Work) -> tuple[dict[str, float], str]:
     """What `auto` becomes for this work, and why: only what keeps the answer whatever the rows are."""
     kinds = {shape.kind for shape in work.shapes.values()}
     found = {}

@@ -92,7 +92,6 @@ def choose(
     outcomes: Sequence[Outcome],
     held_out: HeldOut,
     task: Task,
-    classes: tuple[str, ...],
     recipe: Recipe,
     seed: int,
     views: Callable[[Candidate], str] = lambda candidate: "matrix",

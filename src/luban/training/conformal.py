@@ -20,7 +20,7 @@ import numpy as np
 from luban.batch import Answers, Array, dense
 from luban.core.errors import BundleError
 from luban.evidence import intervals
-from luban.evidence.measurement import Measurement, Part
+from luban.evidence.measurement import Measurement
 
 LEVEL = 0.9
 VALUES = ("regression", "similarity")
@@ -81,7 +81,7 @@ class Conformal:
         found[known] = self.sets(outputs[known])[np.arange(len(known)), target[known]]
         return found
 
-    def coverage(self, outputs: Array, target: Array, *, split: Part = "test") -> Measurement:
+    def coverage(self, outputs: Array, target: Array) -> Measurement:
         """The share of rows whose interval or set holds the truth. outputs: (rows, outputs) as a form gives them."""
         covered = self.covered(outputs, target)
         share = float(covered.mean())
@@ -97,7 +97,7 @@ class Conformal:
             high=high,
             direction="higher",
             rows=len(covered),
-            split=split,
+            split="test",
             how=f"Wilson interval; {self.level:.0%} is aimed at; {size}",
         )
 
@@ -176,8 +176,8 @@ def fit_steps(answers: Answers, target: Array, folds: Array) -> Conformal | None
     return Conformal("steps", int(known.sum()), len(np.unique(folds)), steps=steps)
 
 
-def covered_steps(conformal: Conformal, answers: Answers, target: Array, *, split: Part = "test") -> Measurement:
-    """The share of steps whose interval holds the truth. The windows are counted as rows: their steps go together."""
+def covered_steps(conformal: Conformal, answers: Answers, target: Array) -> Measurement:
+    """The share of steps of test rows whose interval holds the truth. Windows are counted: their steps go together."""
     low, high = conformal.around(answers, target[:, -1])
     inside = (low <= target[:, :-1]) & (target[:, :-1] <= high)
     share, rows = float(inside.mean()), len(target)
@@ -189,7 +189,7 @@ def covered_steps(conformal: Conformal, answers: Answers, target: Array, *, spli
         high=ends[1],
         direction="higher",
         rows=rows,
-        split=split,
+        split="test",
         how=(
             f"Wilson interval for {rows:,} windows, which overlap; {conformal.level:.0%} is aimed at; intervals are "
             f"{float((high - low).mean()):.4g} wide on average"

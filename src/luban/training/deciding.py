@@ -126,7 +126,7 @@ def decide(
     found, each = _precision(found, trial, each)
     left = None if seconds is None else seconds - (time.monotonic() - began)
     found = _length(found, trial, each, left, candidate, cut_short=cut_short)
-    found = _patience(_augmented(found, work, len(batch)))
+    found = _patience(_augmented(found, work))
     if found.estimate is not None:
         takes = duration.seconds(found.train, rows, order.steps, each, seconds)
         found = replace(found, estimate=replace(found.estimate, seconds=takes))
@@ -217,11 +217,11 @@ def _length(
     return replace(found, train=found.train.model_copy(update={"epochs": math.ceil(planned / steps) or 1}))
 
 
-def _augmented(found: Choices, work: Work, rows: int) -> Choices:
+def _augmented(found: Choices, work: Work) -> Choices:
     """How rows are changed at random, where it is open."""
     if not found.open("augment"):
         return found
-    names, why = augmenting.usual(work, rows)
+    names, why = augmenting.usual(work)
     assert isinstance(found.train.epochs, int), "the number of epochs was decided before"
     if names and found.train.epochs < FEWEST_CHANGED:
         names, why = {}, f"in {found.train.epochs} epochs a network hardly learns its rows by heart: none is changed"

@@ -203,7 +203,7 @@ def _together(rows: Rows, groups: list[list[Array]]) -> Iterator[Step]:
         yield Step(parts, _total(rows, group))
 
 
-def mean_loss(module: nn.Module, rows: Rows, train: Train, loss: Any, device: str, team: Team = ALONE) -> float:
+def mean_loss(module: nn.Module, rows: Rows, loss: Any, device: str, team: Team = ALONE) -> float:
     """The mean loss of the rows that say when to stop, the network as it answers; the same in all processes."""
     import torch
 

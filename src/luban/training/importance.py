@@ -65,7 +65,6 @@ def permutation(
     target: PerRow,
     metric: Metric,
     *,
-    repeats: int = REPEATS,
     seed: int = 0,
     deadline: Deadline | None = None,
 ) -> list[dict[str, Any]]:
@@ -87,7 +86,7 @@ def permutation(
             break
         random = np.random.default_rng(derive(seed, "permutation", column))
         shuffled = [
-            answer(frame.with_columns(frame[column].gather(random.permutation(len(frame))))) for _ in range(repeats)
+            answer(frame.with_columns(frame[column].gather(random.permutation(len(frame))))) for _ in range(REPEATS)
         ]
         change = difference(
             metric, target, intact, *shuffled, seed=derive(seed, "interval", column), most_units=MOST_UNITS

@@ -261,7 +261,7 @@ def _end_epoch(loop: Loop) -> None:
     line: dict[str, Any] = {"epoch": progress.epoch, "train_loss": progress.loss / math.ceil(steps)}
 
     def mean_loss() -> float:
-        return gathering.mean_loss(loop.module, rows, train, loop.steering.loss, loop.device, loop.team)
+        return gathering.mean_loss(loop.module, rows, loop.steering.loss, loop.device, loop.team)
 
     plain = mean_loss() if train.ema and rows.stopping.size else None
     with kept.answering(loop.module):

@@ -58,7 +58,7 @@ def decide(target: pl.Series | None, recipe: Recipe, *, texts: bool = False) -> 
     return _told(target, texts=texts)
 
 
-def several(task: Asking, target: pl.Series, recipe: Recipe) -> tuple[Task, str]:
+def several(task: Asking, target: pl.Series) -> tuple[Task, str]:
     """The task of several targets, and why each is the kind of question that it is. target: a column of structs.
 
     Raises DataError for a target of which no task makes sense, UsageError for one that is not asked beside others.

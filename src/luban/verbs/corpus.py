@@ -62,7 +62,7 @@ def sizes(prepared: Prepared) -> Array:
     return dense(prepared.task.sizes(frame.get_column(column.name)))
 
 
-def told(prepared: Prepared, training: Training, asked: Candidate, tested: int) -> Mapping[str, Any]:
+def told(training: Training, asked: Candidate, tested: int) -> Mapping[str, Any]:
     """How much text there is: tokens of the training and of the test documents, and bytes of the latter.
 
     asked: the candidate, as which tokens are counted. tested: those bytes.

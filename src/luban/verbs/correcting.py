@@ -73,7 +73,7 @@ def correct(
     classes = len(bundle.classes)
     before, now = shares.before[:classes], shares.now[:classes]
     factors = now / now.sum() / np.maximum(before, 1e-12)
-    repair = _judged(comparison, shift.edits[0], shares, factors)
+    repair = _judged(comparison, shift.edits[0], shares)
     if not repair.accepted:
         return Corrected(repair, None)
     made = _made(bundle, comparison, shift, repair, factors, newer, console)
@@ -81,7 +81,7 @@ def correct(
     return Corrected(repair, Bundle(made, Path(place), manifest.content_sha256))
 
 
-def _judged(comparison: Comparison, edit: RecipeEdit, shares: Shares, factors: Array) -> Repair:
+def _judged(comparison: Comparison, edit: RecipeEdit, shares: Shares) -> Repair:
     """Whether the correction is kept, and why: by the paired gain in log loss of newer rows that say their class."""
     known = None if comparison.target is None else values.known(comparison.target)
     if comparison.target is None or known is None or not known.any():

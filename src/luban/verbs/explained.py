@@ -80,7 +80,7 @@ def _output(answerer: Answerer, answers: Answers, asked: str | None) -> Output:
         return Output(str(prediction), prediction, "probability", _same_piece(str(prediction)))
     if isinstance(answers.prediction, Ragged):
         if isinstance(answers.probabilities, Ragged):
-            return _of_word(answerer.classes, answers.probabilities, prediction, asked)
+            return _of_word(answerer.classes, prediction, asked)
         _nothing_else(asked, "how like the text stays")
         return Output("the text", prediction, "score", _alike(str(prediction)))
     if answers.counted is not None:
@@ -132,7 +132,7 @@ def _of_step(values: Array, asked: str | None) -> Output:
     return Output(label, values.tolist(), "value", lambda each: dense(each.prediction)[:, step], step)
 
 
-def _of_word(names: Sequence[str], shares: Ragged, prediction: Sequence[str], asked: str | None) -> Output:
+def _of_word(names: Sequence[str], prediction: Sequence[str], asked: str | None) -> Output:
     if not prediction:
         raise UsageError("a row without words has nothing to explain.", where="--rows", fix="leave that row out")
     said = next((place for place, tag in enumerate(prediction) if tag != _OUTSIDE), 0)

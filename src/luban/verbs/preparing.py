@@ -150,7 +150,7 @@ def _question(dataset: Dataset, given: Given, recipe: Recipe) -> _Question:
     reason += told
     task: Task = registry.find("tasks", name)
     if isinstance(task, Asking) and values is not None:
-        task, why = question.several(task, values, recipe)
+        task, why = question.several(task, values)
         reason = f"{reason}: {why}"
     question.suits(task.name, recipe)
     if isinstance(task, Tagging):

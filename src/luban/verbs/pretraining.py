@@ -134,7 +134,7 @@ def _made(ground: standing.Ground, learned: _Learned, look_until: Deadline, cons
     looked = trainings.looked(folder, learned.looked, [own])
     evaluation = {
         **_evaluation(prepared, own, learned.reason, (*measurements, *forgotten.measurements), counted),
-        "corpus": corpus.told(prepared, training, answering, int(target.sum())),
+        "corpus": corpus.told(training, answering, int(target.sum())),
     }
     return writing.Made(
         recipe=recipe,

@@ -180,7 +180,7 @@ def chosen_of(
     """The chosen model by some held-out rows, those that the outcomes answer, and the score of each outcome."""
     prepared = ground.prepared
     seed = derive(recipe.seed, "choosing")
-    return choose(outcomes, held_out, prepared.task, prepared.classes, recipe, seed, views=ground.training.view)
+    return choose(outcomes, held_out, prepared.task, recipe, seed, views=ground.training.view)
 
 
 def _refuse_failures(asked: Sequence[Outcome], folder: WorkFolder) -> None:
