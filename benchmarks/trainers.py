@@ -222,7 +222,7 @@ def luban_curve(case: training.Case, seed: int, bfloat16: bool) -> Curve:
     from luban.core.errors import Interrupted
     from luban.recipe.recipe import Candidate
     from luban.training import gradient
-    from luban.training.asked import Asked
+    from luban.training.request import Asked
 
     curve: Curve = []
     started = time.process_time()

@@ -102,7 +102,7 @@ def by_luban(case: Case, epochs: int, seed: int) -> float:
     from luban.batch import Batch
     from luban.recipe.recipe import Candidate
     from luban.training import gradient
-    from luban.training.asked import Asked
+    from luban.training.request import Asked
 
     lines: list[Any] = []
     batch, candidate = Batch(case.inputs, case.target), Candidate(model=case.model, settings=case.settings)

@@ -102,7 +102,7 @@ def by_luban(known: Texts, size: int, bfloat16: bool, seed: int) -> Tuned:
     from luban.protocols import Shape, Work
     from luban.recipe.recipe import Candidate, Train
     from luban.training import deciding, gradient
-    from luban.training.asked import Asked
+    from luban.training.request import Asked
 
     origin = naming.find("minilm")
     places = {number: place for place, number in reversed(list(enumerate(origin.marks)))}

@@ -26,7 +26,7 @@ from luban.features.text.byte_pairs import LONGEST_PIECE
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import gradient
-from luban.training.asked import Asked
+from luban.training.request import Asked
 from luban.training.writing import LETTERS, TASK
 
 TABLE, IMAGE = Shape("vector", (8,)), Shape("image", (1, 12, 12), 1, (100.0,), (60.0,))

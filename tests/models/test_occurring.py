@@ -22,8 +22,8 @@ from luban.origins import naming
 from luban.protocols import Work
 from luban.recipe.recipe import Candidate, Features, Train
 from luban.training import beginning, gathering, gradient, optimizing, several
-from luban.training.asked import Asked
 from luban.training.gathering import Rows
+from luban.training.request import Asked
 from origins import tiny
 
 TABLE = "encoders.0.body.embeddings.word_embeddings.weight"

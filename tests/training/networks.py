@@ -10,7 +10,7 @@ from luban.batch import Batch
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import gradient
-from luban.training.asked import Asked
+from luban.training.request import Asked
 
 CANDIDATE = Candidate(model="mlp", settings={"units": [16]})
 

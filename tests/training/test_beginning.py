@@ -17,7 +17,7 @@ from luban.models.bert.network import MaskedLanguageModel
 from luban.protocols import Shape, Work
 from luban.recipe.recipe import Candidate
 from luban.training import gradient
-from luban.training.asked import Asked
+from luban.training.request import Asked
 from training.networks import decided
 
 SIZE, CONTEXT = 40, 16

@@ -29,8 +29,8 @@ from luban.batch import Batch, Tensors, dense
 from luban.protocols import Form, Shape, Work
 from luban.recipe.recipe import Candidate, Train
 from luban.training import gradient
-from luban.training.asked import Asked
 from luban.training.distributed import ALONE, Team, together
+from luban.training.request import Asked
 
 EPOCHS = 4
 CASES: dict[str, dict[str, Any]] = {

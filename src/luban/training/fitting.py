@@ -38,7 +38,7 @@ def fit_candidate(
 def fit_network(batch: Batch, work: Work, candidate: Candidate, train: Train, *, seed: int, threads: int) -> Form:
     """The trained network of a candidate: what is open is decided on the same rows, and nothing is kept on disk."""
     from luban.training import deciding, gradient
-    from luban.training.asked import Asked
+    from luban.training.request import Asked
 
     torch = require("torch", extra="nets", purpose=f"the model '{candidate.model}'")
     torch.set_num_threads(threads)

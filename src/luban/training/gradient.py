@@ -13,10 +13,10 @@ from luban.forms.network import Network
 from luban.protocols import Form, Task, Work
 from luban.recipe.recipe import Candidate
 from luban.training import allocating, loop, several, sharding
-from luban.training.asked import Asked
 from luban.training.beginning import begun, plain
 from luban.training.gathering import Rows, rows_of
 from luban.training.inside import inside
+from luban.training.request import Asked
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The training loop of networks, top to bottom: resume, batches, loss, gradient, step, signals, checkpoint, stop.
 
-What it is asked for is in `asked`, how rows come together in `batches` and `gathering`, what changes on the way in
+What it is asked for is in `request`, how rows come together in `batches` and `gathering`, what changes on the way in
 `steering` and `planning`, what is recorded in `signals` and `tracing`, what survives a kill in `checkpoint`, what is
 done about a training that goes wrong in `treating`. The loop is a function of what it is asked: killed and continued at
 any step, it ends with the same weights, bit for bit.
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from luban.core.errors import Interrupted
 from luban.protocols import Task, Work
 from luban.training import batches, computing, gathering, nonfinite, optimizing, pausing, program
-from luban.training.asked import Asked, Tell
 from luban.training.augmenting import augmented
 from luban.training.checkpoint import GOOD, Checkpoints, Saved, Writing
 from luban.training.distributed import Team
@@ -25,6 +24,7 @@ from luban.training.gathering import Rows, Step
 from luban.training.keeping import Kept
 from luban.training.planning import Planning
 from luban.training.progress import Held, Progress
+from luban.training.request import Asked, Tell
 from luban.training.signals import TIMED, Recorder, now
 from luban.training.steering import Steering
 from luban.training.tracing import Tracing

@@ -19,11 +19,11 @@ from luban.core.seed import derive
 from luban.evidence.trace import Trace
 from luban.recipe.recipe import Candidate
 from luban.training import halving
-from luban.training.asked import Asked
 from luban.training.checkpoint import GOOD, Checkpoints, Saved
 from luban.training.choices import Choices
 from luban.training.distributed import ALONE, Team
 from luban.training.pausing import Pause
+from luban.training.request import Asked
 from luban.training.unit import WHOLE, Training, Unit
 from luban.training.work_folder import WorkFolder
 
@@ -154,7 +154,7 @@ class NetworkFit:
     ) -> Trained:
         """The trained network; its checkpoints are found again. Steps that do not fit into memory are halved.
 
-        trace, pause: see `asked.Asked`.
+        trace, pause: see `request.Asked`.
 
         Raises ResourceError where one row does not fit. Among several processes it raises what memory ran out with,
         and whoever starts them again finds steps that are halved.
@@ -222,7 +222,7 @@ class Trainer(Protocol):
         trace: Trace | None = None,
         pause: Pause | None = None,
     ) -> Trained:
-        """The trained network. trace, pause: see `asked.Asked`."""
+        """The trained network. trace, pause: see `request.Asked`."""
 
 
 def alone(
