@@ -37,8 +37,9 @@ from luban.evidence.intervals import wilson
 from programs.cases import FAULTS, REPORTED, TUNING, Case, combined, faulty, fingerprint, healthy, present
 from programs.data import absent
 from programs.log import Log
-from programs.program import Program, Ran, run
+from programs.program import Program
 from programs.rivals import RIVALS
+from programs.running import Ran, run
 
 HARM = 0.03
 SOUND_SEEDS = 3
