@@ -95,6 +95,18 @@ class Finding:
         return replace(self, explains=(*self.explains, *conditions))
 
 
+def listed(findings: Iterable[Finding], not_run: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """`findings` and `not_run` as evidence and every verb state them. not_run: conditions that could not look, and why.
+
+    >>> listed([], [("label-noise", "there are 8 rows")])
+    {'findings': [], 'not_run': [{'condition': 'label-noise', 'reason': 'there are 8 rows'}]}
+    """
+    return {
+        "findings": [finding.to_json() for finding in findings],
+        "not_run": [{"condition": condition, "reason": reason} for condition, reason in not_run],
+    }
+
+
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """The findings by their severity; of equal ones in their order."""
     return sorted(findings, key=lambda finding: WORST_FIRST.index(finding.severity))

@@ -56,6 +56,11 @@ def place(name: str, *, online: bool = False) -> Path:
     return from_ctranslate2.folder(path) if from_ctranslate2.is_one(path) else path
 
 
+def place_of(name: str) -> Path | None:
+    """Where the folder of this name lies; None for a model that is named by its content. Raises as `place`."""
+    return None if name.startswith(layout.BY_CONTENT) else place(name)
+
+
 def note(sha256: str, path: Path) -> None:
     """Notes where a model of this content lies."""
     files.write(cache.folder(FOLDER) / f"{sha256}.json", files.to_json({"path": str(path)}))

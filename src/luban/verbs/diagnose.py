@@ -12,7 +12,7 @@ from typing import Any
 from luban.core.console import SILENT, Console
 from luban.core.errors import UsageError
 from luban.evidence.attribution import attributed
-from luban.evidence.finding import Finding
+from luban.evidence.finding import Finding, listed
 from luban.verbs import asking, gates, logs
 from luban.verbs.bundle import Bundle, is_bundle, opened
 
@@ -28,8 +28,7 @@ class Diagnosed:
     def to_json(self) -> dict[str, Any]:
         return {
             **self.about,
-            "findings": [finding.to_json() for finding in self.findings],
-            "not_run": [{"condition": condition, "reason": reason} for condition, reason in self.not_run],
+            **listed(self.findings, self.not_run),
         }
 
 

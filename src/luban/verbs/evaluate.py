@@ -10,7 +10,7 @@ from typing import Any
 from luban.batch import Ragged
 from luban.core.console import SILENT, Console
 from luban.core.errors import DataError
-from luban.evidence.finding import Finding
+from luban.evidence.finding import Finding, listed
 from luban.evidence.measurement import Measurement
 from luban.verbs import gates
 from luban.verbs.bundle import Bundle, opened
@@ -34,8 +34,7 @@ class Evaluated:
             "rows": self.rows,
             "dropped": dict(self.dropped),
             "measurements": [measurement.to_json() for measurement in self.measurements],
-            "findings": [finding.to_json() for finding in self.findings],
-            "not_run": [{"condition": condition, "reason": reason} for condition, reason in self.not_run],
+            **listed(self.findings, self.not_run),
         }
 
 

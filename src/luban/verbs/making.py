@@ -14,7 +14,7 @@ from luban.core.console import Console
 from luban.core.deadline import Deadline, Pace
 from luban.data.dataset import Dataset, left_out
 from luban.data.profile import profile
-from luban.evidence.finding import Finding, Repair, Signal, Where, worst_first
+from luban.evidence.finding import Finding, Repair, Signal, Where, listed, worst_first
 from luban.evidence.footprint import Meter
 from luban.protocols import Modelling
 from luban.recipe.edit import RecipeEdit
@@ -129,12 +129,8 @@ def _made(
 
 def _found(examined: Examined, made: writing.Made, findings: Sequence[Finding]) -> dict[str, Any]:
     """The evidence of what was found and of what became of it."""
-    not_run = (*examined.not_run, *made.not_run)
     return {
-        "findings": {
-            "findings": [each.to_json() for each in worst_first(findings)],
-            "not_run": [{"condition": condition, "reason": reason} for condition, reason in not_run],
-        },
+        "findings": listed(worst_first(findings), (*examined.not_run, *made.not_run)),
         "repairs": {"repairs": [repair.to_json() for repair in (*examined.repairs, *made.repairs)]},
     }
 

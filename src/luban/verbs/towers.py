@@ -15,7 +15,7 @@ from luban.batch import Array
 from luban.core import registry
 from luban.core.errors import DataError, UsageError
 from luban.data.dataset import Dataset
-from luban.origins import contrastive, layout, naming
+from luban.origins import contrastive, naming
 from luban.schema.schema import Schema
 from luban.verbs.choosing_labels import AT_ONCE, IN_MEMORY, Pictures
 from luban.verbs.one_column import column_of
@@ -80,7 +80,7 @@ def of(name: str, dataset: Dataset, text: str | None) -> Towers | None:
 
     text: the column that is read. Raises UsageError where it is not clear which.
     """
-    place = None if name.startswith(layout.BY_CONTENT) else naming.place(name)
+    place = naming.place_of(name)
     if place is None or not contrastive.is_one(place):
         return None
     kinds = {column.name: column.kind for column in dataset.schema.columns}

@@ -132,11 +132,11 @@ def opened(name: str, data: Any, console: Console) -> Dataset:
 
 
 def _reads_texts(name: str) -> bool:
-    from luban.origins import contrastive, entailment, layout, naming
+    from luban.origins import contrastive, entailment, naming
 
     if halves.found(name) is not None:
         return True
-    place = None if name.startswith(layout.BY_CONTENT) else naming.place(name)
+    place = naming.place_of(name)
     if place is not None and contrastive.is_one(place):
         return False
     return (place is not None and entailment.is_one(place)) or one_column.kind_of(name) == "text"
@@ -148,11 +148,11 @@ def answerer(name: str, labels: Sequence[str], dataset: Dataset, text: str | Non
     labels: `name` or `name=description`. text: the column that is read; the only one with texts where nothing is said.
     Raises UsageError for a name, a label or a column that is none.
     """
-    from luban.origins import contrastive, entailment, layout, naming
+    from luban.origins import contrastive, entailment, naming
     from luban.verbs import choosing_labels
 
     phrases = described(labels)
-    place = None if name.startswith(layout.BY_CONTENT) else naming.place(name)
+    place = naming.place_of(name)
     if place is not None and contrastive.is_one(place):
         return choosing_labels.of_images(place, phrases, one_column.column_of(dataset, text, "image"))
     if place is not None and entailment.is_one(place):

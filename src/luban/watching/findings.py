@@ -11,7 +11,7 @@ from luban.core import registry
 from luban.core.console import Console
 from luban.core.errors import TrainingFault
 from luban.evidence.attribution import attributed
-from luban.evidence.finding import WORST_FIRST, Finding, Signal, Where
+from luban.evidence.finding import WORST_FIRST, Finding, Signal, Where, listed
 from luban.evidence.looking import look
 from luban.evidence.trace import Trace
 from luban.protocols import Condition
@@ -62,10 +62,7 @@ class Findings:
 
     def to_json(self) -> dict[str, Any]:
         """`findings` and `not_run` as other verbs print them."""
-        return {
-            "findings": [finding.to_json() for finding in self.attributed()],
-            "not_run": [{"condition": name, "reason": reason} for name, reason in sorted(self.not_run.items())],
-        }
+        return listed(self.attributed(), sorted(self.not_run.items()))
 
     def report(self, steps: int) -> str:
         """What was found in so many steps, in words; and which conditions could not look."""
