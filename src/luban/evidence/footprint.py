@@ -16,7 +16,7 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, final
 
 from luban.core import process
 
@@ -34,6 +34,7 @@ _RAPL = Path("/sys/class/powercap")
 _KIBIBYTE = 1024
 
 
+@final
 class Meter:
     """Measures what a block of code uses, its finished child processes included. Final; a context manager.
 

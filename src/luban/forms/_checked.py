@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -17,6 +17,7 @@ MOST_INPUTS = 10_000_000
 MOST_OUTPUTS = 100_000
 
 
+@final
 class Checked:
     """A state of one kind of form, read piece by piece. `end` finds what `state()` never writes."""
 

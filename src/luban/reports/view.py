@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, final
 
 from luban.core.errors import BundleError
 from luban.core.version import VERSION
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Document = Mapping[str, Any]
 
 
+@final
 @dataclass(frozen=True)
 class View:
     """A bundle as it is shown. Final.

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, final
 
 from luban.core.deadline import Deadline
 from luban.core.errors import TrainingError
@@ -49,6 +49,7 @@ def unlimited(unit: Unit, waiting: Iterable[Unit]) -> None:
     """A unit takes what time it takes."""
 
 
+@final
 class Pool:
     """Some worker processes on one work folder. Final; use it as a context manager.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
 
@@ -31,6 +31,7 @@ COPIED = "copied"
 """The baseline that says what it reads."""
 
 
+@final
 @dataclass(frozen=True)
 class Answerer:
     """Answers rows. Final; made once, used for any number of rows.

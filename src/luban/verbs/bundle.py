@@ -8,7 +8,7 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 from luban.bundle import folder, store
 from luban.bundle.bundle import Stored
@@ -32,6 +32,7 @@ SHOWN = ("task", "target", "classes", "positive", "split", "candidates", "chosen
 """Parts of the evaluation that `luban fit --json` prints beside the figures."""
 
 
+@final
 @dataclass(frozen=True, eq=False)
 class Bundle:
     """A model that carries its evidence. Final; nothing changes one in place.

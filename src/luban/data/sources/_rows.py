@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -187,6 +187,7 @@ def _zero(where: str) -> DataError:
     )
 
 
+@final
 class _Lines:
     """Lines for the reader of the standard library, which stops at a NUL with a message of its own. Final.
 
