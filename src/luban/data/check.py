@@ -25,7 +25,7 @@ _NUMBERS = (*MISSING, "None", "none", "?", "-")
 class _Plan:
     """What is looked at for each table of rows: worked out once for a schema.
 
-    names: the input columns. numbers: those of them whose values are numbers as they come.
+    names: of the input columns. columns: the same, with their kinds.
     """
 
     names: tuple[str, ...]

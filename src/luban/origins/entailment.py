@@ -54,7 +54,7 @@ def _entails(document: Any) -> int | None:
 class Entailment:
     """network: pairs of texts to a number for each of its labels. entails: the label that is asked for.
 
-    origin: the folder, with its marks. pieces: of what stands between the two texts, and behind the second.
+    origin: the folder, with its marks.
     """
 
     origin: Origin

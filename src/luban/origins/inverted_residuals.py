@@ -19,7 +19,7 @@ STEM_KERNEL = 3
 
 @final
 class Layer(nn.Module):
-    """norm(w * x), and min(max(.., 0), 6) of it unless it is `linear`. padding: as the config names it."""
+    """norm(w * x), and min(max(.., 0), 6) of it unless it is `linear`. config: its `padding` and `epsilon`."""
 
     def __init__(
         self,

@@ -198,7 +198,7 @@ def _treated(first: NetworkFit, interrupted: Callable[[], bool], train: Trainer,
 
 
 def main(path: str, name: str, seed_text: str, threads_text: str, together_text: str) -> None:
-    """Serves units until stdin ends. together: how many processes train each network."""
+    """Serves units until stdin ends. together_text: how many processes train each network."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Results are bytes on this stream; whatever a library prints must not mix with them.

@@ -1,10 +1,9 @@
 """From a data set and a recipe to rows that are ready: roles, task, target, split, preprocessing. Nothing is fitted to
-test rows here or later. How rows that were given apart become one table is in `stacking`.
+test rows here or later. How rows that were given apart become one table is in `stacking`, how models see it in `views`.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ import polars as pl
 
 from luban.batch import Array, PerRow, dense
 from luban.core import registry
-from luban.core.errors import DataError, UsageError
+from luban.core.errors import UsageError
 from luban.core.seed import derive
 from luban.data import division, loader, readable, roles
 from luban.data.dataset import Dataset
@@ -22,24 +21,21 @@ from luban.data.division import Division
 from luban.data.preprocessor import Preprocessor
 from luban.data.readable import Unreadable
 from luban.protocols import Arranged, Arranging, Asking, Encoder, Modelling, Pairing, Spanning, Tagging, Task
-from luban.recipe.recipe import Features, Recipe
+from luban.recipe.recipe import Recipe
 from luban.schema.schema import Schema
-from luban.training import packing, question, spanning, writing
-from luban.verbs import asking, coding, pairs, pieces, stacking, tags
-from luban.verbs.stacking import Counts, Given
+from luban.training import question
+from luban.verbs import asking, pairs, pieces, stacking, tags, views
+from luban.verbs.stacking import Aside, Counts, Given
 
 if TYPE_CHECKING:
     from luban.data.tensor_preprocessor import TensorPreprocessor
-
-LEARNED_FROM = 200_000
-"""Rows that preprocessing is learned from at most: medians and vocabularies change no more beyond."""
 
 
 @dataclass(frozen=True)
 class Prepared:
     """Rows that are ready.
 
-    frame, rows: the whole table, lazily, and how long it is.
+    frame: the whole table, lazily.
     target: (rows,) as a Batch holds it, for every row of the table; None without target. weight alike.
     division: which rows train and which test. validation: rows that a person gave to choose and calibrate on.
     tensors: how networks see the rows, where they do not see the matrix that other models see.
@@ -102,25 +98,15 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         task = task.of_tags(classes)
     weight = stacking.weights(frame, schema)
     aside = stacking.set_aside(dataset, given, schema, asked.counts)
-    unreadable = _unreadable(task, frame, schema, recipe, asked.values)
-    readable.refuse_many(unreadable, asked.counts.all, recipe.features, where=dataset.where)
-    divided = division.divide(
-        frame, schema, recipe, task, target, asked.counts.all,
-        given=aside.test if len(aside.test) else None,
-        # Validation rows choose, so they are never test rows.
-        kept=aside.validation if len(aside.validation) else None,
-        unreadable=unreadable, ends=asked.ends,
-    )  # fmt: skip
+    divided = _divided(asked, task, target, aside, where=dataset.where)
     validation = divided.train[np.isin(divided.train, aside.validation)] if len(aside.validation) else None
-    if aside.own:
-        divided = replace(divided, reason="the data came split")
     if recipe.train.rows is not None and recipe.train.rows < len(divided.train):
         some = loader.sampled(divided.train, recipe.train.rows, derive(recipe.seed, "rows"))
         divided = replace(divided, train=some)
     if recipe.train.prior and target is not None:
         own = asked.counts.all - (0 if aside.own else len(aside.test))
         weight = _toward(recipe, classes, dense(target), weight, divided, own)
-    matrix, tensors = _encoders(dataset, frame, schema, recipe, task, divided.train)
+    matrix, tensors = views.learned(dataset, frame, schema, recipe, task, divided.train)
     return Prepared(
         dataset=dataset,
         frame=frame,
@@ -138,6 +124,21 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         dropped={**dataset.dropped, **divided.dropped},
         given_schema=asked.given_schema,
     )
+
+
+def _divided(asked: _Question, task: Task, target: PerRow | None, aside: Aside, *, where: str) -> Division:
+    """Which rows train and which test, without those that cannot be read. Raises DataError where these are many."""
+    frame, schema, recipe, rows = asked.frame, asked.schema, asked.recipe, asked.counts.all
+    unreadable = _unreadable(task, frame, schema, recipe, asked.values)
+    readable.refuse_many(unreadable, rows, recipe.features, where=where)
+    found = division.divide(
+        frame, schema, recipe, task, target, rows,
+        given=aside.test if len(aside.test) else None,
+        # Validation rows choose, so they are never test rows.
+        kept=aside.validation if len(aside.validation) else None,
+        unreadable=unreadable, ends=asked.ends,
+    )  # fmt: skip
+    return replace(found, reason="the data came split") if aside.own else found
 
 
 def _question(dataset: Dataset, given: Given, recipe: Recipe) -> _Question:
@@ -187,36 +188,6 @@ def _unreadable(
     if isinstance(task, Pairing):
         return pairs.unreadable(frame, schema)
     return readable.scan(frame, schema.inputs, recipe.features)
-
-
-def _encoders(
-    dataset: Dataset, frame: pl.LazyFrame, schema: Schema, recipe: Recipe, task: Task, train: Array
-) -> tuple[Preprocessor, TensorPreprocessor | None]:
-    """How models see the rows: as a matrix and as tensors, fitted on training rows, or as an autoencoder saw others.
-
-    Raises DataError where no column is left.
-    """
-    inputs = [column.name for column in schema.inputs]
-    if not inputs:
-        raise DataError("no column is left to learn from.", where=dataset.where, fix=f"luban inspect {dataset.where}")
-    learned_from = loader.sampled(train, LEARNED_FROM, derive(recipe.seed, "preprocessing"))
-    teaching = loader.take(frame, learned_from, inputs)
-    known = coding.as_learned(schema, recipe)
-    if isinstance(known, Preprocessor):
-        return known, None
-    # Texts that are learned themselves are seen as tokens alone: a matrix of their words would only take time.
-    alone = isinstance(task, Modelling | Pairing)
-    matrix = Preprocessor(()) if alone else Preprocessor.fit(teaching, schema, recipe.features)
-    if known is not None:
-        return matrix, known  # type: ignore[return-value]
-    if isinstance(task, Pairing) and importlib.util.find_spec("torch") is not None:
-        return matrix, pairs.tensors(teaching, schema, _seen(recipe.features, task.name))
-    return matrix, _tensors(teaching, schema, _seen(recipe.features, task.name))
-
-
-def _seen(features: Features, task: str) -> Features:
-    """How networks see texts for a task."""
-    return spanning.seen(packing.seen(writing.seen(features, task), task), task)
 
 
 def _toward(
@@ -275,16 +246,6 @@ def _arranged(task: Task, frame: pl.LazyFrame, schema: Schema, recipe: Recipe, g
                 fix="put all rows into one table, or measure others afterwards: luban evaluate BUNDLE DATA",
             )
     return task.arrange(frame, schema, recipe)
-
-
-def _tensors(frame: pl.DataFrame, schema: Schema, features: Features) -> TensorPreprocessor | None:
-    """How networks see the rows: as tensors, where a column has one of its own and networks can be trained at all."""
-    own = any(registry.find("features", column.kind).tensor is not None for column in schema.inputs)
-    if not own or importlib.util.find_spec("torch") is None:
-        return None
-    from luban.data.tensor_preprocessor import TensorPreprocessor
-
-    return TensorPreprocessor.fit(frame, schema, features)
 
 
 def _target(frame: pl.LazyFrame, schema: Schema, recipe: Recipe) -> pl.Series | None:

@@ -17,7 +17,7 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Verified:
-    """What was measured again. data: whether it is the data that the bundle was made of."""
+    """What was measured again. same_data: whether it was on the data that the bundle was made of."""
 
     bundle: str
     same_data: bool
