@@ -69,7 +69,8 @@ def train(
 
 
 def found(watch: Watch, name: str) -> Finding | None:
-    """What a watch found under this name, be it a cause or explained by one."""
+    """What a watch found under this name, be it a cause or explained by one. Fails where it could not look for it."""
+    assert registry.find("conditions", name) and name not in dict(watch.not_run)
     return watch._findings.found.get(name)
 
 

@@ -84,6 +84,30 @@ def test_outputs_are_finite_whatever_the_values_are(name, odd):
         sound(feature, learned, TYPICAL[name])
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda rows: rows.astype(np.float64),
+        lambda rows: rows[:-1],
+        lambda rows: rows[:, :-1],
+        lambda rows: np.where(rows == rows.max(), np.float32(np.nan), rows),
+        lambda rows: np.where(rows == rows.max(), np.float32(np.inf), rows),
+    ],
+    ids=["float64", "a row less", "a column less", "no number", "infinity"],
+)
+def test_the_tests_of_outputs_see_what_no_feature_may_give(name, wrong):
+    class Wrong:
+        names = staticmethod(registry.find("features", name).names)
+
+        @staticmethod
+        def transform(values, state):
+            return wrong(dense(registry.find("features", name).transform(values, state)))
+
+    _, state = fitted(name)
+    with pytest.raises(AssertionError):
+        sound(Wrong, state, TYPICAL[name])
+
+
 @settings(max_examples=30, deadline=None)
 @given(texts=st.lists(st.one_of(st.none(), st.text(max_size=12)), min_size=1, max_size=6))
 def test_outputs_are_finite_for_any_texts(texts):

@@ -149,7 +149,6 @@ def view(task: str, *, name: str = "patients", hostile: bool = False, **changes:
             "parity": {"difference": 2e-7, "flips": 0, "rows": 569},
         },
         "run": {"key": {"recipe": "r", "data": "d", "version": "0.1.0"}, "limits": {}},
-        **changes.pop("evidence", {}),
     }
     if supervised:
         evidence["importance"] = {
@@ -160,6 +159,7 @@ def view(task: str, *, name: str = "patients", hostile: bool = False, **changes:
                 {"column": bad, "value": -0.002, "low": -0.01, "high": 0.006},
             ],
         }
+    evidence |= changes.pop("evidence", {})
     recipe = Recipe(
         target="outcome" if supervised else None,
         positive=names[-1] if task == "binary" else None,

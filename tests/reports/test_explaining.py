@@ -119,20 +119,38 @@ def test_hostile_names_and_texts_stay_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "strange",
+    ("strange", "told"),
     [
-        {},
-        {"explanations": 3},
-        {"explanations": [{}, 5, {"row": "x", "attributions": [{}, {"unit": 1, "attribution": None}, 7]}]},
-        {"explanations": [explanation(attributions=[attribution("a", 0.0, None), attribution("b", float("nan"))])]},
-        {"explanations": [explanation(attributions=[attribution("a", 1e300, 1e299), attribution("b", -1e-300, 0.0)])]},
-        {"importance": [{"column": "a"}, {"column": "b", "value": 1, "low": 0, "high": 2}]},
+        ({}, "No row was explained."),
+        ({"explanations": 3}, "No row was explained."),
+        (
+            {"explanations": [{}, 5, {"row": "x", "attributions": [{}, {"unit": 1, "attribution": None}, 7]}]},
+            "Row –: – For this row is –; with nothing known it is –. method : rows the model was asked –",
+        ),
+        (
+            {"explanations": [explanation(attributions=[attribution("a", 0.0, None), attribution("b", float("nan"))])]},
+            "column adds standard error a 0.000 – method",
+        ),
+        (
+            {
+                "explanations": [
+                    explanation(attributions=[attribution("a", 1e300, 1e299), attribution("b", -1e-300, 0.0)])
+                ]
+            },
+            "a +1e+300 1e+299 b 0 exact",
+        ),
+        (
+            {"importance": [{"column": "a"}, {"column": "b", "value": 1, "low": 0, "high": 2}]},
+            "a – – to – b 1 0.0 to 2.0",
+        ),
     ],
     ids=range(6),
 )
-def test_documents_that_hold_little_or_strange_things_are_shown_as_far_as_they_go(strange: dict[str, object]) -> None:
-    Page(explaining.page(strange))
-    Page(explaining.fragment(strange))
+def test_documents_that_hold_little_or_strange_things_are_shown_as_far_as_they_go(
+    strange: dict[str, object], told: str
+) -> None:
+    for document in (explaining.page(strange), explaining.fragment(strange)):
+        assert told in " ".join(Page(document.replace("<", " <")).text.split())
 
 
 def test_ten_thousand_columns_make_no_page_of_ten_thousand_rows() -> None:

@@ -43,7 +43,11 @@ def test_memory_that_cannot_hold_the_rows_is_refused_with_what_is_needed() -> No
 
 def test_memory_that_nobody_asked_for_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_free_memory", lambda: (100 << 20, "half of what is free"))
-    limits().check(10_000_000)
+    free = limits()
+    free.check(10_000_000)
+    assert (free.memory, free.memory_reason) == (100 << 20, "half of what is free")
+    with pytest.raises(ResourceError, match="and 100\\.0 MB was allowed"):
+        limits(memory=free.memory).check(10_000_000)
 
 
 @pytest.mark.parametrize(

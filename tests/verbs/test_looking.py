@@ -127,4 +127,5 @@ def test_a_notebook_shows_a_bundle_as_a_card(fitted: Fitted, tmp_path: Path) -> 
 def test_what_a_notebook_shows_is_escaped(fitted: Fitted, tmp_path: Path) -> None:
     place = tmp_path / "<script>.luban"
     place.symlink_to(fitted.bundle("iris"))
-    assert "<script>" not in package.load(place)._repr_html_()
+    card = package.load(place)._repr_html_()
+    assert "&lt;script&gt;.luban" in card and "<script>" not in card

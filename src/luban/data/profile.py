@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -77,22 +76,19 @@ def _numbers(values: pl.Series) -> dict[str, Any]:
     known = np.sort(known[np.isfinite(known)])
     if not len(known):
         return {}
-    # Halved, so that the distance of the largest numbers is finite.
-    if known[-1] / 2 - known[0] / 2 > np.finfo(np.float64).max / 4:
-        known = known[np.abs(known) < 1e300]
-    if not len(known):
-        return {}
-    counts, edges = np.histogram(known, bins=BARS)
+    # The squares and distances of the largest numbers are beyond what is finite: a power of two makes them small.
+    unit = 2.0**512 if np.abs(known[[0, -1]]).max() > 1e150 else 1.0
+    small = known / unit
+    counts, edges = np.histogram(small, bins=BARS)
     figures = {
         "min": known[0],
-        "median": np.median(known),
+        "median": np.median(small) * unit,
         "max": known[-1],
-        "mean": np.clip(known.mean(), known[0], known[-1]),
-        "sd": known.std() if np.abs(known).max() < 1e150 else math.inf,
+        "mean": np.clip(small.mean() * unit, known[0], known[-1]),
+        "sd": small.std() * unit,
     }
-    # JSON has no infinity.
-    summary: dict[str, Any] = {key: float(value) if math.isfinite(value) else None for key, value in figures.items()}
-    return summary | {"histogram": {"edges": edges.tolist(), "counts": counts.tolist()}}
+    summary: dict[str, Any] = {key: float(value) for key, value in figures.items()}
+    return summary | {"histogram": {"edges": (edges * unit).tolist(), "counts": counts.tolist()}}
 
 
 def _shown(value: Any) -> str:

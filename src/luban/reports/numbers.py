@@ -45,16 +45,22 @@ def title(metric: str) -> str:
 def number(value: Any, decimals: int | None = None) -> str:
     """A number with these decimals, or else with four significant digits; thousands are apart.
 
+    One that is longer than anybody counts its digits is told by its power of ten, whatever decimals are asked for.
+
     >>> number(1234567.8), number(0.97368, 3), number(0.00012345), number(12.0), number(None)
     ('1,234,568', '0.974', '0.0001234', '12', '–')
+    >>> number(-1e300, 3)
+    '−1e+300'
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return NOTHING
+    if abs(value) >= 1e15:
+        return _signed(f"{value:.3g}")
     if decimals is not None:
         return _signed(f"{value:,.{decimals}f}")
-    if value == 0 or (float(value).is_integer() and abs(value) < 1e15):
+    if float(value).is_integer():
         return _signed(f"{value:,.0f}")
-    if not 1e-5 <= abs(value) < 1e15:
+    if abs(value) < 1e-5:
         return _signed(f"{value:.3g}")
     return _signed(f"{value:,.{max(0, 3 - math.floor(math.log10(abs(value))))}f}".rstrip("0").rstrip("."))
 
