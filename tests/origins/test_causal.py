@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from luban.core.errors import BundleError, UsageError
+from luban.data import catalogue
 from luban.origins import causal, causal_configs, naming
 from origins import speaking
 
@@ -114,6 +115,15 @@ def test_a_bundle_of_another_model_is_told(tmp_path: Path) -> None:
 def test_an_unknown_name_is_answered_with_the_near_one() -> None:
     with pytest.raises(UsageError, match="Did you mean 'smollm2'"):
         causal.find("smolm2")
+
+
+@pytest.mark.parametrize("name", ["nothing", "minilmm", "mobilenet"])
+def test_what_cannot_write_is_not_named_where_a_language_model_is_looked_for(name: str) -> None:
+    with pytest.raises(UsageError) as error:
+        causal.find(name)
+    assert "smollm2" in error.value.message
+    for reading in set(catalogue.models()) - {"smollm2"}:
+        assert f"'{reading}'" not in error.value.message and f" {reading}" not in error.value.message
 
 
 def test_a_gguf_file_gives_the_model_that_it_was_made_of(folder: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from luban.spans import OUTSIDE, absent, packed, pieces, places, settled
 from luban.tasks import _losses
 from luban.training import calibration, spanning, threshold
 from luban.training.fitting import fit_candidate
+from luban.verbs.evaluate import evaluate
 from luban.verbs.predict import predict
 from luban.verbs.preparing import prepare
 from luban.verbs.stacking import Given
@@ -48,7 +49,7 @@ def made(rows: int = 60, seed: int = 0) -> pl.DataFrame:
     return pl.DataFrame(found, schema=["context", "question", "answer"], orient="row")
 
 
-def ready(frame: pl.DataFrame, **asked: object):
+def ready(frame: pl.DataFrame | Path, **asked: object):
     return prepare(open_dataset(frame), Given(), Recipe(target="answer", task="question-answering", **asked))
 
 
@@ -84,6 +85,20 @@ def test_a_row_whose_answer_is_not_in_its_context_is_left_out_and_named():
     told = dict(prepared.division.listed)
     assert "its answer, 'river', does not stand in its context" in told[7]
     assert 7 not in prepared.division.train and 7 not in prepared.division.test
+
+
+def test_an_empty_field_is_no_answer_yet_and_a_space_says_that_there_is_none(tmp_path: Path):
+    answers = made(200)["answer"].to_list()
+    answers[7], answers[9], answers[11] = "", " ", None
+    lines = [",".join(row) for row in made(200).select("context", "question").iter_rows()]
+    rows = [f"{line},{answer or ''}" for line, answer in zip(lines, answers, strict=True)]
+    (tmp_path / "asked.csv").write_text("context,question,answer\n" + "\n".join(rows) + "\n")
+    prepared = ready(tmp_path / "asked.csv")
+    assert prepared.dropped == {TASK.unanswered: 2}
+    assert "write a space" in TASK.unanswered
+    assert {row for row, _ in prepared.division.listed} == {7, 11}
+    assert pieces(prepared.target).texts()[9] == ""
+    assert 9 in {*prepared.division.train, *prepared.division.test}
 
 
 @pytest.mark.parametrize(
@@ -254,6 +269,8 @@ def test_a_pretrained_encoder_is_begun_from(tmp_path: Path, monkeypatch: pytest.
     for line, context in zip(lines, frame["context"], strict=False):
         assert context[line["begin"] :].startswith(line["prediction"])
     assert verify(out, frame).met
+    asked = frame.with_columns(answer=pl.when(pl.int_range(len(frame)) < 3).then(None).otherwise("answer"))
+    assert evaluate(out, asked).dropped == {TASK.unanswered: 3}
     explained_again(bundle, frame.select("context", "question").head(2))
     assert "What it wrote" in (out / "report.html").read_text()
 

@@ -178,6 +178,28 @@ def test_a_bad_row_is_named_and_leaves_the_old_answers(iris: package.Bundle, flo
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.csv", "flowers.csv"]
 
 
+def test_rows_without_a_value_are_answered_and_told(
+    iris: package.Bundle, flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from luban.verbs import answering
+
+    full = luban("predict", iris.path, flowers)
+    assert full.code == 0 and full.err == ""
+    assert "blank" not in luban("predict", iris.path, flowers, "--json").document
+    # Of a flower one number is enough to be read.
+    flowers.write_text(flowers.read_text() + ",,,\n,,1.4,\n" + ",,,\n" * 11)
+    monkeypatch.setattr(answering, "SLICE", 4)
+    done = luban("predict", iris.path, flowers)
+    assert done.code == 0
+    numbers = "3, 5, 6, 7, 8, 9, 10, 11, 12, 13, ..."
+    assert done.err == f"12 rows are empty in all that is read, and are answered all the same: rows {numbers}\n"
+    assert read(done.out).head(3).equals(read(full.out))
+    assert len(read(done.out)) == 16
+    assert luban("predict", iris.path, flowers, "--quiet").err == ""
+    out = luban("predict", iris.path, flowers, "--json", "--out", tmp_path / "answers.csv")
+    assert out.document["blank"] == {"rows": 12, "first": [3, *range(5, 14)]}
+
+
 def test_a_missing_column_is_named(iris: package.Bundle, tmp_path: Path) -> None:
     (tmp_path / "few.csv").write_text("sepal length (cm),petal length (cm)\n1,2\n")
     done = luban("predict", iris.path, tmp_path / "few.csv")

@@ -53,6 +53,14 @@ def test_the_command_writes_what_predict_writes(folder: Path) -> None:
     assert luban("predict", "--from", folder, "--labels", "sport, money=goal", "texts.csv").lines[1:] != done.lines[1:]
 
 
+def test_an_empty_text_gets_a_label_and_is_told(folder: Path) -> None:
+    pl.DataFrame({"headline": ["goal match", None, "bank", "  ", "..."], "n": [1, 2, 3, 4, 5]}).write_csv("gap.csv")
+    done = luban("predict", "--from", folder, "--labels", "goal,bank", "--text", "headline", "gap.csv")
+    assert done.code == 0 and len(done.lines) == 6
+    assert "2 rows are empty in all that is read, and are answered all the same: rows 1, 3" in done.told
+    assert "empty" not in luban("predict", "--from", folder, "--labels", "goal,bank", "texts.csv").told
+
+
 def test_rows_of_stdin_are_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = ("predict", "--from", folder, "--labels", "goal,bank")
     of_file = luban(*asked, "texts.csv")

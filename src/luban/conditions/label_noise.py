@@ -23,6 +23,7 @@ from __future__ import annotations
 import numpy as np
 
 from luban.batch import Array, Ragged
+from luban.data.division import NO_TARGET
 from luban.evidence.finding import Finding, Signal, Where
 from luban.evidence.intervals import wilson
 from luban.protocols import Condition, Examination
@@ -46,8 +47,6 @@ CHANCE = 2.0
 WRITTEN = "sequence-to-sequence"
 COPIES, MOST_COPIES, FEWEST_COPIES = 0.02, 0.5, 5
 """Share of targets that copy what is read, or say nothing, from which they are told; up to which; and the fewest."""
-NO_TARGET = "no target"
-"""The reason for which rows without a target are left out."""
 JUDGED = 100
 """Rows below which an area near 0.5 may be mere bad luck."""
 

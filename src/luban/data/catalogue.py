@@ -61,6 +61,15 @@ def models() -> list[str]:
     return [name for name in registry.names("data.samples") if is_model(name)]
 
 
+def language_models() -> list[str]:
+    """The names of those that write texts.
+
+    >>> language_models()
+    ['smollm2']
+    """
+    return [name for name in models() if registry.find("data.samples", name).ending == WRITING]
+
+
 def sample_path(name: str, fetch: bool = False) -> Path:
     """Where a sample lies, a CSV or a folder; it is written into the cache when it is first asked for.
 

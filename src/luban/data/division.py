@@ -26,6 +26,8 @@ FEWEST = 10
 """Rows with a target below which nothing is learned."""
 UNREADABLE = "cannot be read in the column"
 """The reason of a row that is left out because of a value in a column, whose name follows."""
+NO_TARGET = "no target"
+"""The reason of a row that is left out because nothing says what it should be answered."""
 FORECAST = 0.5
 """Correlation of neighbouring values of a target, from which the rows are taken for a course of time."""
 
@@ -233,7 +235,7 @@ def _usable(
         left_out[f"{UNREADABLE} '{column}'"] = numbers
         usable[numbers] = False
     for why, known in (
-        ("no target", None if target is None else values.known(target, several=several)),
+        (NO_TARGET, None if target is None else values.known(target, several=several)),
         ("no group", None if groups is None else groups >= 0),
         ("no time", None if order is None else np.isfinite(order)),
     ):

@@ -121,11 +121,9 @@ def find(name: str) -> Causal:
         return found
     path = Path(name)
     if not path.exists():
-        known = catalogue.models()
-        if fold(name.removeprefix("sample:")) not in known:
-            raise UsageError(
-                f"no bundle, folder or known model is called '{name}'. {did_you_mean(name, known)}", fix=_CURE
-            )
+        if fold(name.removeprefix("sample:")) not in catalogue.models():
+            near = did_you_mean(name, catalogue.language_models())
+            raise UsageError(f"no bundle, folder or known language model is called '{name}'. {near}", fix=_CURE)
         path = catalogue.sample_path(name.removeprefix("sample:"))
     if path.is_file():
         if path.suffix.lower() != catalogue.WRITING:

@@ -114,7 +114,12 @@ class Tagging(Protocol):
 
 @runtime_checkable
 class Spanning(Protocol):
-    """A task whose answers are pieces of a text that is read: it needs columns of certain names."""
+    """A task whose answers are pieces of a text that is read: it needs columns of certain names.
+
+    unanswered: why a row without a target is left out, and what is written where the text holds no answer.
+    """
+
+    unanswered: ClassVar[str]
 
     def read(self, schema: Schema) -> Schema:
         """The columns as the task reads them. Raises UsageError, in words, where one that it needs is not there."""

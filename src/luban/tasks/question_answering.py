@@ -1,9 +1,9 @@
 """Extractive question answering: the answer to a question is a span of a given text, its context.
 
-A row holds a context, a question, and an answer that stands in the context, word for word. An answer that is an empty
-text says that none stands there; a row without a value has no answer yet. Where the answer stands there several times,
-a column `answer_start` may say which is meant; else it is the first one. Places are counted in characters of the
-context in Unicode's composed form (NFC).
+A row holds a context, a question, and an answer that stands in the context, word for word. An answer that is empty or
+of spaces says that none stands there; a row without a value has no answer yet. An empty field of a CSV file is no
+value, so a space is written there. Where the answer stands there several times, a column `answer_start` may say which
+is meant; else it is the first one. Places are counted in characters of the context in Unicode's composed form (NFC).
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class QuestionAnswering:
     compared_by: ClassVar[str] = "exact-match"
     baseline: ClassVar[str] = "word-overlap"
     link: ClassVar[str] = "softmax"
+    unanswered: ClassVar[str] = "no answer; where none stands in the context, write a space in its place"
     loss = staticmethod(_losses.of_spans)
 
     def read(self, schema: Schema) -> Schema:

@@ -18,7 +18,7 @@ from luban.data.loader import sampled
 from luban.data.open import open_dataset
 from luban.evidence.judgement import Slice
 from luban.evidence.measurement import Measurement
-from luban.protocols import Modelling, Tagging
+from luban.protocols import Modelling, Spanning, Tagging, Task
 from luban.recipe.recipe import Recipe
 from luban.verbs import documents, forecasts, judging, judging_given, tags
 from luban.verbs.bundle import Bundle
@@ -83,8 +83,6 @@ def answered(
     if not known.any():
         listed = "' and '".join(bundle.recipe.targets)
         raise DataError(f"no row holds a known value of '{listed}'.", where=dataset.where, fix="luban inspect DATA")
-    tagged = isinstance(answerer.task, Tagging)
-    why = "no tags, or not as many as words" if tagged else "no target, or a class that the bundle does not know"
     if read.unknown:
         console.say(f"{read.unknown:,} words have a tag that the bundle does not know; their answers count as wrong")
     weight, groups = _beside(dataset.frame, bundle)
@@ -97,7 +95,7 @@ def answered(
         dataset.name,
         read.answers.take(known),
         read.target[known],
-        {why: int((~known).sum())} if not known.all() else {},
+        {_unmeasured(answerer.task): int((~known).sum())} if not known.all() else {},
         simplest=None if read.simplest is None else read.simplest.take(known),
         weight=None if weight is None else weight[kept][known],
         groups=None if groups is None else groups[kept][known],
@@ -105,6 +103,15 @@ def answered(
         looked=(np.cumsum(known) - 1)[places[told]],
         slices=slices,
     )
+
+
+def _unmeasured(task: Task) -> str:
+    """Why rows are not measured."""
+    if isinstance(task, Spanning):
+        return task.unanswered
+    if isinstance(task, Tagging):
+        return "no tags, or not as many as words"
+    return "no target, or a class that the bundle does not know"
 
 
 def _with_targets(bundle: Bundle, data: Any, console: Console) -> Dataset:

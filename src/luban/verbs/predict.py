@@ -13,6 +13,7 @@ from luban.core import files
 from luban.core.console import SILENT, Console
 from luban.core.errors import UsageError
 from luban.core.lazy import require
+from luban.verbs.blank import Blank
 from luban.verbs.bundle import Bundle, opened
 
 if TYPE_CHECKING:
@@ -34,19 +35,23 @@ COMPARED = 64
 class Predicted:
     """What was answered. predictions: only where they were not written elsewhere.
 
-    known: what known labels say, where a pretrained model chose labels beside some.
+    known: what known labels say, where a pretrained model chose labels beside some. blank: rows that hold nothing of
+    what is read.
     """
 
     rows: int
     out: str | None
     predictions: list[dict[str, Any]] | None
     known: Known | None = None
+    blank: Blank | None = None
 
     def to_json(self) -> dict[str, Any]:
         document: dict[str, Any] = {"rows": self.rows}
         if self.known is not None:
             document["measurements"] = [figure.to_json() for figure in self.known.measurements]
             document["calibration"] = self.known.calibration.to_json()
+        if self.blank is not None and self.blank.rows:
+            document["blank"] = self.blank.to_json()
         if self.out is not None:
             document["out"] = self.out
         if self.predictions is not None:
@@ -84,6 +89,8 @@ def predict(
     precision: int8 answers faster, and not quite the same; how far the first rows differ is told.
     format: csv, jsonl or parquet; as `out` ends where nothing is said, else csv.
 
+    Rows that hold nothing of what is read are answered too, and told.
+
     Raises UsageError, DataError that names file, column and row, BundleError, ResourceError.
     """
     known: Known | None = None
@@ -93,15 +100,26 @@ def predict(
         answerer, dataset, known = _by_labels(
             bundle, data, from_, labels, text, target, threads, online, precision, console
         )
-    tables = _tables(answerer, dataset, console)
+    blank = Blank([column.name for column in answerer.schema.inputs])
+    answered = _answered(_tables(answerer, dataset, blank, console), out, format, stream)
+    told = blank.told()
+    if told is not None:
+        console.say(told)
+    return replace(answered, known=known, blank=blank)
+
+
+def _answered(
+    tables: Iterator[pl.DataFrame], out: str | Path | None, format: Format | None, stream: IO[bytes] | None
+) -> Predicted:
+    """Writes the answers where they are wanted, or lists them."""
     if out is not None:
-        return replace(into_file(tables, Path(out), format), known=known)
+        return into_file(tables, Path(out), format)
     if stream is not None:
         if format == "parquet":
             raise UsageError("parquet needs a file.", where="--format", fix="--out answers.parquet")
-        return Predicted(write(tables, stream, format or "csv"), None, None, known)
+        return Predicted(write(tables, stream, format or "csv"), None, None)
     listed = [_listed(row) for table in tables for row in table.iter_rows(named=True)]
-    return Predicted(len(listed), None, listed, known)
+    return Predicted(len(listed), None, listed)
 
 
 def _by_bundle(
@@ -182,8 +200,8 @@ def _difference(answerer: Answerer, exact: Answerer, dataset: Dataset) -> str:
     return f"{told}; no probability differs by more than {moved:.3f}"
 
 
-def _tables(answerer: Answerer, dataset: Dataset, console: Console) -> Iterator[pl.DataFrame]:
-    """The answers as tables, one for each slice of rows."""
+def _tables(answerer: Answerer, dataset: Dataset, blank: Blank, console: Console) -> Iterator[pl.DataFrame]:
+    """The answers as tables, one for each slice of rows. blank: counts those that hold nothing."""
     import numpy as np
     import polars as pl
 
@@ -201,6 +219,7 @@ def _tables(answerer: Answerer, dataset: Dataset, console: Console) -> Iterator[
             called = pl.Series("row", np.arange(first, first + len(rows))) if key is None else rows[key]
             yield pl.DataFrame([called, *(pl.Series(n, v) for n, v in answerer.columns(answers).items())])
             first += len(rows)
+            blank.see(rows)
             advance(first, "")
 
 

@@ -121,7 +121,7 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
         validation=validation,
         preprocessor=matrix,
         tensors=tensors,
-        dropped={**dataset.dropped, **divided.dropped},
+        dropped={**dataset.dropped, **_dropped(task, divided)},
         given_schema=asked.given_schema,
     )
 
@@ -139,6 +139,12 @@ def _divided(asked: _Question, task: Task, target: PerRow | None, aside: Aside, 
         unreadable=unreadable, ends=asked.ends,
     )  # fmt: skip
     return replace(found, reason="the data came split") if aside.own else found
+
+
+def _dropped(task: Task, divided: Division) -> dict[str, int]:
+    """How many rows are left out by reason, told in the words of the task."""
+    own = {division.NO_TARGET: task.unanswered} if isinstance(task, Spanning) else {}
+    return {own.get(why, why): rows for why, rows in divided.dropped.items()}
 
 
 def _question(dataset: Dataset, given: Given, recipe: Recipe) -> _Question:
