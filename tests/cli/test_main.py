@@ -74,6 +74,22 @@ def test_hyphen_and_underscore_are_equal(capsys: pytest.CaptureFixture[str]) -> 
     assert "DATA is missing" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["embed", "rows.csv"], "--from NAME is missing."),
+        (["fit", "rows.csv", "--seed", "x"], "--seed: 'x' is not a whole number."),
+        (["generate", "smollm2", "Hello", "--temperature", "hot"], "--temperature: 'hot' is not a number."),
+        (["fit", "rows.csv", "--folds", "1"], "--folds: 1 is not in the range 2<=x<=50."),
+    ],
+)
+def test_an_option_that_is_missing_or_wrong_is_named(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(group, arguments) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_the_help_is_the_same_without_colour() -> None:
     plain = subprocess.run([*PROGRAM, "--help"], capture_output=True, env={**os.environ, "NO_COLOR": "1"}, check=True)
     forced = subprocess.run([*PROGRAM, "--help"], capture_output=True, env={**os.environ, "TERM": "xterm"}, check=True)

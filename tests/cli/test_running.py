@@ -137,6 +137,31 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("error", "place", "cure"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/full/a.csv"),
+            "/full/a.csv: the disk is full.",
+            "free some",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full.", "free some space"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/root/a"),
+            "/root/a: permission denied.",
+            "ls -ld /root/a",
+        ),
+        (OSError(errno.EROFS, "Read-only file system"), "read-only file system.", "choose another place"),
+    ],
+)
+def test_what_the_system_refuses_is_told_with_its_place_and_cure(
+    error: OSError, place: str, cure: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(raising(error), ["sample"]) == 7
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {place}\n") and cure in told
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["sample", "--fold", "3"], "'luban sample' has no option '--fold'. Did you mean '--folds'?"),

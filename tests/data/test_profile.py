@@ -37,6 +37,10 @@ def test_the_figures_of_each_data_type() -> None:
     [
         ([1e308, -1e308, 1.0], {"min": -1e308, "median": 1.0, "max": 1e308, "mean": 0.0, "sd": 1e308 * (2 / 3) ** 0.5}),
         ([1.7e308, 1.7e308, 0.0], {"min": 0.0, "median": 1.7e308, "max": 1.7e308, "mean": 1.7e308 / 3 * 2}),
+        (
+            [1.7e308] * 50 + [-1.7e308] * 50,
+            {"min": -1.7e308, "median": 0.0, "max": 1.7e308, "sd": 1.7e308},
+        ),
         ([float("inf"), 1.0, 2.0], {"min": 1.0, "median": 1.5, "max": 2.0}),
         ([float("inf")] * 3, {}),
         ([None] * 3, {}),

@@ -132,6 +132,9 @@ WRONG = {
     "data in the place of a bundle": Wrong(
         "evaluate visits.csv visits.csv", 3, "a bundle is a folder", "visits.csv", "comes first"
     ),
+    "a folder in the place of a bundle": Wrong(
+        "predict cancer.luban/model visits.csv", 3, "no manifest.json", "cancer.luban/model", "that luban fit wrote"
+    ),
     "a bundle in the place of data": Wrong("fit cancer.luban --target stage", 2, "bundle", "cancer.luban", "luban"),
     "nobody to ask": Wrong(
         "fit visits.csv --target stage --repair ask", 2, "nobody can answer", "--repair ask", "--repair auto"

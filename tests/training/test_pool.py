@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from luban.core.deadline import Deadline
+from luban.core.errors import StorageError
 from luban.protocols import Work
 from luban.recipe.recipe import Candidate
 from luban.training import pool as module
@@ -83,6 +85,19 @@ def test_a_worker_that_dies_costs_one_unit(folder: WorkFolder) -> None:
     assert run(folder, UNITS[:2], act=end_it) == [unit.name for unit in UNITS[:2]]
     assert "memory" in str(folder.failure(UNITS[0])), "the system's memory killer sends the same signal"
     assert folder.failure(UNITS[1]) is None
+
+
+@pytest.mark.slow
+def test_a_result_that_cannot_be_kept_ends_the_run_and_is_no_fault_of_the_model(folder: WorkFolder) -> None:
+    def allow_no_large_file(pool: Pool) -> None:
+        resource.prlimit(pool._workers[0].pid, resource.RLIMIT_FSIZE, (16, 16))
+
+    with pytest.raises(StorageError, match="may not be so large") as raised:
+        run(folder, UNITS, act=allow_no_large_file)
+    assert raised.value.exit_code == 7
+    assert str(folder.path) in str(raised.value.where) and "ulimit -f" in str(raised.value.fix)
+    assert folder.failure(UNITS[0]) is None and not folder.finished(UNITS[0])
+    assert run(folder, UNITS) == [unit.name for unit in UNITS], "the same command goes on once there is room"
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import polars as pl
@@ -110,6 +111,37 @@ def test_a_sample_is_a_path_on_stdout(tmp_path: Path) -> None:
     again = luban("sample", "iris", "--out", tmp_path / "wine.csv")
     assert again.code == 2
     assert "something lies here" in again.told
+    nowhere = luban("sample", "iris", "--out", tmp_path / "no" / "iris.csv")
+    assert nowhere.code == 2
+    assert f"mkdir -p {tmp_path / 'no'}" in nowhere.told
+
+
+def test_a_sample_that_cannot_be_copied_whole_leaves_nothing(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    package.sample("breast-cancer")
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+        done = luban("sample", "breast-cancer", "--out", tmp_path / "patients.csv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert done.code == 7
+    assert "may not be so large" in done.told and "patients.csv" in done.told
+    assert list(tmp_path.iterdir()) == []
+    assert luban("sample", "breast-cancer", "--out", tmp_path / "patients.csv").code == 0
+    assert (tmp_path / "patients.csv").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("arguments", [("inspect", ""), ("fit", "", "--target", "y"), ("diagnose", "")])
+def test_an_empty_name_is_not_the_working_folder(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("x,y\n" + "1,a\n2,b\n" * 20)
+    assert luban("inspect", ".").code == 0
+    done = luban(*arguments)
+    assert done.code == 2
+    assert "the name of the data is empty" in done.told and "name a file" in done.told
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 
 def test_an_unknown_sample_is_guessed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

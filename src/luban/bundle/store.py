@@ -115,7 +115,10 @@ def _check_manifest_present(root: int) -> None:
     try:
         os.stat(manifest.NAME, dir_fd=root, follow_symlinks=False)
     except FileNotFoundError:
-        raise BundleError(f"this is not a bundle: there is no {manifest.NAME} in it.") from None
+        raise BundleError(
+            f"this is not a bundle: there is no {manifest.NAME} in it.",
+            fix="name the folder that luban fit wrote; the bundle comes first, then the data",
+        ) from None
 
 
 def _check_listed(listed: Mapping[str, Listed], form: upgrade.Format) -> None:

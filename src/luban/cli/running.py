@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -127,13 +128,20 @@ def explain(raised: BaseException) -> LubanError:
             return Interrupted("stopped.", fix="the same command starts it again")
         case MemoryError():
             return ResourceError("there is not enough memory.", fix="give --memory, for example --memory 2G")
-        case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EACCES | errno.EPERM | errno.EROFS):
-            return ResourceError(f"{raised.strerror}.", where=raised.filename and str(raised.filename))
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return ResourceError("the disk is full.", where=_place(raised), fix="free some space, or write elsewhere")
+        case OSError(errno=errno.EACCES | errno.EPERM | errno.EROFS):
+            fix = f"see who may use it: ls -ld {raised.filename}" if raised.filename else "choose another place"
+            return ResourceError(_sentence(str(raised.strerror)), where=_place(raised), fix=fix)
         case _:
             return DefectError(
                 f"{type(raised).__name__}: {raised}\nThis is a defect of luban.",
                 fix="add --debug to see the traceback, and report it with the command",
             )
+
+
+def _place(raised: OSError) -> str | None:
+    return str(raised.filename) if raised.filename else None
 
 
 def _usage(raised: click.ClickException) -> UsageError:
@@ -149,11 +157,14 @@ def _usage(raised: click.ClickException) -> UsageError:
             return UsageError(f"'{path}' has no option '{raised.option_name}'.{maybe}", fix=fix)
         case click.MissingParameter() if raised.param is not None:
             name = raised.param.make_metavar(context) if context else raised.param.name
+            if isinstance(raised.param, click.Option):
+                name = f"{max(raised.param.opts, key=len)} {name}"
             usage = " ".join([path, *context.command.collect_usage_pieces(context)]) if context else fix
             return UsageError(f"{name} is missing.", fix=usage)
         case click.BadParameter() if raised.param is not None:
             option = max(raised.param.opts, key=len)
-            return UsageError(_sentence(raised.message), where=option, fix=fix)
+            said = re.sub("a valid integer( range)?", "a whole number", raised.message)
+            return UsageError(_sentence(re.sub("a valid float( range)?", "a number", said)), where=option, fix=fix)
         case click.BadOptionUsage():
             return UsageError(_sentence(raised.message), where=raised.option_name, fix=fix)
         case _:

@@ -114,3 +114,7 @@ class ResourceError(LubanError):
 
     exit_code = 7
     kind = "resource"
+
+
+class StorageError(ResourceError):
+    """A disk that is full, or a place that may not be written: there whatever comes next fails as well."""

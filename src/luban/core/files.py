@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from luban.core.errors import ResourceError, UsageError
+from luban.core.errors import StorageError, UsageError
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -22,14 +22,18 @@ _RENAME_EXCHANGE = 2
 
 @contextmanager
 def storage_errors(place: Path) -> Iterator[None]:
-    """Turns a full disk, a read-only place or a missing permission into a ResourceError that names the place."""
+    """Turns a full disk, a read-only place or a missing permission into a StorageError that names the place."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise ResourceError("the disk is full.", where=str(place), fix="free some space, or choose --out") from None
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError("the disk is full.", where=str(place), fix="free some space, or choose --out") from None
+        if error.errno == errno.EFBIG:
+            raise StorageError(
+                "a file may not be so large here.", where=str(place), fix="ulimit -f unlimited, or choose --out"
+            ) from None
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise ResourceError(
+            raise StorageError(
                 f"this place cannot be written ({error.strerror}).", where=str(place), fix="choose another --out"
             ) from None
         raise

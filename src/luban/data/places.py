@@ -59,6 +59,11 @@ def read(place: str, wishes: Mapping[str, Wish], console: Console, documents: bo
 
     Raises UsageError for a place that is not there, and DataError for data that cannot be read.
     """
+    if not place:
+        # The working folder would be read, which nobody named.
+        raise UsageError(
+            "the name of the data is empty.", where="DATA", fix="name a file, a folder, a glob or sample:NAME"
+        )
     if place == _STDIN:
         path, content = cache.keep(sys.stdin.buffer)
         return replace(_of_file(path, wishes, console, content=content, shown="stdin"), name="stdin")

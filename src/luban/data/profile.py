@@ -77,7 +77,7 @@ def _numbers(values: pl.Series) -> dict[str, Any]:
     if not len(known):
         return {}
     # The squares and distances of the largest numbers are beyond what is finite: a power of two makes them small.
-    unit = 2.0**512 if np.abs(known[[0, -1]]).max() > 1e150 else 1.0
+    unit = 2.0**600 if np.abs(known[[0, -1]]).max() > 1e150 else 1.0
     small = known / unit
     counts, edges = np.histogram(small, bins=BARS)
     figures = {

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self, final
 
 from luban.core.deadline import Deadline
-from luban.core.errors import TrainingError
+from luban.core.errors import StorageError, TrainingError
 from luban.training.unit import Ask, Unit
 from luban.training.work_folder import WorkFolder
 
@@ -117,6 +117,7 @@ class Pool:
         """Runs the units in their order, as many at once as there are workers, until all are done or the time is over.
 
         Units that are finished already are not run again. Work that is under way when the time ends is ended.
+        Raises StorageError where a worker cannot keep what it made.
         """
         waiting = deque(unit for unit in units if not self.folder.finished(unit))
         busy: dict[int, Unit] = {}
@@ -166,6 +167,8 @@ class Pool:
         if "ask" in told:
             self._write(number, {"answer": self._ask is not None and self._ask(told["ask"])})
             return None
+        if "storage" in told:
+            raise StorageError(**told["storage"])
         return told
 
     def rest(self) -> None:

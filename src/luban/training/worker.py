@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from luban.core.errors import Interrupted
+from luban.core.errors import Interrupted, StorageError
 from luban.core.process import end_with_parent
 from luban.evidence.fits import Remarks, listening
 from luban.training import allocating, nodes, reading
@@ -156,7 +156,7 @@ def _failing(unit: Unit) -> Iterator[None]:
     """While it is held an error is one of this very unit: another one may be trained in its place from now on."""
     try:
         yield
-    except Interrupted:
+    except (Interrupted, StorageError):
         raise
     # Whatever goes wrong within a library is told of this unit.
     except Exception as error:
@@ -230,6 +230,11 @@ def main(path: str, name: str, seed_text: str, threads_text: str, together_text:
             allocating.give_back()
         except Interrupted:
             # Its state is on disk, and whoever asked waits for the end of this process.
+            return
+        except StorageError as error:
+            # No fault of the candidate: the next one could not be kept either, and this one can once there is room.
+            told = {"message": error.message, "where": error.where, "fix": error.fix}
+            print(json.dumps({"storage": told}), file=answers, flush=True)
             return
         except UnitError as error:
             folder.fail(error.unit, error.reason)

@@ -51,10 +51,13 @@ def sample(
         target = Path(out)
         if target.exists():
             raise UsageError("something lies here already.", where=str(target), fix="choose another --out")
-        with files.storage_errors(target):
-            if path.is_dir():
-                shutil.copytree(path, target)
-            else:
-                shutil.copyfile(path, target)
+        if not target.parent.is_dir():
+            raise UsageError("there is no such folder.", where=str(target.parent), fix=f"mkdir -p {target.parent}")
+        if path.is_dir():
+            with files.new_folder(target) as staging:
+                shutil.copytree(path, staging, dirs_exist_ok=True)
+        else:
+            with files.new_file(target) as staging:
+                shutil.copyfile(path, staging)
         path = target
     return Sampled({"sample": name, "title": found.title, "target": found.target, "path": str(path)})
