@@ -81,15 +81,11 @@ def divide(
     several = getattr(task, "targets", ())
     usable, left_out = _usable(rows, target, groups, order, unreadable, several=bool(several))
     _demand(usable, target, recipe, several, fewest=2 if given is not None else FEWEST)
-    test = np.zeros(rows, dtype=bool)
+    split, test = within, _mask(rows, given)
     if given is not None:
-        test[given] = True
         split, reason = "given", "the test rows were given"
     else:
-        free = usable.copy()
-        if kept is not None:
-            free[kept] = False
-        numbers, split = np.flatnonzero(free), within
+        numbers = np.flatnonzero(usable & ~_mask(rows, kept))
         share, seed = recipe.split.test, derive(recipe.seed, "holdout")
         test[numbers] = _split(within).holdout(_rows(numbers, target, task, groups, order), share, seed)
     train, test = usable & ~test, usable & test
@@ -113,6 +109,14 @@ def divide(
         dropped={why: len(numbers) for why, numbers in left_out.items() if len(numbers)},
         listed=_listed(left_out, {each.row: each for each in unreadable}),
     )
+
+
+def _mask(rows: int, numbers: Array | None) -> Array:
+    """(rows,) boolean: which rows have one of these numbers; none where there are none."""
+    found = np.zeros(rows, dtype=bool)
+    if numbers is not None:
+        found[numbers] = True
+    return found
 
 
 def _demand(usable: Array, target: PerRow | None, recipe: Recipe, several: Sequence[Target], *, fewest: int) -> None:

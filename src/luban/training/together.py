@@ -1,6 +1,6 @@
 """One of the processes that train a network together: started by torch's launcher, it does its part and ends.
 
-    python -m torch.distributed.run --nproc-per-node 2 -m luban.training.together RUN NAME SEED THREADS UNIT
+    python -m torch.distributed.run --nproc-per-node 2 -m luban.training.together RUN NAME SEED THREADS ORDER
 
 What comes of it lies in the folder of the unit, as `Outcome` says. A process that ends otherwise, or is killed, makes
 the launcher end the others and start all anew; they go on from the last checkpoint.

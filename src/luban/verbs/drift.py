@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,16 +111,7 @@ def compare(
     frame, answers = _answered(answerer, dataset.frame, chosen, dataset.where)
     evidence = bundle.stored.evidence
     reference = Reference.from_json(evidence["reference"]) if "reference" in evidence else None
-    columns: Placed = ()
-    of_answers: Placed = ()
-    if reference is not None:
-        _demand_fitting(reference, bundle)
-        found = spreads.columns(frame, bundle.schema, reference.columns, where=dataset.where)
-        columns = tuple(zip(reference.columns, found, strict=True))
-        now = said(answers, task, bundle.classes)
-        of_answers = tuple(
-            (each, spreads.placed(each, now[each.name])) for each in reference.answers if each.name in now
-        )
+    columns, of_answers = _placed(reference, bundle, frame, said(answers, task, bundle.classes), dataset.where)
     counted = _confusion(bundle)
     target = known = None
     if task in WITH_TARGET and recipe.target in frame.columns:
@@ -150,6 +141,22 @@ def compare(
         sides=None if encoded is None else encoded.sides,
     )
     return comparison, encoded
+
+
+def _placed(
+    reference: Reference | None, bundle: Bundle, frame: pl.DataFrame, now: Mapping[str, Array], where: str
+) -> tuple[Placed, Placed]:
+    """How newer rows and the answers to them lie in the bins that were kept. now: numbers of these answers, by name.
+
+    Raises BundleError where what is kept is not of this bundle, and DataError that names the column of a row.
+    """
+    if reference is None:
+        return (), ()
+    _demand_fitting(reference, bundle)
+    found = spreads.columns(frame, bundle.schema, reference.columns, where=where)
+    there = [each for each in reference.answers if each.name in now]
+    answers = tuple((each, spreads.placed(each, now[each.name])) for each in there)
+    return tuple(zip(reference.columns, found, strict=True)), answers
 
 
 def _learned(bundle: Bundle, reference: Reference | None, counted: Array | None) -> Spread | None:
