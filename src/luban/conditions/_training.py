@@ -51,7 +51,7 @@ def rise(trace: Trace) -> float:
 
     Late in a training, or in one that goes on from trained weights, tiny losses double often.
     """
-    finite = [loss for loss in trace.losses if math.isfinite(loss)]
+    finite = trace.finite_losses
     return RISE * max(finite[0] if finite else 0.0, trace.constant_loss or 0.0)
 
 

@@ -53,7 +53,7 @@ def _growing_values(trace: Trace) -> list[Finding]:
 
 def _growing_gradients(trace: Trace) -> list[Finding]:
     norms = [step.gradient for step in trace.watched if math.isfinite(step.gradient)]
-    losses = [loss for loss in trace.losses if math.isfinite(loss)]
+    losses = trace.finite_losses
     means = smoothed(losses, max(len(losses) // 10, 1))
     if len(norms) < 12 or len(means) < 5 or min(means) <= 0:
         return []

@@ -94,7 +94,7 @@ def _grown(trace: Trace) -> list[Finding]:
         for name, seen in step.layers.items()
         if name in usual and name not in zero and first.get(name, 0.0) > 0 and math.isfinite(seen.weight)
     ]
-    losses = [loss for loss in trace.losses if math.isfinite(loss)]
+    losses = trace.finite_losses
     if not grown or len(losses) < SOME:
         return []
     value, layer, step = max(grown, key=lambda one: one[0])
@@ -130,7 +130,7 @@ def _added(parameter: Parameter) -> bool:
 
 def _lost(trace: Trace) -> list[Finding]:
     """A loss that was good once, and is lost again on the very rows that are learned from."""
-    losses = [loss for loss in trace.losses if math.isfinite(loss)]
+    losses = trace.finite_losses
     level = trace.constant_loss or (losses[0] if losses else 0.0)
     means = smoothed(losses, max(len(losses) // WINDOWS, LASTING))
     if len(means) < 3 or min(means) <= 0 or level <= 0:
@@ -152,7 +152,7 @@ def _lost(trace: Trace) -> list[Finding]:
 
 
 def _risen(trace: Trace) -> list[Finding]:
-    losses = [loss for loss in trace.losses if math.isfinite(loss)]
+    losses = trace.finite_losses
     if len(losses) < 5:
         return []
     level = max(losses[0], trace.constant_loss or 0.0)

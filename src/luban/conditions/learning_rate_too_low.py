@@ -11,7 +11,6 @@ recipe sets far from what is usual; a learning rate by a range test. Proven by e
 
 from __future__ import annotations
 
-import math
 from statistics import median
 
 from luban.conditions import _training
@@ -42,7 +41,7 @@ def examine(trace: Trace) -> list[Finding]:
         raise ValueError("there are no gradients")
     # The tenth of the steps that move most: what warms up, or is steered down at the end, counts by its height.
     value = max(median(sorted(each)[-max(len(each) // 10, 1) :]) for each in moves.values())
-    losses = [loss for loss in trace.losses if math.isfinite(loss)]
+    losses = trace.finite_losses
     means = smoothed(losses, max(min(len(losses) // 5, 50), 1))
     # Weights that hardly move in the whole training end where chance put them.
     stays = trace.told.steps is not None and value * trace.told.steps < WHOLE

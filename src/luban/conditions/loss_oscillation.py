@@ -28,7 +28,7 @@ LATE = 0.1
 
 
 def examine(trace: Trace) -> list[Finding]:
-    losses = [loss for loss in trace.losses if math.isfinite(loss)]
+    losses = trace.finite_losses
     if len(losses) < STEPS:
         raise ValueError(f"losses of {STEPS} steps are needed, and there were {len(losses)}")
     width = len(losses) // WINDOWS

@@ -79,7 +79,7 @@ def _staying(trace: Trace) -> list[Finding]:
     steps = RECURRENT_STEPS if any(_recurrent(parameter) for parameter in trace.parameters) else STEPS
     if trace.steps < steps:
         raise ValueError(f"{steps:,} steps are needed, and there were {trace.steps:,}")
-    losses = [loss for loss in trace.losses if math.isfinite(loss)]
+    losses = trace.finite_losses
     tenth = max(len(losses) // 10, 1)
     # The first steps do not count: a network that begins wide of a constant answer is soon there, and learns nothing.
     before, last = fmean(losses[4 * tenth : 5 * tenth]), fmean(losses[-tenth:])

@@ -99,7 +99,7 @@ def in_training(trace: Trace) -> list[Finding]:
         raise ValueError("the parameters are not known")
     if trace.steps < STEPS:
         raise ValueError(f"{STEPS} steps are needed, and there were {trace.steps}")
-    losses = [loss for loss in trace.losses if math.isfinite(loss)]
+    losses = trace.finite_losses
     latest = fmean(losses[-max(len(losses) // 10, 1) :]) if losses else math.inf
     if latest <= KNOWN * (trace.constant_loss or 0.0):
         return []

@@ -208,6 +208,11 @@ class Trace:
     def steps(self) -> int:
         return len(self.losses)
 
+    @property
+    def finite_losses(self) -> list[float]:
+        """The losses that are finite, in their order."""
+        return [loss for loss in self.losses if math.isfinite(loss)]
+
     def number(self, at: int) -> int:
         """The number of the step of a loss, by its place among the losses.
 

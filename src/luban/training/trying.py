@@ -284,6 +284,6 @@ def _simplest(patient: Patient) -> PerRow:
 
 def _curve(trace: Trace) -> tuple[tuple[int, float], ...]:
     """The loss by step, smoothed to at most DRAWN points; what is not finite ends it."""
-    finite = [loss for loss in trace.losses if np.isfinite(loss)]
+    finite = trace.finite_losses
     width = max(-(-len(finite) // DRAWN), 1)
     return tuple((trace.number(at * width), float(value)) for at, value in enumerate(smoothed(finite, width)))
