@@ -17,6 +17,7 @@ from luban.core import registry
 from luban.evidence.finding import Finding, Signal, Where
 from luban.evidence.judgement import Judgement
 from luban.protocols import Condition
+from luban.training.measuring import upwards
 
 THRESHOLD = 0.25
 FEWEST = 3
@@ -30,7 +31,7 @@ def examine(judgement: Judgement) -> list[Finding]:
         raise ValueError(f"{FEWEST} trainings with other seeds are needed, and there were {len(runs.scores)}")
     if not all(map(math.isfinite, (*runs.scores, runs.baseline))):
         raise ValueError(f"{runs.metric} is not defined in each of them")
-    sign = 1.0 if registry.find("metrics", runs.metric).direction == "higher" else -1.0
+    sign = upwards(registry.find("metrics", runs.metric))
     gain = sign * (statistics.mean(runs.scores) - runs.baseline)
     deviation = statistics.stdev(runs.scores)
     if gain <= deviation or deviation / gain <= THRESHOLD:

@@ -21,6 +21,7 @@ from luban.training import calibration, conformal, selection, threshold
 from luban.training.calibration import Calibration
 from luban.training.candidates import ENSEMBLE
 from luban.training.conformal import Conformal
+from luban.training.measuring import upwards
 from luban.training.search import Outcome
 from luban.training.unit import Training
 
@@ -165,7 +166,7 @@ def _select(
 
 def _best_alone(rivals: list[int], outputs: list[PerRow], held_out: HeldOut, task: Task, metric: Metric) -> _Selection:
     """The one outcome with the best score on held-out rows; of equal ones the first."""
-    sign = 1.0 if metric.direction == "higher" else -1.0
+    sign = upwards(metric)
     scores = [sign * metric.score(held_out.target, task.answers(each), held_out.weight) for each in outputs]
     place = max(range(len(scores)), key=lambda at: scores[at] if scores[at] == scores[at] else float("-inf"))
     told = f"the best {metric.name} of {len(rivals)} on held-out rows; sequences are not mixed"
@@ -186,7 +187,7 @@ def _best(selections: Sequence[_Selection], held_out: HeldOut, task: Task, metri
     """The selection with the best score on held-out rows; of equal ones the first."""
     if len(selections) == 1:
         return selections[0], selections[0].reason
-    sign = 1.0 if metric.direction == "higher" else -1.0
+    sign = upwards(metric)
     scores = [metric.score(held_out.target, task.answers(s.outputs), held_out.weight) for s in selections]
     best = max(range(len(scores)), key=lambda place: sign * scores[place])
     told = " against ".join(f"{scores[place]:.4g}" for place in (best, *(p for p in range(len(scores)) if p != best)))

@@ -12,7 +12,7 @@ from luban.core.deadline import Deadline
 from luban.core.seed import derive
 from luban.data import values as values_of
 from luban.protocols import Metric
-from luban.training.measuring import difference
+from luban.training.measuring import difference, upwards
 
 if TYPE_CHECKING:
     import polars as pl
@@ -79,7 +79,7 @@ def permutation(
     intact = answer(frame)
     if len(target) < 2 or not np.isfinite(metric.score(target, intact)):
         return []
-    sign = 1.0 if metric.direction == "higher" else -1.0
+    sign = upwards(metric)
     found: list[dict[str, Any]] = []
     for column in columns:
         if deadline is not None and deadline.left() <= 0:

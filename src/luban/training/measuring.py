@@ -19,6 +19,11 @@ _CELLS = 15_000_000
 _NARROWEST = 1e-12
 
 
+def upwards(metric: Metric) -> float:
+    """1 for a metric of which more is better, else -1: of any score times this more is better."""
+    return 1.0 if metric.direction == "higher" else -1.0
+
+
 @dataclass(frozen=True)
 class Rows:
     """The rows that are measured.

@@ -73,7 +73,7 @@ def gain(
     except ValueError:
         # Of one class alone, say: nothing is shown.
         return Gain(Effect(metric.name, 0.0, 0.0, 0.0, rows), old, new)
-    sign = 1.0 if metric.direction == "higher" else -1.0
+    sign = measuring.upwards(metric)
     low, high = sorted((sign * apart.low, sign * apart.high))
     return Gain(Effect(metric.name, sign * apart.value, low, high, rows), old, new)
 

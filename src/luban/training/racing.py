@@ -18,6 +18,7 @@ from luban.evidence.finding import Effect
 from luban.protocols import Metric, Task
 from luban.training import proof
 from luban.training.choosing import mixed
+from luban.training.measuring import upwards
 from luban.training.unit import Training
 
 FEWEST = 20
@@ -63,7 +64,7 @@ class Course:
 
     def order(self, scores: Sequence[float]) -> list[int]:
         """The places of the scores, the best one first; undefined ones at the end."""
-        sign = 1.0 if self.metric.direction == "higher" else -1.0
+        sign = upwards(self.metric)
         return sorted(range(len(scores)), key=lambda p: -sign * scores[p] if np.isfinite(scores[p]) else np.inf)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from luban.batch import Answers, Array, PerRow
 from luban.core.seed import derive
 from luban.protocols import Metric, Task
+from luban.training.measuring import upwards
 
 ROUNDS = 25
 """Models that are added at most, one model possibly several times: weights are multiples of 1 / ROUNDS or coarser."""
@@ -84,11 +85,11 @@ class _Judge:
         value = self.metric.score(self.target[rows], self.task.answers(mixed), weight)
         if not np.isfinite(value):
             return -np.inf
-        return value if self.metric.direction == "higher" else -value
+        return upwards(self.metric) * value
 
     def scores(self, answers: Answers, weights: Array) -> Array:
         values = self.metric.scores(self.target, answers, weights if self.weight is None else weights * self.weight)
-        return values if self.metric.direction == "higher" else -values
+        return upwards(self.metric) * values
 
 
 def _only(place: int, models: int) -> Array:

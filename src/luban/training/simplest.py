@@ -10,6 +10,7 @@ from luban.protocols import Metric, Task
 from luban.recipe.recipe import Candidate
 from luban.training import several
 from luban.training.fitting import fit_candidate
+from luban.training.measuring import upwards
 from luban.training.unit import Training, Unit
 
 
@@ -21,7 +22,7 @@ def baseline(task: Task, metric: str, training: Training) -> str:
     if len(able) < 2:
         return able[0] if able else task.baseline
     judge: Metric = registry.find("metrics", metric)
-    sign = 1.0 if judge.direction == "higher" else -1.0
+    sign = upwards(judge)
     return max(able, key=lambda name: sign * _score(name, task, judge, training))
 
 

@@ -12,6 +12,7 @@ from luban.core.errors import UsageError
 from luban.core.suggest import did_you_mean
 from luban.evidence import intervals
 from luban.protocols import Metric, Task
+from luban.training.measuring import upwards
 
 HALF = 0.5
 MOST = 400
@@ -29,7 +30,7 @@ def by_metric(
     probability: (rows,) of the positive class. target: (rows,) codes 0 and 1. Of equally good ones the nearest to 0.5.
     """
     outputs = np.stack([1.0 - probability, probability], axis=1)
-    sign = 1.0 if metric.direction == "higher" else -1.0
+    sign = upwards(metric)
 
     def score(cut: float) -> float:
         return metric.score(target, task.answers(outputs, cut), weight)
@@ -69,7 +70,7 @@ def by_absence(
 
     cuts = _cuts(share)
     scores = np.array([score(cut) for cut in cuts])
-    sign = 1.0 if metric.direction == "higher" else -1.0
+    sign = upwards(metric)
     best = (sign * scores).max()
     place = _nearest_to(HALF, cuts, sign * scores >= best - 1e-12)
     told = f"{metric.name} on {len(share):,} held-out rows is {sign * best:.4f} there and {score(HALF):.4f} at 0.5"
