@@ -1,1 +1,5 @@
-"""What a person can ask for, as functions."""
+"""What a person can ask for, as functions.
+
+The module of a verb opens with its command, such as `luban fit`; what it is made of stands in the others, one thought in
+each, and their first lines say which. A fit goes through them in the order that `making` has.
+"""
