@@ -68,7 +68,6 @@ def test_rows_are_packed_as_a_loop_packs_them(room: int) -> None:
     inner = found.tokens.reshape(len(tokens), -1, found.tokens.shape[1])
     lengths = found.lengths.reshape(len(tokens), -1)
     stride = room - room // OVERLAP
-    stride = room - room // OVERLAP
     for row, words in enumerate(tokens):
         flat = [int(token) for token in words.flatten() if token]
         wanted = windows(flat, room)

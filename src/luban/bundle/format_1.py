@@ -33,7 +33,7 @@ NUMBER = 1
 FOLDERS = frozenset({"preprocessing", "model", "runtime", "evidence"})
 FORM, RUNTIME = "model/form.safetensors", "runtime/model.onnx"
 
-_KB, _MB, _GB = 1 << 10, 1 << 20, 1 << 30
+_MB, _GB = 1 << 20, 1 << 30
 LIMITS = {
     "recipe.yaml": recipes.MOST_BYTES,
     "schema.json": 32 * _MB,
