@@ -16,6 +16,7 @@ from luban.core import registry
 from luban.models._layers import own_steps
 from luban.protocols import Shape, Work
 from models.networks import ANSWERING, NEEDED, NETWORKS, SHAPES, TAGGING, alone, inputs, network, work
+from origins.rewriting import ORIGIN as REWRITING
 from origins.speaking import ORIGIN as SPEAKING
 from origins.tiny import CODED, CONFIG, IMAGES, ORIGIN, ORIGIN_OF_IMAGES, ORIGIN_OF_SOUNDS, SOUNDS
 
@@ -268,6 +269,11 @@ SETTINGS: dict[str, dict[str, Case]] = {
         "rank": Case(3, "", {"tune": "lora"}),
         "masked": Case(0.9),
     },
+    "pretrained-sequence-to-sequence": {
+        "origin": Case({**REWRITING, "config": {**REWRITING["config"], "num_layers": 1}}),
+        "tune": Case("lora"),
+        "rank": Case(3, "", {"tune": "lora"}),
+    },
     "pretrained-codes": {"origin": Case({**CODED, "config": {"code": 5}}), "dropout": Case(0.9)},
     "pretrained-encoder-decoder": {
         "origin": Case({**ORIGIN, "config": {**CONFIG, "hidden_size": 8}}),
@@ -325,6 +331,7 @@ ELSEWHERE = {
     *(("pretrained-encoder-decoder", f) for f in ("tune", "frozen", "layer_decay", "longest", "vocabulary", "beams")),
     ("pretrained-image", "layer_decay"),
     *(("pretrained-sound", field) for field in ("alpha", "frozen", "layer_decay")),
+    *(("pretrained-sequence-to-sequence", field) for field in ("alpha", "prefix", "longest", "beams")),
     ("gpt", "context"),
     *(("pretrained-masked", field) for field in ("alpha", "context", "whole_words")),
     ("bert", "whole_words"),

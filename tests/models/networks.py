@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from luban.collate import LENGTHS
 from luban.core import registry
 from luban.protocols import NetworkModel, Shape, Work
+from origins.rewriting import ORIGIN as REWRITING
 from origins.speaking import ORIGIN as SPEAKING
 from origins.tiny import CODED, ORIGIN, ORIGIN_OF_IMAGES, ORIGIN_OF_SOUNDS
 
@@ -48,6 +49,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "pretrained-sound": {"origin": ORIGIN_OF_SOUNDS},
     "pretrained-causal": {"origin": SPEAKING},
     "pretrained-masked": {"origin": ORIGIN},
+    "pretrained-sequence-to-sequence": {"origin": REWRITING},
     "gpt": {"width": 16, "layers": 1, "heads": 2},
     "bert": {"width": 16, "layers": 1, "heads": 2},
 }
@@ -60,6 +62,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "pretrained-sound": {"origin": ORIGIN_OF_SOUNDS},
     "pretrained-causal": {"origin": SPEAKING},
     "pretrained-masked": {"origin": ORIGIN},
+    "pretrained-sequence-to-sequence": {"origin": REWRITING},
 }
 """Settings without which there is no network."""
 LENGTHS_OF_ROWS = (9, 1, 4, 6)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+from luban.models._writing import END, PAD, START, beam, greedy
 from luban.models.encoder_decoder.states import States
-from luban.models.encoder_decoder.writing import END, PAD, START, beam, greedy
 from luban.protocols import Shape
 from models import references
 from models.networks import SHAPES, alone, inputs, network, weights

@@ -48,13 +48,16 @@ LIMITS = {
     "model/model.safetensors": 2 * _GB,
     "model/tokenizer.json": 64 * _MB,
     "model/tokenizer_config.json": 1 * _MB,
+    "model/generation_config.json": 1 * _MB,
 }
 """The fixed files and the most bytes each may have. ONNX itself allows no more than 2 GiB."""
 MOST_EVIDENCE = 64 * _MB
 MOST_FILES = 100
 MOST_BYTES = 4 * _GB
-LAYOUT = frozenset({"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
+WHOLE = frozenset({"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
 """Files of a language model that the library `transformers` reads; they lie in `model/`, all or none."""
+LAYOUT = WHOLE | {"generation_config.json"}
+"""The same with what some of them have beside: how they write."""
 REQUIRED = frozenset(LIMITS) - {RUNTIME} - {f"model/{name}" for name in LAYOUT}
 
 _EVIDENCE = re.compile(r"evidence/([a-z][a-z0-9_-]{0,63})\.json")
@@ -111,8 +114,8 @@ def read(files: Mapping[str, Buffer]) -> Stored:
         raise BundleError("this is not the state of a preprocessor.", where="preprocessing/state.safetensors")
     form_kind, form = _state(files, FORM)
     layout = {name: files[f"model/{name}"] for name in sorted(LAYOUT) if f"model/{name}" in files}
-    if layout and len(layout) < len(LAYOUT):
-        missing = min(LAYOUT - set(layout))
+    if layout and WHOLE - set(layout):
+        missing = min(WHOLE - set(layout))
         raise BundleError("a language model lacks this file of its layout.", where=f"model/{missing}")
     evidence = {found[1]: _object(files, path) for path in files if (found := _EVIDENCE.fullmatch(path))}
     return Stored(

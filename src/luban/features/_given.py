@@ -7,6 +7,7 @@ bounded, so a file of a stranger costs a bounded time and runs nothing. Nothing 
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +47,7 @@ _MODELS = ("BPE", "WordPiece", "WordLevel", "Unigram")
 _PARTS = {
     "normalizer": (
         "Sequence", "BertNormalizer", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Strip", "Nmt",
-        "Replace", "Prepend", "ByteLevel",
+        "Replace", "Prepend", "ByteLevel", "Precompiled",
     ),
     "pre_tokenizer": (
         "Sequence", "BertPreTokenizer", "ByteLevel", "Whitespace", "WhitespaceSplit", "Metaspace", "Punctuation",
@@ -200,7 +201,10 @@ def _opened(given: Given) -> tuple[Tokenizer, int, int | None]:
         unknown = _unknown(document["model"])
         # What has no word for the unknown fails at the first one.
         cut(found, ["\u2603 a 1 \x00", ""])
-    except Exception as error:  # noqa: BLE001 - tokenizers has no class of its own for its errors
+    except BaseException as error:
+        # The library has no class of its own for its errors, and may panic at a map of characters.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise BundleError(f"the library tokenizers does not take the tokenizer: {shown(error, 120)}.") from None
     return found, max(numbers.values(), default=-1) + 1, unknown
 
@@ -251,8 +255,28 @@ def _check_parts(name: str, part: Any) -> None:
         # A pattern may match nothing at all; then what is written stands beside each character.
         beside = isinstance(pattern, dict) and ("Regex" in pattern or "" in pattern.values())
         growth *= 1 + written if beside else max(written, 1)
+        if kind == "Precompiled":
+            growth *= _growth_of_map(each.get("precompiled_charsmap"))
         if growth > MOST_GROWTH:
             raise ValueError(f"its {name} may write more than {MOST_GROWTH:,} characters for one")
+
+
+def _growth_of_map(content: Any) -> int:
+    """How many bytes of a map of characters, as sentencepiece keeps it, one character may become at most. ValueError
+    for what is none: the size of a tree, the tree, and the texts that it leads to, each ended by a zero.
+
+    >>> import base64
+    >>> _growth_of_map(base64.b64encode(b"\\4\\0\\0\\0tree" + b"fi\\0ffl\\0").decode())
+    3
+    """
+    try:
+        data = base64.b64decode(content, validate=True)
+    except (TypeError, ValueError):
+        raise ValueError("its map of characters is not written as bytes") from None
+    size = int.from_bytes(data[:4], "little")
+    if len(data) < 4 or size % 4 or 4 + size > len(data):
+        raise ValueError("its map of characters is cut short")
+    return max((len(text) for text in data[4 + size :].split(b"\0")), default=0) or 1
 
 
 def _leaves(part: Any) -> Iterator[Mapping[str, Any]]:

@@ -43,6 +43,11 @@ def of_content(content: bytes, settings: Features) -> State:
         found = given.of_content(content)
     except BundleError as error:
         raise UsageError(error.message, where=f"features.tokenizer, {settings.tokenizer:.200}") from None
+    return state_of(found)
+
+
+def state_of(found: given.Given) -> State:
+    """What is kept of a tokenizer."""
     return State({SHA256: found.sha256}, {ARRAY: found.content})
 
 

@@ -13,20 +13,19 @@ looked at. The template is Jinja, and is filled in where nothing but its own tur
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luban.core import fingerprint
-from luban.core.errors import BundleError, UsageError
+from luban.core.errors import UsageError
 from luban.core.lazy import require
 from luban.core.suggest import did_you_mean, fold
 from luban.data import cache, catalogue
 from luban.features import _given as given
 from luban.features.chat import template
-from luban.origins import causal_configs, configs, from_gguf, layout, naming
+from luban.origins import causal_configs, configs, from_gguf, layout, loading, naming
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -42,7 +41,11 @@ before a document too.
 _WORDS = 50_257
 """Of GPT-2, where a config says nothing."""
 _TOLD, _TEMPLATE, _ENDS = "tokenizer_config.json", "chat_template.jinja", "generation_config.json"
-_READS = "it reads in both directions and fills hidden tokens: luban fit DATA --task masked-lm --from FOLDER"
+_KIND: loading.Kind = "AutoModelForCausalLM"
+_INSTEAD = {
+    "encoder": "it reads in both directions and fills hidden tokens: luban fit DATA --task masked-lm --from FOLDER",
+    "encoder-decoder": configs.REWRITES,
+}
 _CURE = "give a bundle or a folder with config.json, model.safetensors and tokenizer.json, or a GGUF file"
 
 
@@ -97,7 +100,7 @@ class Causal:
 
     def network(self) -> nn.Module:
         """The network with its weights, float32. Raises BundleError for weights that are missing or do not fit."""
-        return _network(self)
+        return loading.network(self.path, self.config, _KIND, _CURE)
 
     def chat(self, turns: Sequence[Mapping[str, str]], *, ask: bool) -> str:
         """The turns of a chat as one text. ask: whether it ends where an answer begins.
@@ -147,7 +150,7 @@ def opened(path: Path) -> Causal:
         config = causal_configs.checked(document)
     except ValueError as reason:
         where = str(path / layout.CONFIG)
-        fix = _READS if document.get("model_type") in configs.ENCODERS else _CURE
+        fix = _INSTEAD.get(configs.family(document), _CURE)
         raise UsageError(f"this architecture is not taken: {reason}.", where=where, fix=fix) from None
     weights = layout.weight_files(path)
     tokenizer = given.read(str(layout.tokenizer_file(path)))
@@ -168,26 +171,13 @@ def opened(path: Path) -> Causal:
 
 def weights(config: Mapping[str, Any]) -> int:
     """How many weights the network of a config has. Raises ValueError for one that no network is made of."""
-    return sum(parameter.numel() for parameter in _outline(config).parameters())
+    return sum(parameter.numel() for parameter in loading.outline(config, _KIND).parameters())
 
 
 def laid_out(config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """The content of `config.json`, and what the names of the weights of all blocks begin with."""
-    outline: Any = _outline(config)
-    return {"architectures": [type(outline).__name__], "dtype": "float32", **config}, str(outline.base_model_prefix)
-
-
-def _outline(config: Mapping[str, Any]) -> nn.Module:
-    """The network of a config without memory."""
-    require("transformers", extra="nets", purpose="building a pretrained model")
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    values = dict(config)
-    with torch.device("meta"):
-        found: nn.Module = AutoModelForCausalLM.from_config(AutoConfig.for_model(values.pop("model_type"), **values))
-    configs.bounded(found)
-    return found
+    told, outline = loading.laid_out(config, _KIND)
+    return told, str(outline.base_model_prefix)
 
 
 def _content(value: Any) -> str:
@@ -234,59 +224,6 @@ def _parts(origin: Causal) -> tuple[int, int]:
         )
     begins = ends if begins is None else numbers.get(PARTING[0], begins)
     return begins, ends
-
-
-def _network(origin: Causal) -> nn.Module:
-    require("transformers", extra="nets", purpose="building a pretrained model")
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    values = dict(origin.config)
-    try:
-        asked = AutoConfig.for_model(values.pop("model_type"), **values)
-        with torch.device("meta"):
-            configs.bounded(AutoModelForCausalLM.from_config(asked))
-    except (ValueError, TypeError, ZeroDivisionError) as reason:
-        what = f"no network is made of this config: {str(reason)[:160]}."
-        raise UsageError(what, where=str(origin.path / layout.CONFIG), fix=_CURE) from None
-    where = str(origin.path)
-    loader: Any = AutoModelForCausalLM
-    try:
-        with _quietly():
-            network, told = loader.from_pretrained(
-                origin.path,
-                config=asked,
-                dtype=torch.float32,
-                attn_implementation="sdpa",
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except (SafetensorError, RuntimeError, OSError) as error:
-        raise BundleError(f"its weights cannot be read: {str(error)[:120]}.", where=where) from None
-    missing = sorted(told["missing_keys"])
-    if missing:
-        raise BundleError(f"it lacks '{missing[0][:80]}', which its config asks for.", where=where)
-    found: nn.Module = network.eval()
-    return found
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """The library shows no bars and no warnings of its own; what it found is told by an error."""
-    from transformers.utils import logging
-
-    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _filled(origin: Causal, turns: Sequence[Mapping[str, str]], ask: bool) -> str:

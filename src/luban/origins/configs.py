@@ -26,6 +26,12 @@ ENCODERS = ("albert", "bert", "camembert", "distilbert", "electra", "modernbert"
 """Kinds that read a text in both directions."""
 WRITERS = ("gpt2", "lfm2", "llama", "mistral", "qwen2", "qwen3")
 """Kinds that go on with a text (`causal`)."""
+ENCODER_DECODERS = ("bart", "marian", "t5")
+"""Kinds that read a text and write another one (`encoder_decoders`)."""
+REWRITES = (
+    "it reads a text and writes another one: luban fit DATA --target COLUMN --task sequence-to-sequence --from FOLDER"
+)
+"""What can be done with these."""
 MOST_WEIGHTS = 1_500_000_000
 LARGEST = {
     "num_hidden_layers": 200,
@@ -46,6 +52,21 @@ LARGEST = {
     "n_head": 512,
     "n_embd": 16_384,
     "n_positions": 1_000_000,
+    "num_layers": 200,
+    "num_decoder_layers": 200,
+    "encoder_layers": 200,
+    "decoder_layers": 200,
+    "num_heads": 512,
+    "encoder_attention_heads": 512,
+    "decoder_attention_heads": 512,
+    "d_model": 16_384,
+    "d_kv": 16_384,
+    "d_ff": 131_072,
+    "encoder_ffn_dim": 131_072,
+    "decoder_ffn_dim": 131_072,
+    "decoder_vocab_size": 1_000_000,
+    "relative_attention_num_buckets": 100_000,
+    "relative_attention_max_distance": 1_000_000,
 }
 """The sizes that decide how much memory is asked for."""
 _LAYERS = ("num_hidden_layers", "n_layers")
@@ -53,8 +74,10 @@ _WIDTHS, _INNER = ("hidden_size", "dim"), ("intermediate_size", "hidden_dim")
 _PLACES = "max_position_embeddings"
 SUMMARY = "luban_summary"
 """How one vector is made of the states, where luban wrote the folder."""
+PREFIX = "luban_prefix"
+"""What stands before each text that an encoder-decoder reads, where luban wrote the folder."""
 _OF_THE_FILE = frozenset(
-    {SUMMARY, "architectures", "auto_map", "custom_pipelines", "dtype", "torch_dtype", "use_cache"}
+    {PREFIX, SUMMARY, "architectures", "auto_map", "custom_pipelines", "dtype", "torch_dtype", "use_cache"}
 )
 """What a config says of its file and of its use, and not of the network."""
 _GIVEN: ContextVar[bool] = ContextVar("given", default=False)
@@ -77,6 +100,16 @@ def checked(document: Mapping[str, Any]) -> dict[str, Any]:
         known = ", ".join((*ENCODERS, *pictures.KINDS, *sounds.KINDS))
         raise ValueError(f"its kind is {shown(kind)}, and {known} are known")
     return plain(document)
+
+
+def family(document: Mapping[str, Any]) -> str:
+    """What a config is of: `encoder`, `decoder`, `encoder-decoder`; empty for what reads no texts, or is not known.
+
+    >>> family({"model_type": "t5"}), family({"model_type": "llama"}), family({"model_type": "resnet"})
+    ('encoder-decoder', 'decoder', '')
+    """
+    kinds = {"encoder": ENCODERS, "decoder": WRITERS, "encoder-decoder": ENCODER_DECODERS}
+    return next((name for name, known in kinds.items() if document.get("model_type") in known), "")
 
 
 def plain(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,27 +234,31 @@ def given() -> Iterator[None]:
         _GIVEN.reset(before)
 
 
-def fresh(config: Mapping[str, Any]) -> Any:
-    """The network of a config that luban wrote or `checked`, all of it but the head. Raises ValueError as `body`."""
+def fresh(config: Mapping[str, Any], network: str = "AutoModel") -> Any:
+    """The network of a config that luban wrote or `checked`, all of it but the head. Raises ValueError as `body`.
+
+    network: what the library calls its family; some have their heads.
+    """
     require("transformers", extra="nets", purpose="building a pretrained model")
-    from transformers import AutoConfig, AutoModel
+    import transformers
 
     values = dict(config)
-    _check_size(json.dumps(values, sort_keys=True))
-    asked = AutoConfig.for_model(values.pop("model_type"), **values)
+    _check_size(json.dumps(values, sort_keys=True), network)
+    asked = transformers.AutoConfig.for_model(values.pop("model_type"), **values)
     with undrawn() if _GIVEN.get() else nullcontext():
-        return AutoModel.from_config(asked)
+        return getattr(transformers, network).from_config(asked)
 
 
 @lru_cache(maxsize=32)
-def _check_size(told: str) -> None:
+def _check_size(told: str, network: str) -> None:
     """Raises ValueError as `body`, once counted a config never again. told: the config as JSON."""
     import torch
-    from transformers import AutoConfig, AutoModel
+    import transformers
 
     values = json.loads(told)
     with torch.device("meta"):
-        bounded(AutoModel.from_config(AutoConfig.for_model(values.pop("model_type"), **values)))
+        asked = transformers.AutoConfig.for_model(values.pop("model_type"), **values)
+        bounded(getattr(transformers, network).from_config(asked))
 
 
 def _of_sounds(config: Mapping[str, Any]) -> Any:

@@ -12,8 +12,7 @@ from typing import Any
 
 from luban.batch import Array
 from luban.core.errors import BundleError
-from luban.core.lazy import require
-from luban.origins import configs
+from luban.origins import loading
 
 _ROBERTA = ("lm_head.dense", "lm_head.layer_norm", "lm_head.bias")
 NAMES = {
@@ -85,13 +84,5 @@ def laid_out(config: Mapping[str, Any]) -> tuple[dict[str, Any], str, dict[str, 
     """The content of `config.json`, what the names of the weights of all blocks begin with, and those of the head by
     what they are called here.
     """
-    require("transformers", extra="nets", purpose="building a pretrained model")
-    import torch
-    from transformers import AutoConfig, AutoModelForMaskedLM
-
-    values = dict(config)
-    with torch.device("meta"):
-        outline: Any = AutoModelForMaskedLM.from_config(AutoConfig.for_model(values.pop("model_type"), **values))
-    configs.bounded(outline)
-    told = {"architectures": [type(outline).__name__], "dtype": "float32", **config}
+    told, outline = loading.laid_out(config, "AutoModelForMaskedLM")
     return told, str(outline.base_model_prefix), dict(zip(OWN, NAMES[str(config["model_type"])], strict=True))

@@ -94,7 +94,7 @@ def opened(path: Path) -> Origin:
     try:
         config = configs.checked(document)
     except ValueError as reason:
-        fix = _WRITES if document.get("model_type") in configs.WRITERS else _CURE
+        fix = _INSTEAD.get(configs.family(document), _CURE)
         raise UsageError(f"this architecture is not taken: {reason}.", where=str(path / CONFIG), fix=fix) from None
     files = weight_files(path)
     if configs.reads(config) != "tokens":
@@ -142,7 +142,11 @@ def _cutting(path: Path, stamps: tuple[Any, ...]) -> tuple[str, tuple[int, int, 
 
 
 _NO_MARKS = (0, 0, 0, 0, 0)
-_WRITES = "it goes on with texts: luban generate FOLDER PROMPT; luban fit DATA --from FOLDER --task chat (or causal-lm)"
+_INSTEAD = {
+    "decoder": "it goes on with texts: luban generate FOLDER PROMPT; "
+    "luban fit DATA --from FOLDER --task chat (or causal-lm)",
+    "encoder-decoder": configs.REWRITES,
+}
 _CURE = "give a folder that `transformers` wrote, with config.json, model.safetensors and tokenizer.json"
 
 

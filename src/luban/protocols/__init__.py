@@ -61,6 +61,7 @@ from luban.protocols.models import Narrowing as Narrowing
 from luban.protocols.models import NetworkModel as NetworkModel
 from luban.protocols.models import Pretrained as Pretrained
 from luban.protocols.models import Sizing as Sizing
+from luban.protocols.models import Wording as Wording
 from luban.protocols.models import Work as Work
 from luban.protocols.samples import Sample as Sample
 from luban.protocols.sources import Reading as Reading

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtim
 from luban.batch import Array, Batch, Inputs
 from luban.protocols.features import Shape
 from luban.protocols.forms import Form
+from luban.protocols.state import State
 from luban.recipe.recipe import Candidate, Section
 
 if TYPE_CHECKING:
@@ -173,6 +174,16 @@ class Continuing(Protocol):
 
     def as_it_was(self, settings: Section) -> Candidate:
         """What it was before: a candidate that learns nothing, and reads as much at once."""
+
+
+@runtime_checkable
+class Wording(Protocol):
+    """An architecture that reads and writes texts in the tokens that it was pretrained with."""
+
+    def tokens(self, settings: Section) -> tuple[State, int, int]:
+        """How texts are cut, as the features of texts keep it; how many tokens the network tells apart, luban's marks
+        among them; and how many it writes at most. Raises UsageError where the pretrained model is not found.
+        """
 
 
 @runtime_checkable

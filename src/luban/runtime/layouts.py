@@ -1,5 +1,5 @@
-"""A language model, or an encoder that was tuned, as the library `transformers` reads it: config, weights by its names,
-and the tokenizer.
+"""A language model, or an encoder or encoder-decoder that was tuned, as the library `transformers` reads it: config,
+weights by its names, and the tokenizer.
 
 The numbers of tokens are luban's own: five marks, then those of the tokenizer. So a folder that is read by others gives
 the same numbers to the same text. What began from a model of others has the numbers that it had there.
@@ -16,7 +16,7 @@ from luban.batch import Array
 from luban.core import registry
 from luban.features.text import byte_pairs
 from luban.origins import configs
-from luban.protocols import Form, LaidOut, State
+from luban.protocols import Form, LaidOut, State, Wording
 
 START, END = byte_pairs.MARKS.index("[START]"), byte_pairs.MARKS.index("[END]")
 _UNLIKELY = -1e4
@@ -46,6 +46,8 @@ def of(form: Form, tokens: State | None) -> dict[str, Content]:
     origin = getattr(settings, "origin", None)
     if model.goes_on and origin is not None:
         return {**_weights(config, weights), **_continuing(tokens, origin, config)}
+    if isinstance(model, Wording) and origin is not None:
+        return {**_weights(config, weights), **_rewriting(tokens, settings, config)}
     if origin is not None:
         cutting = _reading(tokens, origin)
         return {**_weights(config, weights), **cutting} if cutting else {}
@@ -88,6 +90,40 @@ def _continuing(tokens: State, origin: Any, config: dict[str, Any]) -> dict[str,
         **({} if origin.template is None else {"chat_template": origin.template}),
     }
     return {"tokenizer.json": _json(document), "tokenizer_config.json": _json(told)}
+
+
+def _rewriting(tokens: State, settings: Any, config: Mapping[str, Any]) -> dict[str, Content]:
+    """How an encoder-decoder that was tuned cuts texts as it did before, frames them, and writes as it does here."""
+    document, origin = json.loads(tokens.arrays["tokenizer"].tobytes()), settings.origin
+    names = {number: name for name, number in _numbers(document).items()}
+    pads, unknown, begins, ends = (names.get(number) for number in origin.marks[:4])
+    framed = begins if config["model_type"] == "bart" else None
+    used = {name: number for number, name in names.items() if name in (framed, ends)}
+    document["post_processor"] = _framing(framed, ends, used)
+    told = {"pad_token": pads, "unk_token": unknown, "bos_token": framed, "eos_token": ends}
+    start, *forced = origin.starts
+    generating = {
+        "decoder_start_token_id": start,
+        "pad_token_id": origin.marks[0],
+        "eos_token_id": origin.marks[3],
+        "num_beams": settings.beams,
+        "max_new_tokens": settings.longest + len(origin.starts),
+        **({"forced_bos_token_id": forced[0]} if forced else {}),
+        **({"bad_words_ids": [[number] for number in origin.never]} if origin.never else {}),
+    }
+    return {
+        "tokenizer.json": _json(document),
+        "tokenizer_config.json": _json(
+            {
+                "tokenizer_class": "PreTrainedTokenizerFast",
+                "model_max_length": _longest(config),
+                "clean_up_tokenization_spaces": False,
+                "model_input_names": ["input_ids", "attention_mask"],
+                **{role: name for role, name in told.items() if name is not None},
+            }
+        ),
+        "generation_config.json": _json(generating),
+    }
 
 
 def _longest(config: Mapping[str, Any]) -> Any:
@@ -144,16 +180,17 @@ def tokenizer(tokens: State, *, ends: bool) -> tuple[dict[str, Any], list[str]]:
     return document, names
 
 
-def _framing(begins: str, ends: str | None, numbers: Mapping[str, int]) -> dict[str, Any]:
-    """The part of `tokenizer.json` that writes marks before a text and, where it has one, behind it."""
-    framed: list[Any] = [{"SpecialToken": {"id": begins, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+def _framing(begins: str | None, ends: str | None, numbers: Mapping[str, int]) -> dict[str, Any]:
+    """The part of `tokenizer.json` that writes marks before a text and behind it, where it has them."""
+    framed: list[Any] = [] if begins is None else [{"SpecialToken": {"id": begins, "type_id": 0}}]
+    framed.append({"Sequence": {"id": "A", "type_id": 0}})
     if ends is not None:
         framed.append({"SpecialToken": {"id": ends, "type_id": 0}})
-    used = dict.fromkeys([begins] if ends is None else [begins, ends])
+    used = dict.fromkeys(name for name in (begins, ends) if name is not None)
     return {
         "type": "TemplateProcessing",
         "single": framed,
-        "pair": [*framed, {"Sequence": {"id": "B", "type_id": 0}}, *framed[2:]],
+        "pair": [*framed, {"Sequence": {"id": "B", "type_id": 0}}, *framed[len(framed) - (ends is not None) :]],
         "special_tokens": {name: {"id": name, "ids": [numbers[name]], "tokens": [name]} for name in used},
     }
 

@@ -1,4 +1,5 @@
-"""Texts to be written, as a network sees them: tokens of its own, learned on the rows that it trains on.
+"""Texts to be written, as a network sees them: tokens of its own, learned on the rows that it trains on, or those of
+what it begins from.
 
 Each step is taught with what truly came before it (teacher forcing, Williams and Zipser, 1989).
 """
@@ -17,7 +18,7 @@ from luban import collate
 from luban.batch import Array, Batch, Ragged, Tensors
 from luban.core import registry
 from luban.features.text import tokens
-from luban.protocols import Form, Shape, State, Work
+from luban.protocols import Form, Shape, State, Wording, Work
 from luban.recipe.recipe import Candidate, Features
 
 TASK = "sequence-to-sequence"
@@ -64,25 +65,49 @@ def inner(batch: Batch, work: Work, candidate: Candidate) -> tuple[Batch, Work, 
     The target becomes Ragged int32, the tokens and their end; beside what is read comes what was written before. What
     is read letter by letter is cut into the same tokens.
     """
-    settings: Any = registry.find("models", candidate.model).Settings.model_validate(dict(candidate.settings))
+    model = registry.find("models", candidate.model)
+    settings: Any = model.Settings.model_validate(dict(candidate.settings))
     assert isinstance(batch.target, Ragged), "texts are written like those of the training rows"
+    if isinstance(model, Wording):
+        return _worded(batch, work, model, settings)
     ((name, read),) = collate.parts(batch.inputs).items()
     shape = work.shapes[name]
     shared = shape.kind == "tokens" and shape.size == (LETTERS,)
     reads = max(shape.longest // tokens.LONGEST_PIECE, 2) if shared else 0
     found = cut(read if isinstance(read, Ragged) else None, batch.target, reads, settings.vocabulary, settings.longest)
-    merges, longest, beams = found.state.arrays["merges"], int(found.after.lengths.max()), settings.beams
+    own, longest, beams = State({}, found.state.arrays), int(found.after.lengths.max()), settings.beams
     if found.read is not None:
         name, read = name + collate.OWN, found.read
         shape = Shape("tokens", (found.words,), longest=int(found.read.lengths.max()))
 
     def outer(form: Form) -> Form:
-        written: Form = registry.find("forms", "written")(form, merges, longest, beams, reads)
+        written: Form = registry.find("forms", "written")(form, own, longest, beams, reads)
         return written
 
     inputs = Tensors({name: read, name + collate.WRITTEN: found.before})
     seen = replace(work, outputs=found.words, shapes={name: shape})
     return replace(batch, inputs=inputs, target=found.after), seen, outer
+
+
+def _worded(batch: Batch, work: Work, model: Wording, settings: Any) -> tuple[Batch, Work, Callable[[Form], Form]]:
+    """The same in the tokens of a pretrained network, in which what is read comes too."""
+    state, words, most = model.tokens(settings)
+    text = registry.find("features", "text").tensor
+    ((name, read),) = collate.parts(batch.inputs).items()
+    if settings.prefix:
+        ((_, read),) = text.prefixed(batch.inputs, settings.prefix, state).parts.items()
+    assert isinstance(read, Ragged) and isinstance(batch.target, Ragged), "texts are read and written"
+    wanted = pl.Series(batch.target.texts(), dtype=pl.String)
+    before, after = steps(wanted, State({**state.values, "longest": most + 1}, state.arrays))
+    longest = int(after.lengths.max())
+
+    def outer(form: Form) -> Form:
+        written: Form = registry.find("forms", "written")(form, state, longest, settings.beams)
+        return written
+
+    shape = replace(work.shapes[name], longest=int(read.lengths.max()))
+    seen = replace(work, outputs=words, shapes={name: shape})
+    return replace(batch, inputs=Tensors({name: read, name + collate.WRITTEN: before}), target=after), seen, outer
 
 
 @functools.lru_cache(maxsize=1)
@@ -109,7 +134,9 @@ def steps(texts: pl.Series, state: State) -> tuple[Ragged, Ragged]:
     A text that is longer than allowed has no end: it goes on, and nobody is taught otherwise.
     """
     longest = state.values["longest"]
-    rows: Ragged = registry.find("features", "text").tensor.encode(texts, State({"longest": longest + 1}, state.arrays))
+    rows: Ragged = registry.find("features", "text").tensor.encode(
+        texts, State({**state.values, "longest": longest + 1}, state.arrays)
+    )
     own = np.ones(len(rows.values), bool)
     own[rows.offsets[1:][rows.lengths > longest] - 1] = False
     lengths = rows.lengths - (rows.lengths > longest)

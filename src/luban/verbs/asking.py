@@ -14,7 +14,7 @@ from luban.models._begun import UNTOUCHED
 from luban.models._causal import ADAPTED
 from luban.recipe import document, edit
 from luban.recipe.recipe import Recipe
-from luban.verbs import coding, continuing
+from luban.verbs import coding, continuing, rewriting
 
 if TYPE_CHECKING:
     from luban.origins.layout import Origin
@@ -82,6 +82,10 @@ def recipe_of(
                 origin = str(hub.folder(origin, online=online))
             names = names if names not in ((), ("auto",)) else (ADAPTED,)
             values |= _speaking(origin, start, changes or {})
+        elif (place := rewriting.place(origin, about, online=online)) is not None:
+            asked_for = names if names not in ((), ("auto",)) else start.model.names
+            names, told = rewriting.asked(place, asked_for, start, changes or {})
+            values |= told
         elif _is_coded(origin):
             asked_for = names if names not in ((), ("auto",)) else start.model.names
             names = asked_for if coding.MODEL in asked_for else (coding.MODEL, *asked_for)

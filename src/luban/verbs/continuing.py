@@ -37,12 +37,7 @@ def asked(
     task = fold(task)
     model = GOES_ON[task]
     _refuse_fresh(names, model)
-    if changes.get("features.tokenizer") is not None:
-        raise UsageError(
-            "texts are cut as the model was taught, by its own tokenizer.",
-            where="--set features.tokenizer",
-            fix="leave it out; without --from a fresh model learns another one",
-        )
+    refuse_tokenizer(changes)
     told, tokenizer, context = (_writer if task == RAW else _filler)(origin, online)
     key = f"model.{model}.context"
     wanted = changes.get(key, start.model.settings().get(model, {}).get("context"))
@@ -56,6 +51,16 @@ def asked(
     if wanted is None and context < MOST_BLOCK[task]:
         values[key] = context
     return (model,), values
+
+
+def refuse_tokenizer(changes: Mapping[str, Any]) -> None:
+    """Raises UsageError where another tokenizer is asked for than that of the model that is begun from."""
+    if changes.get("features.tokenizer") is not None:
+        raise UsageError(
+            "texts are cut as the model was taught, by its own tokenizer.",
+            where="--set features.tokenizer",
+            fix="leave it out; without --from a fresh model learns another one",
+        )
 
 
 def _writer(name: str, online: bool) -> tuple[dict[str, Any], Path, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from luban.evidence.measurement import Measurement
 from luban.recipe.recipe import Candidate
 from luban.training.choosing import Chosen
 from luban.verbs import encoding
@@ -32,6 +33,18 @@ def question(prepared: Prepared) -> dict[str, Any]:
     if prepared.task.name == "binary":
         document["positive"] = classes[-1]
     return document
+
+
+def answering(chosen: Chosen, before: Measurement | None) -> dict[str, Any]:
+    """What answers, and why; and what the pretrained model that it was begun from said before it learned more."""
+    document = chosen.to_json()
+    if before is None:
+        return {"chosen": document}
+    more = before.difference
+    assert more is not None, "it stands beside what answers"
+    told = f"as it was it has {before.value:.4g} {before.metric}, {more.value:+.3g} [{more.low:.3g}, {more.high:.3g}]"
+    reason = f"{document['reason']}; {told} beside it"
+    return {"chosen": {**document, "reason": reason}, "beside": [before.to_json()]}
 
 
 def named(targets: tuple[str, ...]) -> str | list[str] | None:

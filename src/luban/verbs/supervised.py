@@ -7,16 +7,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from luban.batch import PerRow
+from luban.core import registry
+from luban.core.seed import derive
 from luban.evidence.measurement import Measurement
 from luban.protocols import Encoder, Form, State
 from luban.recipe.recipe import Candidate
 from luban.runtime import layouts
 from luban.training import candidates, question, search, simplest
 from luban.training.limits import Limits
+from luban.training.measuring import measure
 from luban.training.unit import by_gradient
-from luban.verbs import drift, exporting, measuring, mending, searching, shuffling, stating, trainings, writing
+from luban.verbs import (
+    drift,
+    exporting,
+    measuring,
+    mending,
+    searching,
+    shuffling,
+    standing,
+    stating,
+    trainings,
+    writing,
+)
 from luban.verbs.measuring import Tested
 from luban.verbs.preparing import Prepared
+from luban.verbs.rewriting import UNTOUCHED
 from luban.verbs.searching import Ground, Searched
 
 
@@ -56,6 +71,7 @@ def make(ground: Ground, allowed: Limits, ask: mending.Ask | None) -> writing.Ma
     looked = trainings.looked(folder, found.asked, members)
     assert training.batch.target is not None, "rows are held out to be compared with a target"
     held_out = prepared.task.answers(chosen.outputs, chosen.threshold), training.batch.target[training.held_out(0)]
+    before = _as_it_was(ground, found, tested)
     lines = [outcome.to_json(score) for outcome, score in zip(found.outcomes, found.scores, strict=True)]
     finished = [outcome.candidate for outcome in found.outcomes[1:] if outcome.status == "finished"]
     return writing.Made(
@@ -65,7 +81,7 @@ def make(ground: Ground, allowed: Limits, ask: mending.Ask | None) -> writing.Ma
         runtime=exported.data,
         layout=layouts.of(form, _cutting(encoder)),
         facts=_facts(prepared, found, baseline),
-        evaluation=_evaluation(prepared, found, tested, [*tested.measurements, *validated], lines),
+        evaluation=_evaluation(prepared, found, tested, [*tested.measurements, *validated], lines, before),
         unfinished=[line for line in lines if line["status"] != "finished"],
         evidence={
             "importance": importance, "runtime": exported.to_json(), **drift.kept(prepared, tested, held_out),
@@ -87,6 +103,24 @@ def _asked(ground: Ground, simple: str, allowed: Limits) -> list[Candidate]:
             f"--workers {allowed.workers} changes nothing here: it trains networks, and no model here is one"
         )
     return asked
+
+
+def _as_it_was(ground: Ground, found: Searched, tested: Tested) -> Measurement | None:
+    """What the pretrained model said of the test rows before it learned more, beside what answers; None where no
+    pretrained model answers that goes on with its own task.
+    """
+    prepared, (own, *others) = ground.prepared, found.members
+    asked = [each.candidate for each in found.outcomes if each.status == "finished"]
+    before = next((each for each in asked if each.model == UNTOUCHED), None)
+    if others or before is None or standing.as_it_was(own) is None:
+        return None
+    outputs = ground.fitted(before).outputs(ground.training.seen_by(before).batch.inputs[ground.training.test])
+    groups = measuring.groups_of(prepared)
+    return measure(
+        registry.find("metrics", prepared.task.compared_by), tested.target, prepared.task.answers(outputs),
+        groups=None if groups is None else groups[ground.training.test], split="test",
+        baseline=(own.model, tested.answers), seed=derive(prepared.recipe.seed, "interval", "before"),
+    )  # fmt: skip
 
 
 def _cutting(encoder: Encoder) -> State | None:
@@ -123,15 +157,18 @@ def _evaluation(
     tested: Tested,
     measurements: Sequence[Measurement],
     lines: Sequence[dict[str, Any]],
+    before: Measurement | None,
 ) -> dict[str, Any]:
-    """What was asked, decided and measured, as the evidence states it. lines: of the candidates."""
+    """What was asked, decided and measured, as the evidence states it. lines: of the candidates. before: of the
+    pretrained model as it was.
+    """
     evaluation = {
         **stating.question(prepared),
         "metric": found.recipe.train.metric or prepared.task.compared_by,
         "measurements": [measurement.to_json() for measurement in measurements],
         # What did not finish has no part in the bundle, so that fitting its recipe again gives the same one.
         "candidates": [line for line in lines if line["status"] == "finished"],
-        "chosen": found.chosen.to_json(),
+        **stating.answering(found.chosen, before),
         **tested.pictures,
         **stating.decided(found.chosen, tested),
     }

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 import polars as pl
 
-from luban.batch import Array, Ragged
+from luban.batch import Array, Inputs, Ragged, Tensors
 from luban.core.errors import BundleError
 from luban.features import _given as given
 from luban.features import _kept_whole
@@ -131,6 +131,26 @@ class Tokens:
     def again(self, rows: Ragged, state: State) -> Ragged:
         """Rows of which each token is a byte, in the tokens of this state."""
         return self.encode(self.spelled(rows), state)
+
+    def prefixed(self, inputs: Inputs, prefix: str, state: State) -> Tensors:
+        """The rows of the one part of tokens with those of a text before them, behind what begins each.
+
+        What stands at the end of the text is left out where a space is written at the beginning of a word anyway.
+        """
+        ((name, rows),) = inputs.parts.items()  # type: ignore[union-attr]
+        assert isinstance(rows, Ragged), "texts come as tokens"
+
+        def numbers(text: str) -> list[int]:
+            return next(_numbers([text], state, MOST_TOKENS))
+
+        short = numbers(prefix.rstrip())
+        before = short if short + numbers("a") == numbers(f"{prefix}a") else numbers(prefix)
+        lengths = rows.lengths
+        # Behind the first token of each row, which is START.
+        behind = np.repeat(rows.offsets[:-1] - rows.offsets[0] + 1, len(before))
+        values = np.insert(rows.values[rows.offsets[0] : rows.offsets[-1]], behind, np.tile(before, len(rows)))
+        offsets = np.concatenate([[0], np.cumsum(lengths + len(before), dtype=np.int64)])
+        return Tensors({name: Ragged(np.asarray(values, np.int32), offsets)})
 
     def placed(self, texts: Sequence[str], state: State) -> list[tuple[Array, Array]]:
         """The tokens of each text without marks, (tokens,) int32, and (tokens, 2) the characters that each stands for:

@@ -1,4 +1,4 @@
-"""The network that reads and writes, whichever its kind: teacher forcing here, writing in `writing.py`."""
+"""The network that reads and writes, whichever its kind: teacher forcing here, writing in `_writing.py`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, final
 from torch import Tensor, nn
 
 from luban.collate import LENGTHS, OWN, WRITTEN
+from luban.models._writing import Written, beam
 from luban.models.encoder_decoder.lstm import RecurrentPair
 from luban.models.encoder_decoder.states import States
 from luban.models.encoder_decoder.transformer import AttendingPair
-from luban.models.encoder_decoder.writing import Written, beam
 from luban.protocols import Shape
 
 

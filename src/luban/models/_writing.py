@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Protocol, Self, TypeVar, final
 
 import torch
 from torch import Tensor
 
-from luban.models.encoder_decoder.states import States
-
 PAD, START, END = 0, 2, 3
 """The tokens that are no words."""
 
+
+class Read(Protocol):
+    """What was read, and what is kept of the steps that were written."""
+
+    @property
+    def memory(self) -> Tensor:
+        """(rows, length, width), a state for each step that was read."""
+
+    def take(self, rows: Tensor) -> Self:
+        """These rows, by number; a row may come several times."""
+
+
+States = TypeVar("States", bound=Read)
 Next = Callable[[States, Tensor], tuple[Tensor, States]]
 """`following(states, token)`: (rows, vocabulary) raw outputs behind the last token of each row, (rows,) int64, and the
 states with what the next step needs of this one."""
@@ -32,13 +43,13 @@ class Written:
     ended: bool
 
 
-def greedy(following: Next, states: States, longest: int) -> list[Written]:
+def greedy(following: Next[States], states: States, longest: int) -> list[Written]:
     """The likeliest next token each time, until END or `longest` tokens."""
     return beam(following, states, longest, 1)
 
 
 @torch.inference_mode()
-def beam(following: Next, states: States, longest: int, beams: int) -> list[Written]:
+def beam(following: Next[States], states: States, longest: int, beams: int) -> list[Written]:
     """The best of `beams` texts for each row, by the mean log-probability of a token (Wu et al., 2016, with alpha 1).
 
     Each time every text is continued by every token and the best ones are kept; a text that has ended stays among them.
