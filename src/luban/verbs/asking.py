@@ -69,37 +69,51 @@ def recipe_of(
         values["split.kind"] = "time"
     names = _names(model)
     if origin is not None:
-        from luban.bundle import store
-        from luban.origins import hub, naming
-
-        store.check(origin)
         about = options.get("task") or (changes or {}).get("task") or start.task
-        if about is not None and continuing.asks(about):
-            names, told = continuing.asked(origin, about, names, start, changes or {}, online=online)
-            values |= told
-        elif chats.asks(about):
-            if hub.is_name(origin) and not Path(origin).exists():
-                origin = str(hub.folder(origin, online=online))
-            names = names if names not in ((), ("auto",)) else (ADAPTED,)
-            values |= _speaking(origin, start, changes or {})
-        elif (place := rewriting.place(origin, about, online=online)) is not None:
-            asked_for = names if names not in ((), ("auto",)) else start.model.names
-            names, told = rewriting.asked(place, asked_for, start, changes or {})
-            values |= told
-        elif _is_coded(origin):
-            asked_for = names if names not in ((), ("auto",)) else start.model.names
-            names = asked_for if coding.MODEL in asked_for else (coding.MODEL, *asked_for)
-            values |= _coding(origin)
-        else:
-            found = naming.find(origin, online=online)
-            names = _competing(names, start, found, about)
-            values |= _beginning(found, start, changes or {}, about)
+        names, told = _begun(origin, about, names, start, changes or {}, online=online)
+        values |= told
     if names and (names != ("auto",) or recipe is None):
         values["model.names"] = list(names)
         if names != start.model.names:
             values["model.candidates"] = None
     values |= {f"columns\x00{name}": kind for name, kind in (column or {}).items()}
     return _changed(_changed(start, dict(changes or {}), "--set"), values, "options")
+
+
+def _begun(
+    origin: str, task: str | None, names: tuple[str, ...], start: Recipe, changes: Mapping[str, Any], *, online: bool
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The models where a pretrained one is begun from, and what the recipe says of it. names: those that were named.
+
+    Which way it is begun from follows from the task, and from what it is.
+    """
+    from luban.bundle import store
+    from luban.origins import hub, naming
+
+    store.check(origin)
+    if task is not None and continuing.asks(task):
+        return continuing.asked(origin, task, names, start, changes, online=online)
+    asked = _asked(names, start)
+    if chats.asks(task):
+        if hub.is_name(origin) and not Path(origin).exists():
+            origin = str(hub.folder(origin, online=online))
+        return (ADAPTED,) if _open(names) else names, _speaking(origin, start, changes)
+    if (place := rewriting.place(origin, task, online=online)) is not None:
+        return rewriting.asked(place, asked, start, changes)
+    if _is_coded(origin):
+        return asked if coding.MODEL in asked else (coding.MODEL, *asked), _coding(origin)
+    found = naming.find(origin, online=online)
+    return _competing(names, start, found, task), _beginning(found, start, changes, task)
+
+
+def _open(names: tuple[str, ...]) -> bool:
+    """Whether nobody named a model."""
+    return names in ((), ("auto",))
+
+
+def _asked(names: tuple[str, ...], start: Recipe) -> tuple[str, ...]:
+    """The models that were asked for: by name, else by the recipe that is begun with."""
+    return start.model.names if _open(names) else names
 
 
 def _start(recipe: Recipe | str | Path | None) -> Recipe:
@@ -120,7 +134,7 @@ def _competing(names: tuple[str, ...], start: Recipe, origin: Origin, task: str 
 
     A recipe that has such models already, and whoever names one, is taken at their word.
     """
-    asked = names if names not in ((), ("auto",)) else start.model.names
+    asked = _asked(names, start)
     if set(asked) & {*FROM, WRITING}:
         return asked
     begin = _begin(origin, task)
