@@ -8,12 +8,12 @@ from typing import Any
 
 from luban.core.errors import UsageError
 from luban.core.suggest import fold
+from luban.models._begun import UNTOUCHED
+from luban.models._rewriting import NAME as MODEL
+from luban.models._rewriting import TASK, Writing
 from luban.recipe.recipe import Recipe
 from luban.verbs import continuing
 
-MODEL, UNTOUCHED = "pretrained-sequence-to-sequence", "untouched"
-"""The model that goes on learning, and the one that answers as it was."""
-TASK = "sequence-to-sequence"
 _LONGEST = 512
 """Tokens of a text that are looked at where the recipe leaves it to the rows."""
 
@@ -59,7 +59,7 @@ def asked(
     origin = encoder_decoders.opened(path)
     naming.note(origin.sha256, origin.path)
     given = dict(start.model.settings().get(MODEL, {}))
-    how = {name: changes.get(f"model.{MODEL}.{name}", given.get(name)) for name in ("prefix", "longest", "beams")}
+    how = {name: changes.get(f"model.{MODEL}.{name}", given.get(name)) for name in Writing.model_fields}
     if how["prefix"] is None and origin.prefix:
         how["prefix"] = origin.prefix
     told = {name: value for name, value in how.items() if value is not None}

@@ -10,6 +10,7 @@ from luban.batch import PerRow
 from luban.core import registry
 from luban.core.seed import derive
 from luban.evidence.measurement import Measurement
+from luban.models._begun import UNTOUCHED
 from luban.protocols import Encoder, Form, State
 from luban.recipe.recipe import Candidate
 from luban.runtime import layouts
@@ -31,7 +32,6 @@ from luban.verbs import (
 )
 from luban.verbs.measuring import Tested
 from luban.verbs.preparing import Prepared
-from luban.verbs.rewriting import UNTOUCHED
 from luban.verbs.searching import Ground, Searched
 
 
