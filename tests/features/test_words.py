@@ -125,6 +125,15 @@ def test_a_word_without_a_token_is_unknown_and_a_long_one_loses_its_last(tmp_pat
     assert behind[4, 0] in (5 + own.token_to_id("the"), 5 + own.token_to_id("<unk>"))
 
 
+@pytest.mark.parametrize(("long", "each"), [(1, 1), (2, tokens.MOST), (100, tokens.MOST)])
+def test_words_have_room_for_as_many_tokens_as_they_have_in_all_rows_but_one_of_a_hundred(
+    long: int, each: int, tmp_path: Path
+):
+    tokenizer(tmp_path, "WordPiece")
+    rows = [["is"]] * (100 - long) + [["tththththththth"]] * long
+    assert tokens.learned(pl.Series("x", rows), Features(tokenizer=str(tmp_path)), "x").values["each"] == each
+
+
 def test_a_tokenizer_that_does_not_cut_at_spaces_cuts_words_by_themselves(tmp_path: Path):
     made = Tokenizer(models.WordLevel({"<unk>": 0, "Ulm": 1, "is": 2}, unk_token="<unk>"))
     made.save(str(tmp_path / "tokenizer.json"))

@@ -92,6 +92,18 @@ def test_the_nearest_texts_come_first_and_a_text_is_nearest_to_itself(folder: Pa
     assert len(shown.lines) == 3 and texts[7] in shown.lines[1]
 
 
+def test_what_is_found_does_not_depend_on_how_many_rows_are_read_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("embed", "texts.csv", "--from", folder, "--find", "goal match", "--top", "4", "--json")
+    whole = luban(*asked).document["found"]
+    monkeypatch.setattr("luban.verbs.embed.AT_ONCE", 7)
+    parts = luban(*asked).document["found"]
+    assert [line["row"] for line in parts] == [line["row"] for line in whole]
+    assert len(parts) == 4 and max(line["row"] for line in parts) > 7
+    assert [line["text"] for line in parts] == [line["text"] for line in whole]
+
+
 def test_a_missing_text_is_an_empty_one(folder: Path) -> None:
     pl.DataFrame({"headline": ["goal match", None, "bank"], "n": [1, 2, 3]}).write_csv("gap.csv")
     assert luban("embed", "gap.csv", "--from", folder, "--text", "headline", "--out", "gap.csv.out").code == 0

@@ -68,7 +68,9 @@ def packed(tokens: Tensor, room: int, each: int) -> Packed:
     step = torch.arange(most_windows * width, device=flat.device)
     inside = (step + step // width * (stride - width)).clamp(max=longest - 1)
     framed = row[:, inside].reshape(rows * most_windows, width)
-    own = (counts[:, None] - number[None, :] * stride).clamp(min=0, max=room).reshape(rows * most_windows)
+    # Behind its last window a row may have tokens that stand in it already.
+    read = (counts[:, None] - number[None, :] * stride).clamp(min=0, max=room) * (number[None, :] < windows[:, None])
+    own = read.reshape(rows * most_windows)
     edge = framed[:, :1]
     step = torch.arange(width + MARKED, device=flat.device)[None, :]
     framed = torch.cat([edge, framed, edge], dim=1).masked_fill(step == 0, START)

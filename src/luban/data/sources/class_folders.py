@@ -195,6 +195,8 @@ def has_classes(facts: Mapping[str, str]) -> bool:
 
     >>> has_classes({"format": "class folders", "classes": "2"}), has_classes({"format": "csv"})
     (True, False)
+    >>> has_classes({"format": "class folders", "classes": "1"})
+    False
     """
     return facts.get("format") == FORMAT and int(facts["classes"]) > 1
 
