@@ -21,7 +21,7 @@ TRIES, REPEATS = 5, 10
 class Work:
     """Operations, additions and multiplications, of texts in an encoder, without any padding.
 
-    fixed: of products with its matrices. attention: of the products of states with each other.
+    fixed: of products with its matrices. attention: of the products of states with each other, and of one that asks.
     """
 
     fixed: float
@@ -36,13 +36,16 @@ class Work:
         return self.fixed / (fixed or float32) + self.attention / float32
 
 
-def work(lengths: Sequence[int], layers: int, width: int, between: int, last: Literal["all", "first"] = "all") -> Work:
+def work(
+    lengths: Sequence[int], layers: int, width: int, between: int, heads: int, last: Literal["all", "first"] = "all"
+) -> Work:
     """What texts of these many tokens need in layers of attention and two products, whose inner width is `between`.
 
-    last: the states of the last layer that are made. For the first alone, keys and values are of all tokens.
+    last: the states of the last layer that are made. The first alone meets all tokens without keys and values: each of
+    its heads is turned by their matrices.
 
-    >>> work([2, 3], 1, 4, 8), work([2, 3], 1, 4, 8, last="first")
-    (Work(fixed=1280.0, attention=208.0), Work(fixed=704.0, attention=80.0))
+    >>> work([2, 3], 1, 4, 8, 2), work([2, 3], 1, 4, 8, 2, last="first")
+    (Work(fixed=1280.0, attention=208.0), Work(fixed=384.0, attention=288.0))
     """
     sizes = np.asarray(lengths, np.float64)
     tokens, pairs, texts = sizes.sum(), (sizes**2).sum(), len(sizes)
@@ -52,8 +55,8 @@ def work(lengths: Sequence[int], layers: int, width: int, between: int, last: Li
     fixed = whole * (of_state + of_keys) * tokens
     attention = whole * of_pair * pairs
     if last == "first":
-        fixed += of_state * texts + of_keys * tokens
-        attention += of_pair * tokens
+        fixed += of_state * texts
+        attention += of_keys * texts + heads * of_pair * tokens
     return Work(float(fixed), float(attention))
 
 

@@ -153,7 +153,7 @@ def compared(bundle: Any, others: Any, timed: int, rounds: int) -> list[harness.
 def _beside_peak(served: Served, seconds: dict[str, list[float]]) -> list[harness.Figure]:
     """What is left to be had: how much of the time is products at the core's peak, and the ratios if all of it were."""
     body = served.body
-    sizes = body.num_hidden_layers, body.hidden_size, body.intermediate_size
+    sizes = body.num_hidden_layers, body.hidden_size, body.intermediate_size, body.num_attention_heads
     needed = peak.work(served.lengths, *sizes, last="all" if served.summary == "mean" else "first")
     exact, whole = peak.measured(body.hidden_size, body.intermediate_size)
     least, least_int8 = needed.least(exact), needed.least(exact, whole)

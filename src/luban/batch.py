@@ -56,7 +56,8 @@ class Ragged:
         import numpy as np
 
         numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
-        starts, lengths = self.offsets[numbers], self.lengths[numbers]
+        starts = self.offsets[numbers]
+        lengths = self.offsets[numbers + 1] - starts
         offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         # The place of each value: where its row starts, and how far into the row it is.
         places = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])

@@ -166,6 +166,71 @@ def test_of_the_last_layer_one_step_is_calculated(drawn: bytes) -> None:
     assert steps_of(fused, rows, steps) == [steps, steps]
 
 
+@pytest.mark.parametrize("kind", configs.ENCODERS)
+def test_where_one_step_asks_no_keys_are_made(kind: str) -> None:
+    form = first_of(kind)
+    fused = fusing.fused(onnx.load_model_from_string(graph.build(form, form.width, 3, SHAPES)))
+    before, after = (kinds_of(each)["MultiHeadAttention"] // 2 for each in (fused, first_step.narrowed(fused)))
+    # Of two kinds the scores know of places too, so that their attentions are no node of their own; and layers of
+    # ALBERT share their matrices, which are no constants of a layer.
+    assert before == (0 if kind in ("modernbert", "mpnet") else WIDE["num_hidden_layers"])
+    assert after == max(before - (kind != "albert"), 0)
+
+
+def attending(heads: int, *, biased: bool, masked: bool) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
+    """A graph that answers by the first step of an attention in which the steps x look at each other."""
+    random = np.random.default_rng(heads)
+    size = 8
+    constants = {name: random.normal(size=(size, size)).astype(np.float32) for name in ("query", "key", "value")}
+    constants |= {"bias": random.normal(size=size).astype(np.float32), "always": np.array(True), "first": np.array(0)}
+    nodes = [NODE("MatMul", ["x", name], [f"{name}s"]) for name in ("query", "key", "value")]
+    nodes += [NODE("Add", ["values", "bias"], ["biased"])] if biased else []
+    parts = ["querys", "keys", "biased" if biased else "values", *(["", "", "mask"] if masked else [])]
+    asking = NODE("MultiHeadAttention", parts, ["said"], domain=fusing.DOMAIN, num_heads=heads, scale=0.7)
+    branch = onnx.helper.make_graph(
+        [asking], "all", [], [onnx.helper.make_tensor_value_info("said", onnx.TensorProto.FLOAT, [None, None, size])]
+    )
+    nodes += [
+        NODE("If", ["always"], ["y"], then_branch=branch, else_branch=branch),
+        NODE("Gather", ["y", "first"], ["answer"], axis=1),
+    ]
+    sizes = {"x": ["rows", "steps", size], **({"mask": ["rows", 1, "steps", "steps"]} if masked else {})}
+    made = onnx.helper.make_graph(
+        nodes, "attention",
+        [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, each) for name, each in sizes.items()],
+        [onnx.helper.make_tensor_value_info("answer", onnx.TensorProto.FLOAT, ["rows", size])],
+        [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )  # fmt: skip
+    sets = [onnx.helper.make_operatorsetid("", 18), onnx.helper.make_operatorsetid(fusing.DOMAIN, 1)]
+    return onnx.helper.make_model(made, opset_imports=sets, ir_version=9), constants
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize("masked", [True, False])
+def test_one_step_looks_as_an_attention_written_out_does(heads: int, biased: bool, masked: bool) -> None:
+    model, constants = attending(heads, biased=biased, masked=masked)
+    narrowed = first_step.narrowed(model)
+    assert not kinds_of(narrowed)["MultiHeadAttention"]
+    random = np.random.default_rng(7)
+    rows = random.normal(size=(3, 5, 8)).astype(np.float32)
+    left_out = np.arange(5) >= np.array([5, 2, 4])[:, None]
+    mask = np.where(left_out[:, None, None, :], np.float32(-1e9), 0).repeat(5, axis=2)
+    given = {"x": rows, **({"mask": mask} if masked else {})}
+    session = onnxruntime.InferenceSession(narrowed.SerializeToString(), providers=["CPUExecutionProvider"])
+    said = session.run(None, given)[0]
+
+    for row in range(3):
+        own = rows[row][~left_out[row]] if masked else rows[row]
+        keys, values = own @ constants["key"], own @ constants["value"] + (constants["bias"] if biased else 0)
+        asks, size = rows[row, 0] @ constants["query"], 8 // heads
+        for start in range(0, 8, size):
+            head = slice(start, start + size)
+            shares = np.exp(0.7 * keys[:, head] @ asks[head])
+            wanted = (shares / shares.sum()) @ values[:, head]
+            np.testing.assert_allclose(said[row, head], wanted, rtol=1e-4, atol=1e-5)
+
+
 def steps_of(model: onnx.ModelProto, rows: int, steps: int) -> list[int]:
     """Of how many steps each layer applies its activation."""
     names = [node.output[0] for node in model.graph.node if node.op_type == "Gelu"]

@@ -1,7 +1,7 @@
 """What a graph reads at the first step alone is calculated there alone, up to where steps look at each other.
 
-Where the state of its first mark answers for a text, the last layer of an encoder needs keys and values of all steps,
-and of everything else one. A graph is rewritten in memory, behind `fusing`, and says the same.
+Where the state of its first mark answers for a text, the last layer of an encoder looks at all steps, and makes one of
+everything. A graph is rewritten in memory, behind `fusing`, and says the same.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from luban.runtime import fusing
+from luban.runtime import fusing, one_query
 
 STEPS, _AXES = 1, 3
 """The axis of the steps in a tensor (rows, steps, width), and how many axes it has."""
@@ -36,8 +37,9 @@ def narrowed(model: onnx.ModelProto) -> onnx.ModelProto:
         return model
     result = onnx.ModelProto()
     result.CopyFrom(model)
-    del result.graph.node[:]
-    bounds = {f"first-step/{number}": number for number in (0, 1, _ASKING)}
+    makers = {name: node for node in model.graph.node for name in node.output if name}
+    added = {f"first-step/{number}": np.array([number]) for number in (0, 1, _ASKING)}
+    nodes: list[Any] = []
     cut: dict[str, str] = {}
     for original in model.graph.node:
         node = onnx.NodeProto()
@@ -47,13 +49,30 @@ def narrowed(model: onnx.ModelProto) -> onnx.ModelProto:
             if source not in made and source not in cut:
                 cut[source] = f"{source}/first-step"
                 limits = [f"first-step/{number}" for number in (0, 1, axis)]
-                result.graph.node.append(helper.make_node("Slice", [source, *limits], [cut[source]]))
+                nodes.append(helper.make_node("Slice", [source, *limits], [cut[source]]))
             reader.input[place] = cut.get(source, source)
-        result.graph.node.append(node)
-    result.graph.initializer.extend(
-        helper.make_tensor(name, TensorProto.INT64, [1], [number]) for name, number in bounds.items()
-    )
+        question = _question(node) if node.output[0] in made else None
+        folded = None if question is None else one_query.folded(question, makers, constants)
+        nodes += [node] if folded is None else folded.nodes
+        added |= {} if folded is None else folded.constants
+    kept = fusing.needed(nodes, [end.name for end in model.graph.output])
+    read = {name for node in kept for name in fusing.reads(node)}
+    tensors = [tensor for tensor in model.graph.initializer if tensor.name in read]
+    del result.graph.node[:], result.graph.initializer[:]
+    result.graph.node.extend(kept)
+    result.graph.initializer.extend(tensors)
+    result.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in added.items())
     return result
+
+
+def _question(node: Any) -> one_query.Question | None:
+    """The attention of a node that was cut to one step; of its branches the one that has a mask, where one has."""
+    attentions = [each for each in fusing.branches(node) if each.op_type == _ATTENTION]
+    if not attentions:
+        return None
+    chosen = max(attentions, key=lambda each: len(each.input))
+    mask = str(chosen.input[_MASK]) if len(chosen.input) > _MASK else None
+    return one_query.Question(str(chosen.input[_QUERY]), mask, str(node.output[0]), chosen)
 
 
 def _made_at_first(graph: Any, constants: Mapping[str, Any], axes: Mapping[str, int]) -> set[str]:

@@ -40,7 +40,7 @@ def fused(model: onnx.ModelProto) -> onnx.ModelProto:
     made = [each for node in model.graph.node for each in replaced.get(node.output[0], [node])]
     # Layers ask the same of one mask.
     nodes = list({tuple(node.output): node for node in made}.values())
-    kept = _needed(nodes, [end.name for end in model.graph.output])
+    kept = needed(nodes, [end.name for end in model.graph.output])
     result = onnx.ModelProto()
     result.CopyFrom(model)
     del result.graph.node[:]
@@ -203,7 +203,7 @@ def _perm(node: Any) -> tuple[int, ...]:
     return next((tuple(attribute.ints) for attribute in node.attribute if attribute.name == "perm"), ())
 
 
-def _needed(nodes: list[Any], outputs: list[str]) -> list[Any]:
+def needed(nodes: list[Any], outputs: list[str]) -> list[Any]:
     """The nodes that the outputs are made of, in their order."""
     wanted, kept = set(outputs), []
     for node in reversed(nodes):
