@@ -30,7 +30,7 @@ def lazy(request: pytest.FixtureRequest, tmp_path: Path) -> pl.LazyFrame:
 def test_rows_come_in_the_order_that_was_asked(
     lazy: pl.LazyFrame, rows: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loader, "SLICE", 64)
+    monkeypatch.setattr(loader.slices, "__defaults__", (None, 64))
     assert loader.take(lazy, np.array(rows, dtype=np.int64), ["x"])["x"].to_list() == rows
 
 

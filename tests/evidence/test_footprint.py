@@ -44,6 +44,23 @@ def test_peak_memory_is_in_bytes() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of processes that are at work")
+def test_what_a_started_process_started_belongs_to_the_family() -> None:
+    inner = "input()"
+    outer = (
+        "import subprocess, sys\n"
+        f"inner = subprocess.Popen([sys.executable, '-c', {inner!r}], stdin=subprocess.PIPE)\n"
+        "print(inner.pid, flush=True)\ninput()\ninner.communicate(b'\\n')"
+    )
+    started = subprocess.Popen([sys.executable, "-c", outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert started.stdout is not None
+    grandchild = int(started.stdout.readline())
+    assert {os.getpid(), started.pid, grandchild} <= process.family(os.getpid())
+    assert process.family(started.pid) == {started.pid, grandchild}
+    started.communicate("\n")
+    assert grandchild not in process.family(os.getpid())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of processes that are at work")
 def test_memory_of_processes_counts_together_where_it_is_held_at_once() -> None:
     """Both children are alive when it is asked: neither of them alone is as large."""
     script = "held = b'x' * 60_000_000\nprint('held', flush=True)\ninput()"

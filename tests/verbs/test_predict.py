@@ -17,6 +17,7 @@ import pytest
 import luban as package
 from fitted import Fitted
 from luban.core.errors import DataError, UsageError
+from luban.data import loader
 from verbs.program import luban
 
 FLOWERS = {
@@ -44,6 +45,19 @@ def read(data: bytes) -> pl.DataFrame:
     return pl.read_csv(io.BytesIO(data))
 
 
+def read_by(size: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Lets rows be read so many at once; how many there were is added for each slice."""
+    real, seen = loader.slices, []
+
+    def slices(frame: pl.LazyFrame, **others: Any) -> Any:
+        for rows in real(frame, **{**others, "size": size}):
+            seen.append(len(rows))
+            yield rows
+
+    monkeypatch.setattr(loader, "slices", slices)
+    return seen
+
+
 def test_classes_come_with_the_row_and_a_probability_each(iris: package.Bundle, flowers: Path) -> None:
     answers = read(luban("predict", iris.path, flowers).out)
     assert answers.columns == ["row", "prediction", *(f"probability_{name}" for name in CLASSES)]
@@ -67,12 +81,11 @@ def test_values_come_with_the_bounds_of_an_interval(fitted: Fitted) -> None:
 def test_rows_keep_their_order_over_slices(
     iris: package.Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from luban.verbs import answering
-
-    monkeypatch.setattr(answering, "SLICE", 7)
+    slices = read_by(7, monkeypatch)
     many = pl.concat([pl.DataFrame(FLOWERS)] * 20)
     many.write_csv(tmp_path / "many.csv")
     answers = read(luban("predict", iris.path, tmp_path / "many.csv").out)
+    assert slices == [7] * 8 + [4]
     assert answers["row"].to_list() == list(range(60))
     assert answers["prediction"].to_list() == ["setosa", "virginica", "versicolor"] * 20
 
@@ -181,20 +194,18 @@ def test_a_bad_row_is_named_and_leaves_the_old_answers(iris: package.Bundle, flo
 def test_rows_without_a_value_are_answered_and_told(
     iris: package.Bundle, flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from luban.verbs import answering
-
     full = luban("predict", iris.path, flowers)
     assert full.code == 0 and full.err == ""
     assert "blank" not in luban("predict", iris.path, flowers, "--json").document
     # Of a flower one number is enough to be read.
     flowers.write_text(flowers.read_text() + ",,,\n,,1.4,\n" + ",,,\n" * 11)
-    monkeypatch.setattr(answering, "SLICE", 4)
+    slices = read_by(4, monkeypatch)
     done = luban("predict", iris.path, flowers)
     assert done.code == 0
     numbers = "3, 5, 6, 7, 8, 9, 10, 11, 12, 13, ..."
     assert done.err == f"12 rows are empty in all that is read, and are answered all the same: rows {numbers}\n"
     assert read(done.out).head(3).equals(read(full.out))
-    assert len(read(done.out)) == 16
+    assert len(read(done.out)) == 16 and slices == [4] * 4
     assert luban("predict", iris.path, flowers, "--quiet").err == ""
     out = luban("predict", iris.path, flowers, "--json", "--out", tmp_path / "answers.csv")
     assert out.document["blank"] == {"rows": 12, "first": [3, *range(5, 14)]}

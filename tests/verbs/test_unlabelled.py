@@ -130,6 +130,11 @@ def test_texts_of_a_folder_and_its_inner_ones_are_found_and_told_by_their_file(f
     assert written["file"].to_list() == files and written.columns[:3] == ["row", "file", "v0"]
 
 
+def test_a_file_without_a_text_is_listed(notes: Path) -> None:
+    dataset = open_dataset(notes, documents=True)
+    assert (dataset.rows, dataset.dropped, dataset.listed) == (3, {"no text": 1}, ((1, "none.txt: no text"),))
+
+
 def test_texts_of_a_folder_are_labelled_by_their_file(folder: Path, notes: Path) -> None:
     answered = pl.read_csv(io.BytesIO(luban("predict", "--from", folder, "--labels", "goal,bank", "notes").out))
     assert answered.columns[:2] == ["file", "prediction"]
