@@ -7,7 +7,7 @@ how much the latter is more often exactly right, on the same questions) and ques
 articles-words, articles-beside (accuracy on 500 whole articles of `bbc-news` after 400 with a topic and 100 to judge
 on: of the better of two models of words, and of the best of these and of frozen vectors of MiniLM, by held-out rows)
 and articles-over-words (by how much the latter is more accurate, on the same articles): what was pretrained is taken
-where it is better, and the classical model is kept where it is not.
+where it is shown to be better by more than a standard error, and the classical model is kept where it is not.
 
 unlabelled-table, unlabelled-pictures (after 50 with a label: the mean accuracy of a linear model on the codes of an
 autoencoder that learned without labels before, from rows of `adult` with noise and from pictures of `fashion-mnist`
@@ -93,8 +93,9 @@ def articles(options: harness.Options) -> list[harness.Figure]:
             )  # fmt: skip
             right[name] = (bundle.predict(test.select("text")) == test["topic"]).to_numpy().astype(float)
             low, high = wilson(int(right[name].sum()), len(test))
-            label = bundle.stored.evidence["evaluation"]["chosen"]["label"]
-            harness.say(f"{name}: {right[name].mean():.3f} by {label}")
+            chosen = bundle.stored.evidence["evaluation"]["chosen"]
+            label = chosen["label"]
+            harness.say(f"{name}: {right[name].mean():.3f} by {label}: {chosen['reason']}")
             how = f"accuracy on {len(test):,} articles after {len(known):,}, by {label}"
             found.append(harness.Figure(f"articles-{name}", float(right[name].mean()), low, high, how=how))
     gains = right["beside"] - right["words"]

@@ -5,7 +5,7 @@ Everything is decided on held-out rows: each row is judged by fits that did not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,6 +15,7 @@ from luban import spans
 from luban.batch import Array, PerRow, Ragged, dense
 from luban.core import registry
 from luban.core.errors import TrainingError
+from luban.core.seed import derive
 from luban.protocols import Form, Metric, Task
 from luban.recipe.recipe import Candidate, Recipe
 from luban.training import calibration, conformal, selection, threshold
@@ -110,11 +111,13 @@ def choose(
         reasons = "; ".join(f"{o.candidate.label}: {o.reason}" for o in outcomes)
         raise TrainingError(f"no model could be fitted: {reasons[:500]}", fix="give more --time, or another --model")
     rivals = [number for number in finished if number > 0] or finished
-    selections = [
-        _select(outcomes, [n for n in rivals if views(outcomes[n].candidate) == view], held_out, task, metric, seed)
+    selections = {
+        view: _select(
+            outcomes, [n for n in rivals if views(outcomes[n].candidate) == view], held_out, task, metric, seed
+        )
         for view in dict.fromkeys(views(outcomes[number].candidate) for number in rivals)
-    ]
-    best, reason = _best(selections, held_out, task, metric)
+    }
+    best, reason = _best(selections, held_out, task, metric, seed)
     members = tuple(Member(outcomes[n].candidate, w) for n, w in zip(best.numbers, best.weights, strict=True))
     outputs, target = best.outputs, held_out.target
     corrected = None
@@ -183,16 +186,25 @@ def mixed(weights: Sequence[float], outputs: Sequence[PerRow]) -> PerRow:
     return found
 
 
-def _best(selections: Sequence[_Selection], held_out: HeldOut, task: Task, metric: Metric) -> tuple[_Selection, str]:
-    """The selection with the best score on held-out rows; of equal ones the first."""
+def _best(
+    selections: Mapping[str, _Selection], held_out: HeldOut, task: Task, metric: Metric, seed: int
+) -> tuple[_Selection, str]:
+    """The selection that sees rows as a matrix, unless networks are better than it by more than a standard error
+    (Breiman et al., 1984): they take longer to learn and to answer, and say less of themselves.
+    """
     if len(selections) == 1:
-        return selections[0], selections[0].reason
-    sign = upwards(metric)
-    scores = [metric.score(held_out.target, task.answers(s.outputs), held_out.weight) for s in selections]
-    best = max(range(len(scores)), key=lambda place: sign * scores[place])
-    told = " against ".join(f"{scores[place]:.4g}" for place in (best, *(p for p in range(len(scores)) if p != best)))
-    why = f"models that see rows otherwise are worse: {metric.name} {told}"
-    return selections[best], f"{selections[best].reason}; {why}"
+        (only,) = selections.values()
+        return only, only.reason
+    plain, networks = selections["matrix"], selections["tensors"]
+    answers = [task.answers(each.outputs) for each in (networks, plain)]
+    scores = [metric.score(held_out.target, each, held_out.weight) for each in answers]
+    random = np.random.default_rng(derive(seed, "choosing", "views"))
+    gain, error = selection.gain(metric, held_out.target, *answers, weight=held_out.weight, random=random)
+    told = f"{metric.name} {scores[0]:.4g} against {scores[1]:.4g}, standard error of the difference {error:.2g}"
+    if gain > error:
+        return networks, f"{networks.reason}; better than models that see rows as a matrix: {told}"
+    less = "are not shown to be better" if gain > 0 else "are no better"
+    return plain, f"{plain.reason}; networks, which cost more, {less}: {told}"
 
 
 def _calibrated(outputs: PerRow, held_out: HeldOut, task: Task, recipe: Recipe, seed: int) -> Calibration | None:

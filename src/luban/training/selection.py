@@ -61,11 +61,11 @@ def select(
     if np.count_nonzero(greedy) == 1:
         place = int(np.argmax(greedy))
         return Selected(_only(place, len(outputs)).tolist(), f"adding any other model does not improve {metric.name}")
-    gain, error = _cross_judged(judge, seed)
+    gained, error = _cross_judged(judge, seed)
     told = (
-        f"on rows that did not choose it an ensemble improves {metric.name} by {gain:.4g}, standard error {error:.2g}"
+        f"on rows that did not choose it an ensemble improves {metric.name} by {gained:.4g}, standard error {error:.2g}"
     )
-    if gain > error:
+    if gained > error:
         return Selected(greedy.tolist(), f"{told}, over the best single model")
     return Selected(alone.tolist(), f"the best single model: {told}")
 
@@ -86,10 +86,6 @@ class _Judge:
         if not np.isfinite(value):
             return -np.inf
         return upwards(self.metric) * value
-
-    def scores(self, answers: Answers, weights: Array) -> Array:
-        values = self.metric.scores(self.target, answers, weights if self.weight is None else weights * self.weight)
-        return upwards(self.metric) * values
 
 
 def _only(place: int, models: int) -> Array:
@@ -131,16 +127,34 @@ def _cross_judged(judge: _Judge, seed: int) -> tuple[float, float]:
         mixed[inside] = np.einsum("m,mro->ro", _greedy(judge, rest), judge.outputs[:, inside])
         unmixed[inside] = judge.outputs[_best(judge, rest)][inside]
     together, alone = judge.task.answers(mixed), judge.task.answers(unmixed)
+    return gain(judge.metric, judge.target, together, alone, weight=judge.weight, random=random)
 
-    def gains(weights: Array) -> Array:
-        return judge.scores(together, weights) - judge.scores(alone, weights)
+
+def gain(
+    metric: Metric,
+    target: PerRow,
+    first: Answers,
+    second: Answers,
+    *,
+    weight: Array | None = None,
+    random: np.random.Generator,
+) -> tuple[float, float]:
+    """How much better the first answers are than the second ones to the same rows, whichever direction the metric has,
+    and the standard error of that: by the jackknife over blocks of rows.
+
+    A gain of 0 with an infinite error where the metric is undefined. random: which rows make a block.
+    """
+    sign, count = upwards(metric), len(target)
+
+    def gains(counts: Array) -> Array:
+        weights = counts if weight is None else counts * weight
+        return sign * np.asarray(metric.scores(target, first, weights) - metric.scores(target, second, weights))
 
     blocks = min(_BLOCKS, count)
     block_of = random.permutation(count) % blocks
     without = gains((block_of != np.arange(blocks)[:, None]).astype(np.float64))
     without = without[np.isfinite(without)]
-    gain = float(gains(np.ones((1, count)))[0])
-    if len(without) < 2 or not np.isfinite(gain):
+    whole = float(gains(np.ones((1, count)))[0])
+    if len(without) < 2 or not np.isfinite(whole):
         return 0.0, float("inf")
-    # The jackknife over blocks of rows.
-    return gain, float(np.sqrt((len(without) - 1) / len(without) * ((without - without.mean()) ** 2).sum()))
+    return whole, float(np.sqrt((len(without) - 1) / len(without) * ((without - without.mean()) ** 2).sum()))
