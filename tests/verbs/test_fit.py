@@ -216,6 +216,10 @@ def test_an_own_split_is_used_as_it_is(visits: Path) -> None:
     assert rows == {"test": 20, "validation": 20}
     assert "validation rows that were given" in done.document["measurements"][-1]["how"]
     assert luban("verify", "train.luban", "test.csv").code == 0
+    # Fewer rows are drawn of those that train; the rows to choose by were given, and all of them are looked at.
+    few = luban("fit", "train.csv", *arguments, "--set", "train.rows=10", "--out", "few.luban", "--json")
+    assert few.document["split"]["train"] == split["train"] - 30 == 30
+    assert {line["split"]: line["rows"] for line in few.document["measurements"]} == rows
 
 
 @pytest.mark.slow

@@ -100,9 +100,11 @@ def prepare(dataset: Dataset, given: Given, recipe: Recipe) -> Prepared:
     aside = stacking.set_aside(dataset, given, schema, asked.counts)
     divided = _divided(asked, task, target, aside, where=dataset.where)
     validation = divided.train[np.isin(divided.train, aside.validation)] if len(aside.validation) else None
-    if recipe.train.rows is not None and recipe.train.rows < len(divided.train):
-        some = loader.sampled(divided.train, recipe.train.rows, derive(recipe.seed, "rows"))
-        divided = replace(divided, train=some)
+    if recipe.train.rows is not None:
+        # Rows that a person gave to choose by are not among those that are drawn, and all of them stay.
+        learned = np.setdiff1d(divided.train, aside.validation, assume_unique=True)
+        some = loader.sampled(learned, recipe.train.rows, derive(recipe.seed, "rows"))
+        divided = replace(divided, train=some if validation is None else np.union1d(some, validation))
     if recipe.train.prior and target is not None:
         own = asked.counts.all - (0 if aside.own else len(aside.test))
         weight = _toward(recipe, classes, dense(target), weight, divided, own)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 RATES = {
-    "t5": (1e-4, "of 1e-4 to 3e-4, which T5 asks for: it was pretrained at larger rates than other networks"),
-    "bart": (3e-5, "the one that BART was fine-tuned at (Lewis et al., 2020)"),
+    "t5": (1e-4, "a usual one for T5, which was pretrained at larger rates than other networks"),
+    "bart": (3e-5, "a usual one for BART"),
     "marian": (3e-5, "a usual one for translators that were trained before"),
 }
 """The learning rate of all weights, by kind, and why."""
