@@ -17,7 +17,7 @@ import pytest
 from bundle.example import example, states_are_equal
 from luban.bundle import format_1, store, upgrade
 from luban.core import files
-from luban.core.errors import BundleError, ResourceError, UsageError
+from luban.core.errors import BundleError, ResourceError, StorageError, UsageError
 
 HERE = Path(__file__).parent
 
@@ -129,12 +129,12 @@ def test_a_bundle_in_its_folder_that_may_not_be_written_is_an_error_of_the_machi
     assert "--out" in str(refused.value.fix)
 
 
-def test_a_full_disk_leaves_the_old_bundle_and_nothing_else(written: Path) -> None:
+def test_a_write_that_is_cut_short_leaves_the_old_bundle_and_nothing_else(written: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 10, before[1]))
-        with pytest.raises(ResourceError, match="the disk is full"):
+        with pytest.raises(StorageError, match="a file may not be so large here"):
             store.write(example(size=1 << 20), written, replace=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
