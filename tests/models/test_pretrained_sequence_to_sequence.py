@@ -243,7 +243,11 @@ def test_its_rate_and_its_ways_come_with_a_reason(folder: Path) -> None:
     batch, work = pairs(folder)
     found = deciding.decide(batch, work, candidate(folder), Train(precision="float32", threads=1, epochs=1), seed=0)
     kind = encoder_decoders.opened(folder).config["model_type"]
-    rate, word = {"t5": (1e-4, "a usual one for T5"), "bart": (3e-5, "a usual one for BART"), "marian": (3e-5, "translators")}[kind]
+    rate, word = {
+        "t5": (1e-4, "a usual one for T5"),
+        "bart": (3e-5, "a usual one for BART"),
+        "marian": (3e-5, "translators"),
+    }[kind]
     assert found.train.learning_rate == rate and word in found.reasons["learning_rate"]
     model = registry.find("models", NAME)
     choices, why = model.sized(model.Settings(**candidate(folder).settings), work, 9.0, None)
