@@ -146,9 +146,9 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (OSError(errno.ENOSPC, "No space left on device"), "the disk is full.", "free some space"),
         (
-            PermissionError(errno.EACCES, "Permission denied", "/root/a"),
-            "/root/a: permission denied.",
-            "ls -ld /root/a",
+            PermissionError(errno.EACCES, "Permission denied", "/locked/a"),
+            "/locked/a: permission denied.",
+            "ls -ld /locked/a",
         ),
         (OSError(errno.EROFS, "Read-only file system"), "read-only file system.", "choose another place"),
     ],

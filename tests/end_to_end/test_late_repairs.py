@@ -34,8 +34,10 @@ def start(programs: Programs, folder: Path, *arguments: str) -> Forked:
 
 def finished(programs: Programs, folder: Path, *arguments: str) -> dict[str, Any]:
     process = start(programs, folder, *arguments)
-    assert process.wait() == 0, folder.with_suffix(".err").read_text()[-2000:]
-    return dict(json.loads(folder.with_suffix(".out").read_bytes()))
+    ended, said = process.wait(), folder.with_suffix(".out").read_text()
+    # With --json what went wrong is told there.
+    assert ended == 0, said[-2000:] + folder.with_suffix(".err").read_text()[-2000:]
+    return dict(json.loads(said))
 
 
 def repaired(folder: Path) -> dict[str, Any]:

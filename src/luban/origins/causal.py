@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import nn
 
-MODEL = "model"
-"""Of a bundle: the folder that `transformers` opens."""
 _PLACES = ("max_position_embeddings", "n_positions")
 PARTING = ("<|endoftext|>", "<|end_of_text|>")
 """The marks behind a document where a tokenizer has one: what ends a turn of a chat is another one. The first stands
@@ -133,13 +131,13 @@ def find(name: str) -> Causal:
             raise UsageError("this file is no GGUF file.", where=str(path), fix=_CURE)
         path = from_gguf.folder(path)
     elif (path / "manifest.json").is_file():
-        if not (path / MODEL / layout.CONFIG).is_file():
+        if not (path / layout.MODEL / layout.CONFIG).is_file():
             raise UsageError(
                 "this bundle holds no language model; where counts of tokens answer, the network was not finished.",
                 where=name,
                 fix="learn one, or for longer: luban fit TEXTS --task causal-lm --time 10m",
             )
-        path = path / MODEL
+        path = path / layout.MODEL
     return opened(path)
 
 

@@ -168,7 +168,7 @@ def place(name: str, *, online: bool = False) -> Path | None:
     """
     path = naming.noted(name) if name.startswith(layout.BY_CONTENT) else naming.place(name, online=online)
     if (path / "manifest.json").is_file():
-        path = path / "model"
+        path = path / layout.MODEL
     file = path / layout.CONFIG
     return path if file.is_file() and configs.family(layout.read_json(file)) == "encoder-decoder" else None
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from luban.batch import Array
 
 CONFIG, WEIGHTS, INDEX, TOKENIZER = "config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json"
+MODEL = "model"
+"""Of a bundle: the folder that `transformers` opens."""
 BY_CONTENT = "sha256:"
 PICKLES = ("pytorch_model.bin", "model.bin", "model.pt", "model.pth", "model.ckpt")
 MOST_JSON = 8 << 20

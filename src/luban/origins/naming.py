@@ -91,13 +91,13 @@ def _of_bundle(path: Path) -> Path:
     """The folder of the model, where this is a bundle. Raises UsageError for a bundle of any other model."""
     if not (path / "manifest.json").exists():
         return path
-    if not (path / "model" / layout.CONFIG).exists():
+    if not (path / layout.MODEL / layout.CONFIG).exists():
         raise UsageError(
             "this bundle holds no language model and no encoder that was tuned, so nothing is begun from it.",
             where=f"--from {path}",
             fix="learn one: luban fit TEXTS --task masked-lm",
         )
-    return path / "model"
+    return path / layout.MODEL
 
 
 def _known(name: str) -> Origin:

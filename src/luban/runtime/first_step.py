@@ -35,8 +35,6 @@ def narrowed(model: onnx.ModelProto) -> onnx.ModelProto:
     made = _made_at_first(model.graph, constants, axes)
     if not made:
         return model
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
     makers = {name: node for node in model.graph.node for name in node.output if name}
     added = {f"first-step/{number}": np.array([number]) for number in (0, 1, _ASKING)}
     nodes: list[Any] = []
@@ -55,14 +53,7 @@ def narrowed(model: onnx.ModelProto) -> onnx.ModelProto:
         folded = None if question is None else one_query.folded(question, makers, constants)
         nodes += [node] if folded is None else folded.nodes
         added |= {} if folded is None else folded.constants
-    kept = fusing.needed(nodes, [end.name for end in model.graph.output])
-    read = {name for node in kept for name in fusing.reads(node)}
-    tensors = [tensor for tensor in model.graph.initializer if tensor.name in read]
-    del result.graph.node[:], result.graph.initializer[:]
-    result.graph.node.extend(kept)
-    result.graph.initializer.extend(tensors)
-    result.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in added.items())
-    return result
+    return fusing.rewritten(model, nodes, added)
 
 
 def _question(node: Any) -> one_query.Question | None:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from luban.batch import Array
 
 DOMAIN = "com.microsoft"
 _NEAR = 1e-5
@@ -40,15 +43,24 @@ def fused(model: onnx.ModelProto) -> onnx.ModelProto:
     made = [each for node in model.graph.node for each in replaced.get(node.output[0], [node])]
     # Layers ask the same of one mask.
     nodes = list({tuple(node.output): node for node in made}.values())
-    kept = needed(nodes, [end.name for end in model.graph.output])
+    result = rewritten(model, nodes)
+    result.opset_import.append(helper.make_operatorsetid(DOMAIN, 1))
+    return result
+
+
+def rewritten(model: onnx.ModelProto, nodes: list[Any], added: Mapping[str, Array] | None = None) -> onnx.ModelProto:
+    """The model with these nodes in the place of its own: those that its outputs are made of, and the constants that
+    they read. added: further constants, by name.
+    """
+    kept = _needed(nodes, [end.name for end in model.graph.output])
+    read = {name for node in kept for name in reads(node)}
+    tensors = [tensor for tensor in model.graph.initializer if tensor.name in read]
+    tensors += [numpy_helper.from_array(array, name) for name, array in (added or {}).items() if name in read]
     result = onnx.ModelProto()
     result.CopyFrom(model)
-    del result.graph.node[:]
+    del result.graph.node[:], result.graph.initializer[:]
     result.graph.node.extend(kept)
-    read = {name for node in kept for name in reads(node)}
-    del result.graph.initializer[:]
-    result.graph.initializer.extend(tensor for tensor in model.graph.initializer if tensor.name in read)
-    result.opset_import.append(helper.make_operatorsetid(DOMAIN, 1))
+    result.graph.initializer.extend(tensors)
     return result
 
 
@@ -203,7 +215,7 @@ def _perm(node: Any) -> tuple[int, ...]:
     return next((tuple(attribute.ints) for attribute in node.attribute if attribute.name == "perm"), ())
 
 
-def needed(nodes: list[Any], outputs: list[str]) -> list[Any]:
+def _needed(nodes: list[Any], outputs: list[str]) -> list[Any]:
     """The nodes that the outputs are made of, in their order."""
     wanted, kept = set(outputs), []
     for node in reversed(nodes):

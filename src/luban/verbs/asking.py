@@ -14,7 +14,7 @@ from luban.models._begun import UNTOUCHED
 from luban.models._causal import ADAPTED
 from luban.recipe import document, edit
 from luban.recipe.recipe import Recipe
-from luban.verbs import coding, continuing, rewriting
+from luban.verbs import coding, continuing, refusing, rewriting
 
 if TYPE_CHECKING:
     from luban.origins.layout import Origin
@@ -194,12 +194,8 @@ def _beginning(origin: Origin, start: Recipe, changes: Mapping[str, Any], task: 
     asked, most = changes.get("features.longest", start.features.longest), configs.longest(origin.config)
     if asked == "auto":
         values["features.longest"] = min(LONGEST_FROM, most)
-    elif isinstance(asked, int) and asked > most:
-        raise UsageError(
-            f"texts of {asked:,} tokens are longer than the {most:,} that the pretrained model reads.",
-            where="--set features.longest",
-            fix=f"--set features.longest={most}",
-        )
+    elif isinstance(asked, int):
+        refusing.longer("texts", asked, "tokens", most)
     return values
 
 
@@ -218,12 +214,8 @@ def _hearing(origin: Origin, start: Recipe, changes: Mapping[str, Any]) -> dict[
                 fix=f"leave it out, or --set features.{name}={value}",
             )
     asked = changes.get("features.longest", start.features.longest)
-    if isinstance(asked, int) and asked > most:
-        raise UsageError(
-            f"sounds of {asked:,} frames are longer than the {most:,} that the pretrained model reads.",
-            where="--set features.longest",
-            fix=f"--set features.longest={most}",
-        )
+    if isinstance(asked, int):
+        refusing.longer("sounds", asked, "frames", most)
     return {f"features.{name}": value for name, value in wanted.items()}
 
 

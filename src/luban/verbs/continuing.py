@@ -10,6 +10,7 @@ from luban.core.errors import UsageError
 from luban.core.suggest import fold
 from luban.models._causal import ADAPTED, RAW
 from luban.recipe.recipe import Recipe
+from luban.verbs import refusing
 
 GOES_ON = {RAW: ADAPTED, "masked-lm": "pretrained-masked"}
 """The model that goes on with raw text, by task."""
@@ -37,7 +38,7 @@ def asked(
     task = fold(task)
     model = GOES_ON[task]
     _refuse_fresh(names, model)
-    refuse_tokenizer(changes)
+    refusing.tokenizer(changes)
     told, tokenizer, context = (_writer if task == RAW else _filler)(origin, online)
     key = f"model.{model}.context"
     wanted = changes.get(key, start.model.settings().get(model, {}).get("context"))
@@ -51,16 +52,6 @@ def asked(
     if wanted is None and context < MOST_BLOCK[task]:
         values[key] = context
     return (model,), values
-
-
-def refuse_tokenizer(changes: Mapping[str, Any]) -> None:
-    """Raises UsageError where another tokenizer is asked for than that of the model that is begun from."""
-    if changes.get("features.tokenizer") is not None:
-        raise UsageError(
-            "texts are cut as the model was taught, by its own tokenizer.",
-            where="--set features.tokenizer",
-            fix="leave it out; without --from a fresh model learns another one",
-        )
 
 
 def _writer(name: str, online: bool) -> tuple[dict[str, Any], Path, int]:

@@ -12,7 +12,7 @@ from luban.models._begun import UNTOUCHED
 from luban.models._rewriting import NAME as MODEL
 from luban.models._rewriting import TASK, Writing
 from luban.recipe.recipe import Recipe
-from luban.verbs import continuing
+from luban.verbs import refusing
 
 _LONGEST = 512
 """Tokens of a text that are looked at where the recipe leaves it to the rows."""
@@ -55,7 +55,7 @@ def asked(
     """
     from luban.origins import encoder_decoders, naming
 
-    continuing.refuse_tokenizer(changes)
+    refusing.tokenizer(changes)
     origin = encoder_decoders.opened(path)
     naming.note(origin.sha256, origin.path)
     given = dict(start.model.settings().get(MODEL, {}))
@@ -79,12 +79,8 @@ def asked(
 def _reading(changes: Mapping[str, Any], start: Recipe, most: int) -> dict[str, Any]:
     """How long texts are read, where a network has so many places for them."""
     wanted = changes.get("features.longest", start.features.longest)
-    if isinstance(wanted, int) and wanted > most:
-        raise UsageError(
-            f"texts of {wanted:,} tokens are longer than the {most:,} that the pretrained model reads.",
-            where="--set features.longest",
-            fix=f"--set features.longest={most}",
-        )
+    if isinstance(wanted, int):
+        refusing.longer("texts", wanted, "tokens", most)
     return {"features.longest": most} if wanted == "auto" and most < _LONGEST else {}
 
 
